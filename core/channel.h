@@ -1,0 +1,196 @@
+/* channel.h - the fold: what the entries of a log mean. docs/formats/fold.md.
+ *
+ * A channel is folded from its entries in order, and from the texts of its
+ * policies and calendars. It never reads a clock: `at` and `now` are arguments.
+ * Two folds of the same entries are equal, natively and in wasm.
+ *
+ * Memory: one heap object that grows; freed by demur_channel_free. A failed
+ * allocation is DEMUR_ERR_MEMORY and leaves the channel as it was before.
+ * Threads: none inside. demur_channel_verify and the views only read and may
+ * run in many threads while nothing is applied.
+ */
+#ifndef DEMUR_CORE_CHANNEL_H
+#define DEMUR_CORE_CHANNEL_H
+
+#include "base.h"
+#include "record.h"
+
+struct demur_channel;
+
+struct demur_channel *demur_channel_new(void); /* NULL when memory is out */
+void demur_channel_free(struct demur_channel *c);
+
+/* The cryptography of one record, checked apart from its right to act, so that
+ * it can be done in parallel and once. Valid for the record whose SHA-256 it
+ * carries. */
+struct demur_verdict {
+    uint8_t record[32];
+    uint8_t tag[32];      /* of `proof`; zero when there is none */
+    uint8_t slot_tag[32]; /* of `slot-proof` */
+    bool verified;
+};
+
+/* Check every signature and proof in r against the channel as it stands. OK
+ * fills *out. What a ring proof needs (the opening's roster, or the dissent)
+ * must be in the channel already: else UNKNOWN or STALE. Errors: VERIFY. */
+enum demur_err demur_channel_verify(const struct demur_channel *c, const struct demur_record *r,
+                                    struct demur_verdict *out, struct demur_diag *diag)
+    DEMUR_CHECKED;
+
+/* Fold the next entry. `text` is the policy or calendar text when the record is
+ * of that type (MISSING when its hash or size is not the record's), else empty.
+ * `verdict` may be NULL: then the record is verified here.
+ * A refusal has no effect on the meaning. Whether the entry is in the log all
+ * the same is the caller's: a server does not append it; a client that finds it
+ * in a log calls demur_channel_skip, keeps it as evidence, and goes on.
+ * Errors: any of demur_err but SPACE and IO; UPGRADE for what is not understood. */
+enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
+                                   const struct demur_record *r, struct span text,
+                                   const struct demur_verdict *verdict, struct demur_diag *diag)
+    DEMUR_CHECKED;
+/* Parse an entry, apply it, and on a refusal skip it: what a reader of a log
+ * does. Returns the refusal. The size grows by one in every case but MEMORY and
+ * a MISSING text. */
+enum demur_err demur_channel_entry(struct demur_channel *c, struct span entry, struct span text,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+enum demur_err demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+
+/* Facts. Indexes count entries. */
+uint64_t demur_channel_size(const struct demur_channel *c);
+uint64_t demur_channel_refused(const struct demur_channel *c); /* entries without effect */
+uint64_t demur_channel_last_at(const struct demur_channel *c);
+bool demur_channel_fingerprint(const struct demur_channel *c, uint8_t out[static 32]);
+struct span demur_channel_origin(const struct demur_channel *c);
+void demur_channel_log_key(const struct demur_channel *c, uint8_t out[static 32]);
+void demur_channel_server_key(const struct demur_channel *c, uint8_t out[static 32]);
+void demur_channel_root_key(const struct demur_channel *c, uint8_t out[static 32]);
+/* The highest seq accepted from a key; 0 when none. */
+uint64_t demur_channel_seq(const struct demur_channel *c, const uint8_t key[static 32]);
+
+struct demur_policy;
+/* The policy in force and the leaf hash of its entry; NULL before the first. */
+const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
+                                                uint8_t entry[static 32]);
+
+/* Roles: the holders of a role at `now`, in the order granted. */
+struct demur_holder {
+    uint8_t key[32];
+    uint8_t x25519[32]; /* the age recipient's point */
+    char recipient[64]; /* its text, NUL-ended */
+    struct span role, attribute;
+    bool acting;
+};
+/* The i-th holder of `role` at now; false past the end. */
+bool demur_channel_holder(const struct demur_channel *c, struct span role, uint64_t now, size_t i,
+                          struct demur_holder *out);
+bool demur_channel_holds(const struct demur_channel *c, const uint8_t key[static 32],
+                         struct span role, uint64_t now);
+
+/* Members. */
+struct demur_member_info {
+    struct span handle;
+    uint8_t key[32];
+    char recipient[64];
+    bool joined, revoked;
+    uint64_t invited_index, joined_index;
+};
+size_t demur_channel_members(const struct demur_channel *c);
+bool demur_channel_member(const struct demur_channel *c, size_t i, struct demur_member_info *out);
+bool demur_channel_member_find(const struct demur_channel *c, struct span handle,
+                               struct demur_member_info *out);
+struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
+                                           size_t i);
+
+/* Rings. Epochs count months since year 0: year * 12 + month - 1.
+ * Fill keys (32 bytes each, sorted) with the ring of `policy_entry`'s policy
+ * for (epoch, roster size), narrowed by the subsets; *n is the count. Pass keys
+ * NULL to count only. Errors: UNKNOWN, STALE, SPACE. */
+enum demur_err demur_channel_ring(const struct demur_channel *c,
+                                  const uint8_t policy_entry[static 32], uint32_t epoch,
+                                  uint64_t roster, const struct span *subsets, size_t subsets_len,
+                                  uint8_t (*keys)[32], size_t max, size_t *n,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+uint32_t demur_epoch_of(uint64_t unix_s);
+
+/* Dissents. */
+struct demur_dissent_info {
+    char id[33];
+    uint8_t case_key[32];
+    char case_recipient[64];
+    uint8_t policy_entry[32];
+    uint8_t latest[32]; /* what `on` must be */
+    uint64_t latest_index, opened_index, opened_at, filed_index, filed_at; /* filed_at 0: not yet */
+    uint32_t epoch;
+    uint64_t roster;
+    uint32_t revision;
+    uint8_t ring[32], commitment[32], release[32];
+    struct demur_blob_ref memo;
+    struct span stage; /* at `now` */
+    bool final, withdrawn;
+    uint64_t signatures; /* distinct tags on this revision */
+};
+size_t demur_channel_dissents(const struct demur_channel *c);
+/* As it stands at `now`, timers fired. `now` is at least the last entry's at. */
+bool demur_channel_dissent(const struct demur_channel *c, size_t i, uint64_t now,
+                           struct demur_dissent_info *out);
+bool demur_channel_dissent_find(const struct demur_channel *c, struct span id, uint64_t now,
+                                struct demur_dissent_info *out);
+/* The i-th role of the filed memo's `to`; false past the end. */
+bool demur_channel_dissent_to(const struct demur_channel *c, struct span id, size_t i,
+                              struct span *role);
+bool demur_channel_dissent_attachment(const struct demur_channel *c, struct span id, size_t i,
+                                      struct demur_blob_ref *out);
+/* May `key`, acting in `role`, open the memo of this dissent? And has it? */
+bool demur_channel_may_open(const struct demur_channel *c, struct span id,
+                            const uint8_t key[static 32], struct span role, uint64_t now);
+bool demur_channel_has_opened(const struct demur_channel *c, struct span id,
+                              const uint8_t key[static 32]);
+/* Which acts `key` may take now in this dissent: the i-th; false past the end. */
+bool demur_channel_act(const struct demur_channel *c, struct span id, const uint8_t key[static 32],
+                       uint64_t now, size_t i, struct span *role, struct span *act);
+/* The history of a dissent: the i-th entry that concerns it; false past the end. */
+struct demur_event {
+    uint64_t index, at;
+    enum demur_record_type type;
+    uint8_t leaf[32];
+    uint8_t by[32];    /* zero: the case key, or a ring signature */
+    struct span role, act;
+    struct demur_blob_ref blob; /* memo, document, message or card; size 0: none */
+};
+bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i,
+                         struct demur_event *out);
+/* Clocks. Times are unix seconds; due is the last second in time. */
+enum demur_clock_state {
+    DEMUR_CLOCK_RUNNING,
+    DEMUR_CLOCK_PAUSED,
+    DEMUR_CLOCK_MET,     /* in time */
+    DEMUR_CLOCK_MET_LATE,
+    DEMUR_CLOCK_OVERDUE, /* still open after its limit */
+};
+struct demur_clock_info {
+    struct span name;
+    enum demur_clock_state state;
+    uint64_t started, target, limit, met; /* 0: none */
+    uint32_t extensions;
+    bool target_missed;
+};
+bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t now, size_t i,
+                         struct demur_clock_info *out);
+
+/* JSON views, one object each, deterministic, ended by LF. They hold nothing
+ * that the log does not. Errors: SPACE, UNKNOWN. */
+enum demur_err demur_view_channel(const struct demur_channel *c, uint64_t now, struct buf *out)
+    DEMUR_CHECKED;
+enum demur_err demur_view_policy(const struct demur_channel *c, struct buf *out) DEMUR_CHECKED;
+enum demur_err demur_view_roster(const struct demur_channel *c, uint64_t now, struct buf *out)
+    DEMUR_CHECKED;
+enum demur_err demur_view_board(const struct demur_channel *c, uint64_t now, struct buf *out)
+    DEMUR_CHECKED;
+enum demur_err demur_view_dissent(const struct demur_channel *c, struct span id, uint64_t now,
+                                  struct buf *out, struct demur_diag *diag) DEMUR_CHECKED;
+
+/* SHA-256 over a canonical dump of the whole state: what golden logs pin. */
+void demur_channel_state_hash(const struct demur_channel *c, uint8_t out[static 32]);
+
+#endif
