@@ -1,10 +1,11 @@
 /* lines.c - see lines.h. */
 #include "lines.h"
 
-/* Length of the strict UTF-8 sequence at s, or 0 (Unicode 15, table 3-7).
- * *code is set to the scalar value. */
-static size_t utf8_one(struct span s, uint32_t *code)
+/* Unicode 15, table 3-7. */
+size_t demur_utf8_one(struct span s, uint32_t *code)
 {
+    if (s.len == 0)
+        return 0;
     uint8_t lead = s.p[0];
     if (lead < 0x80) {
         *code = lead;
@@ -51,7 +52,7 @@ enum demur_err demur_lines_init(struct demur_lines *lines, struct span text, siz
     uint32_t line = 1, column = 1;
     for (size_t at = 0; at < text.len;) {
         uint32_t code = 0;
-        size_t len = utf8_one(span_skip(text, at), &code);
+        size_t len = demur_utf8_one(span_skip(text, at), &code);
         if (len == 0)
             return demur_fail_at(diag, DEMUR_ERR_SYNTAX, line, column, NULL,
                                  "the byte 0x%02X does not begin valid UTF-8 here",

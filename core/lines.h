@@ -35,6 +35,10 @@ bool demur_lines_next(struct demur_lines *lines, struct span *line);
 enum demur_err demur_lines_header(struct demur_lines *lines, const char *kind,
                                   struct demur_diag *diag) DEMUR_CHECKED;
 
+/* The length of the strict UTF-8 sequence that s begins with, and its scalar
+ * value in *code; 0, and *code untouched, when there is none. */
+size_t demur_utf8_one(struct span s, uint32_t *code);
+
 /* [a-z][a-z-]* : what a field, statement or clause may be called. */
 bool demur_name_ok(struct span s);
 /* [a-z0-9][a-z0-9._-]* : an identifier as a value. */
