@@ -6,7 +6,7 @@
 static struct test_case *cases, **cases_tail = &cases;
 static char message[8192];
 static struct buf log_buf;
-static bool failed, skipped;
+static bool failed, skipped, quick;
 
 static struct {
     char *name;
@@ -67,6 +67,21 @@ const struct test_case *test_at(size_t i)
         t = t->next;
     return t;
 }
+
+const char *test_file(size_t i)
+{
+    const struct test_case *t = test_at(i);
+    return t ? t->file : NULL;
+}
+
+const char *test_name(size_t i)
+{
+    const struct test_case *t = test_at(i);
+    return t ? t->name : NULL;
+}
+
+void test_set_quick(void) { quick = true; }
+bool test_quick(void) { return quick; }
 
 enum test_outcome test_run(size_t i)
 {

@@ -1,4 +1,5 @@
-/* Runs every registered unit test. Usage: unit [-t SUBSTRING] [DATA-FOLDER...]
+/* Runs every registered unit test. Usage: unit [-q] [-t SUBSTRING] [DATA-FOLDER...]
+ * -q: this is a slow place, be quick (test_quick).
  * A data folder's files are loaded under their paths below it; a folder that
  * is not there is passed over, and the tests that want it skip by name. */
 #define _XOPEN_SOURCE 700
@@ -33,6 +34,10 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-t") == 0 && i + 1 < argc) {
             only = argv[++i];
+            continue;
+        }
+        if (strcmp(argv[i], "-q") == 0) {
+            test_set_quick();
             continue;
         }
         root_len = strlen(argv[i]);

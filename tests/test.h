@@ -2,7 +2,7 @@
  *
  * A test file holds TEST(name) { ... } functions that use CHECK and friends.
  * Nothing here does I/O: messages go into a buffer that the host prints
- * (tests/native_main.c, or tests/wasm_host.mjs through exported functions).
+ * (tests/native_main.c, or tests/wasm_run.mjs through exported functions).
  * Data files reach tests through test_data(), loaded by the host.
  */
 #ifndef DEMUR_TEST_H
@@ -31,6 +31,9 @@ const char *test_data_name(size_t i);
 /* A deterministic stream of bytes for property tests; *state is the seed. */
 void test_random(uint64_t *state, void *out, size_t len);
 uint64_t test_random_u64(uint64_t *state);
+/* True when the host runs the tests under something slow (valgrind): a property
+ * test then does fewer rounds, but every kind of case still. */
+bool test_quick(void);
 /* Hex text to bytes; fails the test when it is not hex or not `len` bytes. */
 void test_unhex(const char *hex, uint8_t *out, size_t len);
 
