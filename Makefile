@@ -1,36 +1,214 @@
-# demur. `make help` lists what there is to make.
+# demur. `make help` lists what there is to make; CONTRIBUTING.md says how it hangs together.
+#
+# One object tree per variant, build/VARIANT/: release, debug (address and
+# undefined-behaviour sanitizers), wasm, fuzz, coverage. Sources are found by
+# folder; nothing here needs a new line when a file is added.
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+ifeq ($(MAKELEVEL),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
 
 VARIANT ?= release
 OUT := build/$(VARIANT)
-CC := gcc
+PREFIX ?= /usr/local
+DATA := vectors ../shared/vectors build/vectors policies
+
+# --- compilers, one line a variant ---------------------------------------------------------
+CC_release = gcc
+CC_debug = gcc
+CC_coverage = gcc
+CC_fuzz = clang
+CC_wasm = clang --target=wasm32-wasi
+CC := $(CC_$(VARIANT))
+$(if $(CC),,$(error VARIANT=$(VARIANT): there is release, debug, coverage, fuzz and wasm))
 WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
-CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong
-CFLAGS_debug := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
-LDFLAGS_debug := -fsanitize=address,undefined
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+CFLAGS_debug = -O1 -g $(SAN)
+CFLAGS_coverage = -O0 -g --coverage
+CFLAGS_fuzz = -O1 -g $(SAN) -fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+CFLAGS_wasm = -O2 -D_WASI_EMULATED_SIGNAL -Ibuild/libsodium/src/src/libsodium/include
+LDFLAGS_release = -pie -Wl,-z,relro,-z,now
+LDFLAGS_debug = $(SAN)
+LDFLAGS_coverage = --coverage
+LDFLAGS_fuzz = $(SAN)
+LDFLAGS_wasm = -mexec-model=reactor -Wl,--no-entry,--stack-first,-z,stack-size=1048576
 CFLAGS := -std=gnu11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
 LDFLAGS := $(LDFLAGS_$(VARIANT))
+LIBS_ALL := -lsqlite3 -lmicrohttpd -lcurl -lseccomp -lpthread -lsodium
 
-CORE := $(wildcard core/*.c)
-TESTS := $(wildcard tests/core/*_test.c)
+# --- sources, by folder --------------------------------------------------------------------
+# Each folder is an archive. needs_X: the archives that X's tests link, outermost
+# first; tools/law checks that the #includes keep to the same order.
+LAYERS := core store server client cli embedded
+needs_core := core
+needs_store := store core
+needs_server := server store embedded core
+needs_client := client core
+needs_cli := cli client server store embedded core
+EMBED := $(sort $(wildcard policies/*.policy policies/*.calendar docs/api/openapi.yaml) \
+           $(shell find web -type f 2>/dev/null))
 obj = $(patsubst %.c,$(OUT)/%.o,$(1))
+archives = $(patsubst %,$(OUT)/lib%.a,$(1))
+sources = $(sort $(filter-out cli/main.c,$(wildcard $(1)/*.c)))
+tests = $(sort tests/harness.c $(wildcard tests/support/*.c tests/$(1)/*.c))
+tested = $(foreach l,core store server client cli,$(if $(wildcard tests/$l/*_test.c),$l))
+fuzz_targets = $(patsubst fuzz/%_fuzz.c,%,$(sort $(wildcard fuzz/*_fuzz.c)))
+ctime_targets = $(patsubst tests/ctime/%.c,%,$(sort $(wildcard tests/ctime/*.c)))
+bench_targets = $(patsubst bench/%_bench.c,%,$(sort $(wildcard bench/*_bench.c)))
 
-$(OUT)/%.o: %.c
-	@mkdir -p $(dir $@)
-	$(CC) $(CFLAGS) -c $< -o $@
+# --- how things are made -------------------------------------------------------------------
+say = @printf '  %-7s %s\n' $(1) $@
+link = $(CC) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIBS)
+LIBS = -lsodium
+.PHONY: FORCE
+FORCE:
 
-$(OUT)/libcore.a: $(call obj,$(CORE))
-	@rm -f $@
-	ar rcs $@ $^
+# A .list file holds the names of what goes into the archive or program of that
+# name, and changes when they do, so that removing a source relinks.
+$(OUT)/%.list: FORCE
+	@mkdir -p $(@D); echo '$(inputs)' | cmp -s - $@ || echo '$(inputs)' > $@
 
-$(OUT)/unit: $(call obj,$(TESTS) tests/harness.c tests/native_main.c) $(OUT)/libcore.a
-	$(CC) $(LDFLAGS) -o $@ $^ -lsodium
+$(OUT)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,$(firstword $(CC)))
+	@$(CC) $(CFLAGS) -c $< -o $@
 
-.PHONY: build unit
-build: $(OUT)/libcore.a
-# unit: build and run the core's unit tests (VARIANT=debug for sanitizers, T=substring)
-unit: $(OUT)/unit
-	$(OUT)/unit $(if $(T),-t $(T)) vectors ../shared/vectors
+define layer_rules
+$(OUT)/lib$(1).list: inputs = $(call sources,$(1))
+$(OUT)/lib$(1).a: $(call obj,$(call sources,$(1))) $(OUT)/lib$(1).list
+	$$(call say,ar)
+	@rm -f $$@; $(if $(filter wasm,$(VARIANT)),llvm-ar,ar) rcs $$@ $$(filter %.o,$$^)
+endef
+$(foreach l,$(LAYERS),$(eval $(call layer_rules,$l)))
 
--include $(shell find build/$(VARIANT) -name '*.d' 2>/dev/null)
+define unit_rules
+$(OUT)/unit-$(1).list: inputs = $(call tests,$(1))
+$(OUT)/unit-$(1): LIBS = $(if $(filter core,$(1)),-lsodium,$(LIBS_ALL))
+$(OUT)/unit-$(1): $(call obj,$(call tests,$(1)) tests/native_main.c) $(OUT)/unit-$(1).list \
+                  $(call archives,$(needs_$(1)))
+	$$(call say,link)
+	@$$(link)
+endef
+$(foreach l,$(tested),$(eval $(call unit_rules,$l)))
+
+$(OUT)/demur: LIBS = $(LIBS_ALL)
+$(OUT)/demur: $(call obj,cli/main.c) $(call archives,$(needs_cli))
+	$(call say,link)
+	@$(link)
+
+build/tools/embed: tools/embed.c
+	@mkdir -p $(@D)
+	@gcc -std=gnu11 $(WARN) -O1 -o $@ $<
+$(OUT)/embedded/files.list: inputs = $(EMBED)
+$(OUT)/embedded/files.c: build/tools/embed $(EMBED) $(OUT)/embedded/files.list
+	$(call say,embed)
+	@build/tools/embed $(EMBED) > $@
+$(OUT)/embedded/files.o: $(OUT)/embedded/files.c
+	@$(CC) $(CFLAGS) -I. -c $< -o $@
+$(OUT)/libembedded.a: $(OUT)/embedded/files.o
+
+$(OUT)/fuzz-%: LIBS = $(LIBS_ALL)
+$(OUT)/fuzz-%: $(OUT)/fuzz/%_fuzz.o $(call archives,client server store core)
+	$(call say,link)
+	@$(link) -fsanitize=fuzzer
+$(OUT)/ctime-%: $(OUT)/tests/ctime/%.o $(OUT)/libcore.a
+	$(call say,link)
+	@$(link)
+$(OUT)/bench/%.o: CFLAGS += -O3
+$(OUT)/bench-%: LIBS = $(LIBS_ALL) -lm
+$(OUT)/bench-%: $(OUT)/bench/%_bench.o $(call archives,$(needs_server))
+	$(call say,link)
+	@$(link)
+
+# wasm modules: with no_imports.c in place of a host, none imports anything.
+WASM_PARTS := $(call obj,tools/wasm/no_imports.c) $(OUT)/libcore.a $(OUT)/libsodium.a
+build/libsodium/src/.complete: tools/fetch-libsodium tools/libsodium.sha256
+	@tools/fetch-libsodium && touch $@
+build/wasm/libsodium.a: build/libsodium/src/.complete tools/wasm-libsodium
+	$(call say,sodium)
+	@tools/wasm-libsodium build/libsodium/src build/wasm
+ifeq ($(VARIANT),wasm)
+$(call obj,$(foreach l,core tests/core tests/support,$(wildcard $l/*.c)) tests/harness.c \
+           tools/wasm/no_imports.c): | build/libsodium/src/.complete
+endif
+exports = $(addprefix -Wl$(comma)--export=,$(shell sed 's/#.*//' $(1)))
+comma := ,
+build/wasm/core.wasm: tools/wasm-exports.txt $(WASM_PARTS)
+	$(call say,link)
+	@$(CC) $(LDFLAGS) $(call exports,$<) -o $@ $(WASM_PARTS)
+build/wasm/unit.wasm: $(OUT)/unit-core.list $(call obj,$(call tests,core)) $(WASM_PARTS)
+	$(call say,link)
+	@$(CC) $(LDFLAGS) $(call exports,tests/wasm_exports.txt) -o $@ $(filter %.o %.a,$^)
+# whole.wasm exports every function of core/, so that none of them is dropped
+# before the purity check has seen what it would import.
+build/wasm/whole.wasm: $(WASM_PARTS)
+	$(call say,link)
+	@llvm-nm --defined-only --extern-only --format=just-symbols $(OUT)/libcore.a 2>/dev/null \
+	    | sed -n 's/^\([A-Za-z_].*[^:]\)$$/--export=\1/p' > $@.exports
+	@$(CC) $(LDFLAGS) -Wl,@$@.exports -o $@ $(WASM_PARTS)
+
+build/vectors.complete: node_modules/.package-lock.json tools/unpack-vectors.mjs
+	@node tools/unpack-vectors.mjs build/vectors && touch $@
+node_modules/.package-lock.json: package.json package-lock.json
+	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
+
+# --- what to ask for -----------------------------------------------------------------------
+.PHONY: help build demo check unit unit-programs modules bench fuzz fuzz-programs coverage ctime \
+        ctime-programs install format tidy clean
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+build: $(call archives,$(LAYERS)) $(if $(wildcard cli/main.c),$(OUT)/demur) ## compile build/release/demur (VARIANT=debug for sanitizers)
+
+demo: ## install what is missing, build, and play a whole dissent from filing to audit
+	@tools/install-deps demo
+	@$(MAKE) build
+	build/release/demur demo
+
+check: ## install what is missing and run every check (S=unit-wasm: only suites of that name)
+	@tools/install-deps check
+	@tools/check $(S)
+
+unit-programs: $(patsubst %,$(OUT)/unit-%,$(tested))
+unit: $(if $(filter wasm,$(VARIANT)),build/wasm/unit.wasm,unit-programs) ## run the unit tests (T=part of a name, VARIANT=debug|wasm|coverage)
+	@VARIANT=$(VARIANT) tools/unit $(if $(T),-t $(T)) -- $(DATA)
+modules: $(addprefix build/wasm/,core.wasm unit.wasm whole.wasm)
+
+bench: $(patsubst %,$(OUT)/bench-%,$(bench_targets)) ## measure, one line a figure (T=name for one)
+	@for b in $(or $(T),$(bench_targets)); do $(OUT)/bench-$$b || exit 1; done
+
+ifeq ($(VARIANT),fuzz)
+fuzz-programs: $(patsubst %,$(OUT)/fuzz-%,$(fuzz_targets))
+endif
+fuzz: ## fuzz one parser: T=name [SECONDS=60]
+	@$(MAKE) VARIANT=fuzz build/fuzz/fuzz-$(or $(T),$(error which one? T=$(fuzz_targets)))
+	@tools/fuzz $(T) $(or $(SECONDS),60)
+
+coverage: build/vectors.complete ## line coverage of core/ by the unit tests
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true
+	@$(MAKE) VARIANT=coverage unit > build/coverage.log || { cat build/coverage.log; exit 1; }
+	@tools/coverage
+
+ctime-programs: $(patsubst %,$(OUT)/ctime-%,$(ctime_targets))
+ctime: ctime-programs ## constant-time tests: secrets are poisoned and valgrind watches
+	@tools/ctime $(ctime_targets)
+
+install: build ## install below PREFIX (/usr/local) and DESTDIR
+	install -Dm755 $(OUT)/demur $(DESTDIR)$(PREFIX)/bin/demur
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/demur/policies $(wildcard policies/*)
+	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/demur LICENSE $(wildcard README.md SECURITY.md)
+
+format: ## clang-format every C file in place
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+tidy: ## clang-tidy every C file that changed since it last passed
+	@tools/tidy
+
+clean: ## remove what was built (the downloaded libsodium stays in build/libsodium)
+	@find build -mindepth 1 -maxdepth 1 ! -name libsodium -exec rm -rf {} +
+
+-include $(shell find $(OUT) -name '*.d' 2>/dev/null)
