@@ -172,6 +172,22 @@ enum demur_err demur_base64_decode(struct buf *out, struct span text)
     return digits_get(out, span_take(text, text.len - pad), &base64);
 }
 
+enum demur_err demur_base64_check(struct span text)
+{
+    uint8_t scratch[48];
+    do {
+        struct span piece = span_take(text, DEMUR_BASE64_LEN(sizeof scratch));
+        text = span_skip(text, piece.len);
+        if (text.len && piece.p[piece.len - 1] == '=')
+            return DEMUR_ERR_SYNTAX; /* padding before the end */
+        struct buf b = buf_over(scratch, sizeof scratch);
+        enum demur_err err = demur_base64_decode(&b, piece);
+        if (err != DEMUR_OK)
+            return err;
+    } while (text.len);
+    return DEMUR_OK;
+}
+
 void demur_base32_encode(struct buf *out, struct span in) { digits_put(out, in, &base32); }
 
 enum demur_err demur_base32_decode(struct buf *out, struct span text)

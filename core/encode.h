@@ -32,6 +32,9 @@ enum demur_err demur_hex_decode(struct buf *out, struct span text) DEMUR_CHECKED
  * the transparency log. */
 void demur_base64_encode(struct buf *out, struct span in);
 enum demur_err demur_base64_decode(struct buf *out, struct span text) DEMUR_CHECKED;
+/* What demur_base64_decode would say of the text, given room: for text of any
+ * length that is kept as it is. */
+enum demur_err demur_base64_check(struct span text) DEMUR_CHECKED;
 
 /* The same alphabet without padding: age. */
 void demur_base64_bare_encode(struct buf *out, struct span in);

@@ -64,36 +64,6 @@ void demur_tile_walk_init(struct demur_tile_walk *walk, uint64_t from, uint64_t 
 /* False at the end. *kept is how many hashes the tile had before. */
 bool demur_tile_walk_next(struct demur_tile_walk *walk, struct demur_tile *tile, unsigned *kept);
 
-/* ---- growing ------------------------------------------------------------ */
-
-/* One batch of leaves, turned into what a store must append to its tiles. The
- * cost is linear in the batch, whatever the log's size. */
-struct demur_growth {
-    struct demur_tile_walk walk;
-    const uint8_t *added[DEMUR_TILE_LEVELS]; /* each level's new hashes, in order */
-};
-/* After the write the tile is tile.width wide; `kept` hashes of it stood
- * before, and `added` is the bytes to put after them: 32 * (width - kept). */
-struct demur_tile_write {
-    struct demur_tile tile;
-    unsigned kept;
-    struct span added;
-};
-
-/* Bytes of work space that growing from `from` to `to` entries needs for the
- * levels above 0: 32 for each subtree completed there. Never more than
- * 32 * ((to - from) / 255 + 8). */
-size_t demur_growth_space(uint64_t from, uint64_t to);
-/* Append n leaf hashes (32 * n bytes at `leaves`) to *frontier and set *growth
- * up to walk the writes. `leaves` and `upper` (demur_growth_space bytes) are
- * borrowed until the walk is over. SPACE when upper_cap is too small, LIMIT
- * when the log would pass DEMUR_LOG_SIZE_MAX; *frontier is untouched then. */
-enum demur_err demur_growth_init(struct demur_growth *growth, struct demur_frontier *frontier,
-                                 const uint8_t *leaves, size_t n, uint8_t *upper, size_t upper_cap,
-                                 struct demur_diag *diag) DEMUR_CHECKED;
-/* The next write; false at the end. */
-bool demur_growth_next(struct demur_growth *growth, struct demur_tile_write *write);
-
 /* ---- reading hashes out of tiles ---------------------------------------- */
 
 /* `tile` sets *bytes to a hash tile's content and returns true, or false when
@@ -108,6 +78,49 @@ struct demur_tile_source {
 /* A reader over *source, which must outlive it. What it reads is as true as
  * the tiles are: it is for making proofs, which their verifier checks. */
 struct demur_tree_reader demur_tile_reader(struct demur_tile_source *source);
+
+/* ---- growing ------------------------------------------------------------ */
+
+/* The right edge of a tiled log: what a writer keeps between batches. About
+ * 66 KiB, so it belongs on the heap or in a long-lived structure. */
+struct demur_edge {
+    struct demur_frontier frontier;
+    uint8_t tile[DEMUR_TILE_LEVELS][(DEMUR_TILE_WIDTH - 1) * 32]; /* partial tiles */
+};
+/* The edge of the log that the source holds. False, and *edge unspecified, when
+ * a tile cannot be had. An empty log's source is never asked. */
+bool demur_edge_load(struct demur_edge *edge, struct demur_tile_source *source) DEMUR_CHECKED;
+
+/* One batch of leaves, worked out but not yet taken over into the edge: the
+ * root to propose is that of `frontier`. */
+struct demur_growth {
+    struct demur_frontier frontier; /* after the batch */
+    struct demur_tile_walk walk;
+    /* Each level's hashes from the start of its first changed tile on. */
+    const uint8_t *hashes[DEMUR_TILE_LEVELS];
+};
+struct demur_tile_write {
+    struct demur_tile tile; /* at its new width */
+    unsigned kept;          /* hashes of it that stood before; they stay as they are */
+    struct span bytes;      /* the whole tile, 32 * width bytes */
+};
+
+/* Bytes of work space for growing from `from` to `to` entries: at most
+ * 32 * ((to - from) * 256 / 255 + 256 * DEMUR_TILE_LEVELS). SIZE_MAX when that
+ * cannot be addressed. Requires from <= to <= DEMUR_LOG_SIZE_MAX. */
+size_t demur_growth_space(uint64_t from, uint64_t to);
+/* Work out what n leaf hashes (32 * n bytes) change. The cost is linear in n
+ * whatever the log's size. `work` is borrowed until the walk is over and the
+ * edge advanced; `leaves` is copied. SPACE when work_cap falls short of
+ * demur_growth_space, LIMIT when the log would pass DEMUR_LOG_SIZE_MAX. */
+enum demur_err demur_growth_init(struct demur_growth *growth, const struct demur_edge *edge,
+                                 const uint8_t *leaves, size_t n, uint8_t *work, size_t work_cap,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+/* The next tile to write; false at the end. */
+bool demur_growth_next(struct demur_growth *growth, struct demur_tile_write *write);
+/* Take the batch over, once it is durable: *edge must be the one it was worked
+ * out from. The walk may or may not be over. */
+void demur_edge_advance(struct demur_edge *edge, const struct demur_growth *growth);
 
 /* ---- entry bundles: (u16 big-endian length || entry), repeated ----------- */
 

@@ -259,3 +259,23 @@ TEST(bech32_limits)
     demur_bech32_encode(&t, "age", span_of(in, 32));
     CHECK(!buf_ok(&t));
 }
+
+TEST(encode_base64_check_agrees_with_decode)
+{
+    uint64_t seed = 64;
+    for (int round = 0; round < 2000; round++) {
+        uint8_t bytes[200], decoded[200];
+        char text[DEMUR_BASE64_LEN(200)];
+        size_t n = test_random_u64(&seed) % (sizeof bytes + 1);
+        test_random(&seed, bytes, n);
+        struct buf b = buf_over(text, sizeof text);
+        demur_base64_encode(&b, span_of(bytes, n));
+        if (n && round % 4) {
+            size_t at = test_random_u64(&seed) % b.len;
+            b.p[at] = (uint8_t) "=A/ z"[test_random_u64(&seed) % 5];
+        }
+        struct span cut = span_take(buf_span(&b), round % 7 ? b.len : b.len - b.len / 3);
+        struct buf out = buf_over(decoded, sizeof decoded);
+        CHECK(demur_base64_check(cut) == demur_base64_decode(&out, cut));
+    }
+}
