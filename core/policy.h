@@ -188,7 +188,7 @@ struct demur_policy_field {
     enum demur_need need; /* OPTIONAL or REQUIRED */
 };
 
-enum demur_identity {
+enum demur_identity_kind {
     DEMUR_IDENTITY_NAMED = 1,       /* name card sealed to everyone who may read the memo */
     DEMUR_IDENTITY_OFFICE_ONLY = 2, /* ... to the offices only, not to co-signers */
     DEMUR_IDENTITY_ANONYMOUS = 4,   /* no name card: padding */
