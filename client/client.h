@@ -1,0 +1,391 @@
+/* client.h - what every honest client of a channel does: keep a verified copy of
+ * the log, hold an identity, build and send records, read what is sealed, keep
+ * receipts, and audit. The command line is written against this header alone.
+ *
+ * Nothing here prints. What a person needs to know comes back in a demur_diag,
+ * a progress callback, or a finding. Strings handed in are borrowed for the call
+ * unless said otherwise; strings handed out live as long as what they came from.
+ * Everything that sends begins by bringing the local copy up to date, so that it
+ * judges and signs what is really in force. A client serves one thread at a time.
+ * sodium_init() and demur_http_init() must have been called once by the program.
+ */
+#ifndef DEMUR_CLIENT_CLIENT_H
+#define DEMUR_CLIENT_CLIENT_H
+
+#include "../core/channel.h"
+#include "../core/keys.h"
+#include "../core/letter.h"
+
+/* Heap bytes, always followed by a NUL that len does not count. */
+struct demur_bytes {
+    uint8_t *p;
+    size_t len;
+};
+static inline struct span demur_bytes_span(const struct demur_bytes *b)
+{
+    return span_of(b->p, b->len);
+}
+/* Wipes before it frees; *b is empty after. */
+void demur_bytes_free(struct demur_bytes *b);
+
+/* ---- files (file.c) ------------------------------------------------------ */
+
+/* Read a whole file of at most `max` bytes. UNKNOWN when there is none, IO,
+ * LIMIT. The caller frees *out, which is untouched on failure. */
+enum demur_err demur_path_read(const char *path, size_t max, struct demur_bytes *out,
+                               struct demur_diag *diag) DEMUR_CHECKED;
+/* Write a file, mode 0600, so that after a power cut the old one is there whole,
+ * or the new one: temporary file beside it, fsync, rename, fsync of the folder. */
+enum demur_err demur_path_write(const char *path, struct span bytes,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+/* Make a folder, and those above it, mode 0700. */
+enum demur_err demur_path_folder(const char *path, struct demur_diag *diag) DEMUR_CHECKED;
+/* Where a channel's copy is kept unless told otherwise:
+ * $XDG_DATA_HOME/demur/<fingerprint>, or ~/.local/share/demur/<fingerprint>.
+ * MISSING when there is no home. The caller frees *out (a NUL-ended path). */
+enum demur_err demur_path_data(const uint8_t fingerprint[static 32], struct demur_bytes *out,
+                               struct demur_diag *diag) DEMUR_CHECKED;
+/* 64 hex digits, as people are told a channel's fingerprint. */
+enum demur_err demur_fingerprint_parse(uint8_t out[static 32], struct span text,
+                                       struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- identities (identity.c) --------------------------------------------- */
+
+/* A fresh identity without handle or ring keys: root, roster keeper, officer,
+ * server operator. `token` may be NULL. */
+enum demur_err demur_identity_new(struct demur_identity *out, const uint8_t channel[static 32],
+                                  const char *url, const char *token,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+/* A fresh member's identity out of an invitation; its ring keys begin with the
+ * month of now_s. `name` may be NULL; it stays on this machine. Save it before
+ * demur_act_join is called: what was registered and then lost cannot be replaced
+ * without a new invitation. */
+enum demur_err demur_identity_from_invitation(struct demur_identity *out,
+                                              const struct demur_invitation *invitation,
+                                              const char *name, uint64_t now_s,
+                                              struct demur_diag *diag) DEMUR_CHECKED;
+/* Load an identity file. KEY for a wrong passphrase, SYNTAX and VERIFY for a file
+ * that is broken off or changed, UNKNOWN when there is none. *exposed (may be
+ * NULL) tells that other users of this machine can read the file: warn. */
+enum demur_err demur_identity_load(struct demur_identity *out, const char *path,
+                                   struct span passphrase, bool *exposed,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+/* Save durably, mode 0600. log2n is the scrypt work, 0 for the standard 18 (one
+ * second, 256 MiB); tests choose less. Refuses an empty passphrase. */
+enum demur_err demur_identity_save(const struct demur_identity *identity, const char *path,
+                                   struct span passphrase, unsigned log2n,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+/* Erase ring keys that no dissent can need any more (docs/formats/identity.md);
+ * true when there were some: save the identity then. The client must be synced. */
+struct demur_client;
+bool demur_identity_tidy(struct demur_identity *identity, const struct demur_client *client);
+
+/* Who acts: an identity, or the holder of a receipt phrase as the case itself. */
+struct demur_actor {
+    struct demur_keys keys;
+    struct demur_identity *identity;         /* borrowed: its seq moves on; NULL for a case */
+    uint8_t phrase[DEMUR_PHRASE_SECRET_LEN]; /* a case's */
+    char dissent[33];                        /* a case's, else empty */
+};
+void demur_actor_from_identity(struct demur_actor *out, struct demur_identity *identity);
+/* Errors of demur_phrase_decode: they name the word that is wrong. */
+enum demur_err demur_actor_from_phrase(struct demur_actor *out, struct span phrase,
+                                       const uint8_t channel[static 32],
+                                       struct demur_diag *diag) DEMUR_CHECKED;
+void demur_actor_wipe(struct demur_actor *actor);
+
+/* ---- the client (client.c) ------------------------------------------------ */
+
+struct demur_client_options {
+    uint8_t channel[32];        /* the fingerprint: the one thing that is trusted */
+    const char *url;            /* NULL: work on the local copy alone */
+    const char *token;          /* reading token; NULL or empty: none */
+    const char *data;           /* folder of the local copy; NULL: demur_path_data */
+    const char *proxy;          /* "socks5h://127.0.0.1:9050"; NULL: none */
+    const char *ca_file;        /* certificates to trust instead of the system's; NULL */
+    uint32_t timeout_s;         /* of one request; 0: 60 */
+    uint64_t (*now)(void *ctx); /* Unix time; NULL: this machine's clock */
+    /* What takes long says so: "fetching entries", 300 of 70000. May be NULL. */
+    void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
+    void *ctx;
+};
+
+/* Once, before any thread: prepares the HTTP library. */
+enum demur_err demur_http_init(struct demur_diag *diag) DEMUR_CHECKED;
+
+/* Open the local copy (made when there is none; locked against other processes)
+ * and fold what it holds. The options' strings are copied. IO, MEMORY; VERIFY
+ * when the copy on disk is not this channel's or was damaged: the sentence names
+ * the folder, which can be removed and fetched again. */
+enum demur_err demur_client_open(struct demur_client **out,
+                                 const struct demur_client_options *options,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+void demur_client_close(struct demur_client *client);
+
+/* Fetch and verify everything new: the log's signature and growth, every entry's
+ * place in the tree, its time, every record. On a lie of the server's (VERIFY,
+ * TIME) both sides are kept as evidence and nothing is believed further. Entries
+ * that the fold refuses are findings, not errors. Resumes where it stopped. */
+enum demur_err demur_client_sync(struct demur_client *client,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+
+/* The channel as it is in the verified copy. Valid until the next call that syncs. */
+const struct demur_channel *demur_client_channel(const struct demur_client *client);
+const uint8_t *demur_client_fingerprint(const struct demur_client *client); /* 32 bytes */
+const char *demur_client_data(const struct demur_client *client);           /* the folder */
+uint64_t demur_client_now(const struct demur_client *client);
+/* What time to hand to the channel's views: now, or the last entry's when later. */
+uint64_t demur_client_view_time(const struct demur_client *client);
+/* An entry of the copy (index below the channel's size). The caller frees *out. */
+enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
+                                  struct demur_bytes *out, struct demur_diag *diag) DEMUR_CHECKED;
+/* The last verified checkpoint, a signed note; empty before the first sync. */
+struct span demur_client_checkpoint(const struct demur_client *client);
+
+/* What is held against the operator, also from earlier runs. */
+struct demur_finding {
+    uint64_t time_s;
+    char kind[24];  /* "refused-entry", "fork", "shrunk", "clock", "signature", … */
+    char text[256]; /* one sentence without full stop */
+    char path[512]; /* the evidence file; empty when it could not be written */
+};
+size_t demur_client_findings(const struct demur_client *client);
+/* False past the end. */
+bool demur_client_finding(const struct demur_client *client, size_t i, struct demur_finding *out);
+
+/* Fetch a blob that a record names, checked by hash and size; from the copy when
+ * it is there. The caller frees *out. */
+enum demur_err demur_client_blob(struct demur_client *client, const struct demur_blob_ref *blob,
+                                 struct demur_bytes *out, struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- acts (act*.c) --------------------------------------------------------- */
+
+/* What the log answered, verified: the entry, and the receipt kept for it. */
+struct demur_sent {
+    uint64_t index, at;
+    uint8_t leaf[32];
+    char receipt[512]; /* path of the receipt, in the copy's folder */
+};
+
+/* Common to all acts. Errors: those of the fold before anything is sent
+ * (FORBIDDEN, STAGE, …, with a sentence), the server's own, IO when it cannot be
+ * reached, VERIFY when its answer is false, TIME when the entry's time and this
+ * machine's clock are more than 5 minutes apart (the act stands all the same).
+ * `sent` may be NULL. */
+
+/* Send a record that was made elsewhere (its blobs stored before). */
+enum demur_err demur_act_append(struct demur_client *client, struct span record,
+                                struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+
+/* By the root. The text is checked before it is sent. */
+enum demur_err demur_act_policy(struct demur_client *client, struct demur_actor *root,
+                                struct span text, struct demur_sent *sent,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+enum demur_err demur_act_calendar(struct demur_client *client, struct demur_actor *root,
+                                  const char *name, struct span text, struct demur_sent *sent,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+/* log_key and server_key (either may be NULL), by the root. */
+enum demur_err demur_act_rotate(struct demur_client *client, struct demur_actor *root,
+                                const uint8_t *log_key, const uint8_t *server_key,
+                                struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+/* The next root takes over; next_root is the public key that is to follow it. */
+enum demur_err demur_act_rotate_root(struct demur_client *client, struct demur_actor *next,
+                                     const uint8_t next_root[static 32], struct demur_sent *sent,
+                                     struct demur_diag *diag) DEMUR_CHECKED;
+
+struct demur_grant {
+    const char *role;
+    struct demur_officer officer; /* whose key; the recipient is not used to end a role */
+    bool ends;                    /* the role ends; else it begins */
+    const char *attribute;        /* the part of the membership; NULL: all */
+    bool acting;
+    uint64_t until; /* 0: until it is ended */
+};
+enum demur_err demur_act_grant(struct demur_client *client, struct demur_actor *actor,
+                               const struct demur_grant *grant, struct demur_sent *sent,
+                               struct demur_diag *diag) DEMUR_CHECKED;
+
+/* Invite one person; the invitation, one line of at most DEMUR_INVITATION_MAX
+ * characters, is put in *invitation before anything is sent. `attributes` are
+ * "name=value" in any order. `handle` NULL: a random one. */
+enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor *actor,
+                                const char *handle, const struct span *attributes,
+                                size_t attributes_len, struct buf *invitation,
+                                struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor *actor,
+                                const char *handle, struct demur_sent *sent,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+/* Join with an identity made from the invitation, and saved. */
+enum demur_err demur_act_join(struct demur_client *client, struct demur_identity *identity,
+                              const struct demur_invitation *invitation, struct demur_sent *sent,
+                              struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- filing (filing.c, outbox.c) -------------------------------------------- */
+
+struct demur_filing {
+    struct span title, body;  /* the body is tidied: line ends, white space at the end */
+    struct span marking;      /* empty: none */
+    uint32_t points;          /* 0: none said */
+    const char *const *files; /* paths of attachments */
+    size_t files_len;
+    const char *const *also_to; /* roles beyond those that must receive it */
+    size_t also_to_len;
+    bool named;                 /* with a name card: name and handle, sealed to the offices */
+    const struct span *subsets; /* "grade=FS-01,FS-02": sign as one of these; none: as anyone */
+    size_t subsets_len;
+};
+/* A memo that is ready to be sent, and not sent yet. */
+struct demur_draft;
+
+/* Check, seal and sign. Nothing leaves the machine but a look at the log. The
+ * draft holds a fresh receipt phrase: show it, and have it written down, before
+ * demur_draft_send; it is stored nowhere. Errors besides the common ones:
+ * MISSING, LIMIT, … from the policy's form, LIMIT when this month's filing slots
+ * are used up or the ring is smaller than the policy allows. */
+enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *client,
+                                struct demur_actor *member, const struct demur_filing *filing,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+const char *demur_draft_phrase(const struct demur_draft *draft);  /* nine words */
+const char *demur_draft_dissent(const struct demur_draft *draft); /* the id */
+uint64_t demur_draft_ring(const struct demur_draft *draft);       /* among how many the author is */
+/* The roles that the memo is sealed to: the i-th, or NULL; and its holders. */
+const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders);
+/* First make it durable in the outbox, then send. After an IO error it stays in
+ * the outbox: demur_outbox_send sends the same bytes, and it is filed once. */
+enum demur_err demur_draft_send(struct demur_draft *draft, struct demur_sent *sent,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+/* Wipes and frees. A draft that was never sent is gone. */
+void demur_draft_free(struct demur_draft *draft);
+
+/* Filings that were begun and not confirmed: the i-th one's dissent; false past
+ * the end. */
+bool demur_outbox_next(const struct demur_client *client, size_t i, char dissent[static 33]);
+enum demur_err demur_outbox_send(struct demur_client *client, const char *dissent,
+                                 struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+/* Give up a filing that is not in the log (STALE when it is). */
+enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- acts in a case (act_case.c) --------------------------------------------- */
+
+/* What goes into a sealed document or message. */
+struct demur_writing {
+    struct span title, body, marking; /* title and marking may be empty */
+    uint32_t points;                  /* 0: none said */
+};
+struct demur_step {
+    const char *dissent;
+    const char *role; /* NULL: the one role of the actor's that may take this act now */
+    const char *act;
+    const char *outcome;                  /* NULL: none */
+    const struct demur_writing *document; /* NULL: none */
+    uint64_t until;                       /* 0: none */
+    const char *refer;                    /* role; NULL: none */
+    const uint8_t (*assign)[32];
+    size_t assign_len;
+};
+enum demur_err demur_act_step(struct demur_client *client, struct demur_actor *officer,
+                              const struct demur_step *step, struct demur_sent *sent,
+                              struct demur_diag *diag) DEMUR_CHECKED;
+/* A message in the thread, by the case (dissent may be NULL) or an officer. */
+enum demur_err demur_act_say(struct demur_client *client, struct demur_actor *actor,
+                             const char *dissent, const char *role,
+                             const struct demur_writing *message, struct demur_sent *sent,
+                             struct demur_diag *diag) DEMUR_CHECKED;
+/* Log that this officer opens the memo. Nothing is sent when it was logged before. */
+enum demur_err demur_act_open(struct demur_client *client, struct demur_actor *officer,
+                              const char *dissent, const char *role, struct demur_sent *sent,
+                              struct demur_diag *diag) DEMUR_CHECKED;
+/* Re-seal what `source` (the hash of a memo, attachment, document or message blob
+ * of this dissent) says to one more officer. */
+enum demur_err demur_act_share(struct demur_client *client, struct demur_actor *actor,
+                               const char *dissent, const char *role,
+                               const uint8_t source[static 32], const uint8_t holder[static 32],
+                               struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+enum demur_err demur_act_withdraw(struct demur_client *client, struct demur_actor *author,
+                                  struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- reading (reading.c) -------------------------------------------------------- */
+
+enum demur_card_state {
+    DEMUR_CARD_NONE,     /* the entry has none */
+    DEMUR_CARD_CLOSED,   /* unnamed, or sealed to others: nobody can tell which */
+    DEMUR_CARD_NAMED,    /* opened, and every claim in it holds */
+    DEMUR_CARD_WORTHLESS /* opened, and it does not hold for this memo or this roster */
+};
+struct demur_reading {
+    struct demur_bytes text;    /* the whole letter, padding off */
+    struct demur_letter letter; /* borrows from text */
+    uint64_t at;                /* of its entry */
+    uint8_t by[32];             /* zero: the author */
+    enum demur_card_state card;
+    char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
+    char card_text[256];                                       /* why a card is WORTHLESS */
+    char dissent[33];
+    char role[DEMUR_WORD_MAX + 1]; /* under which it was read; empty for the author */
+};
+void demur_reading_free(struct demur_reading *reading);
+
+/* Read the memo as filed: an officer (role NULL: the one of theirs that may), whose
+ * `open` is logged first; or the author. Checks the commitment and the card. */
+enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *actor,
+                               const char *dissent, const char *role, struct demur_reading *out,
+                               struct demur_diag *diag) DEMUR_CHECKED;
+/* Read the document or message of the i-th event of the dissent's history
+ * (demur_channel_event). KEY when it was not sealed to this actor. */
+enum demur_err demur_read_event(struct demur_client *client, struct demur_actor *actor,
+                                const char *dissent, size_t event, struct demur_reading *out,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+/* The i-th attachment of a memo that was read, checked by hash and size. */
+enum demur_err demur_read_attachment(struct demur_client *client, struct demur_actor *actor,
+                                     const struct demur_reading *memo, size_t i,
+                                     struct demur_bytes *out,
+                                     struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- receipts, offline (receipt.c) ------------------------------------------------ */
+
+struct demur_receipt_report {
+    struct demur_bytes entry; /* the entry that the receipt is about */
+    enum demur_record_type type;
+    char origin[256];
+    uint64_t index, at;
+    uint64_t size; /* of the tree that proves it */
+    uint8_t root[32], leaf[32];
+    char dissent[33]; /* empty: not of a case */
+    bool has_commitment;
+    uint8_t commitment[32];
+    uint32_t revision;
+};
+/* Check a receipt against nothing but the channel's fingerprint: entry 0, the
+ * rotations since, the log's signature, the inclusion proof. */
+enum demur_err demur_receipt_check(struct demur_receipt_report *out, struct span text,
+                                   const uint8_t fingerprint[static 32],
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+void demur_receipt_report_free(struct demur_receipt_report *report);
+
+/* ---- the audit (audit.c) ------------------------------------------------------------ */
+
+struct demur_audit_report {
+    uint64_t entries, refused, members, joined, revoked, dissents, filed, final, signatures;
+    uint64_t clocks_running, clocks_overdue, clocks_met_late;
+    uint64_t rings, receipts, receipts_good;
+    uint64_t blobs;        /* policy and calendar texts, checked by hash */
+    uint64_t days_missing; /* days between the first tick and now without one */
+    uint64_t first_at, last_at;
+    uint8_t root[32];
+    char origin[256];
+    char state[65]; /* the state's hash, in hex: two honest auditors get the same */
+    struct demur_finding *findings;
+    size_t findings_len;
+};
+/* Audit the whole channel from scratch, trusting nothing but the fingerprint: a
+ * copy of its own is fetched into a fresh folder below options->data and removed.
+ * `receipts` are texts to be found in that log. OK when the audit could be carried
+ * out and found nothing; VERIFY when there are findings (the report is filled);
+ * other errors when it could not be finished. */
+enum demur_err demur_audit(struct demur_audit_report *out,
+                           const struct demur_client_options *options, const struct span *receipts,
+                           size_t receipts_len, struct demur_diag *diag) DEMUR_CHECKED;
+void demur_audit_report_free(struct demur_audit_report *report);
+
+#endif
