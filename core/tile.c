@@ -313,7 +313,7 @@ void demur_edge_advance(struct demur_edge *edge, const struct demur_growth *grow
 
 void demur_bundle_put(struct buf *out, struct span entry)
 {
-    if (entry.len > DEMUR_ENTRY_MAX || entry.len + 2 > out->cap - out->len) {
+    if (entry.len > DEMUR_BUNDLE_ENTRY_MAX || entry.len + 2 > out->cap - out->len) {
         out->overflow = true;
         return;
     }

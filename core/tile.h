@@ -21,7 +21,7 @@
 /* Levels that a log of DEMUR_LOG_SIZE_MAX leaves fills: 0 to 7. */
 #define DEMUR_TILE_LEVELS 8
 #define DEMUR_TILE_PATH_MAX 64
-#define DEMUR_ENTRY_MAX 65535
+#define DEMUR_BUNDLE_ENTRY_MAX 65535
 
 struct demur_tile {
     int level;      /* 0 to 63, or DEMUR_TILE_ENTRIES */
@@ -124,7 +124,7 @@ void demur_edge_advance(struct demur_edge *edge, const struct demur_growth *grow
 
 /* ---- entry bundles: (u16 big-endian length || entry), repeated ----------- */
 
-/* Append one entry. One above DEMUR_ENTRY_MAX bytes makes *out overflow. */
+/* Append one entry. One above DEMUR_BUNDLE_ENTRY_MAX bytes makes *out overflow. */
 void demur_bundle_put(struct buf *out, struct span entry);
 /* Take the next entry off *rest. False at the end, and where the bytes break
  * off in the middle: *rest is empty only in the former case. */
