@@ -1,0 +1,238 @@
+/* Properties of ring signatures, possession proofs and claims. */
+#include "ring_fixture.h"
+
+static uint8_t keys[1100][32];
+static struct demur_ring ring;
+
+struct signature {
+    uint8_t mem[DEMUR_RING_SIGNATURE_MAX];
+    size_t len;
+};
+
+static struct signature sign(uint64_t member, struct span scope, struct span message, uint64_t seed)
+{
+    struct signature s = {.len = 0};
+    uint8_t secret[32], key[32], entropy[64];
+    struct buf out = buf_over(s.mem, sizeof s.mem);
+    test_random(&seed, entropy, sizeof entropy);
+    fixture_member(secret, key, member);
+    CHECK_ERR(demur_ring_sign(&out, &ring, secret, scope, message, entropy), DEMUR_OK);
+    s.len = out.len;
+    return s;
+}
+
+static enum demur_err verify(const struct signature *s, struct span scope, struct span message)
+{
+    uint8_t tag[32], carried[32];
+    enum demur_err err =
+        demur_ring_verify(span_of(s->mem, s->len), &ring, scope, message, tag, NULL);
+    if (err == DEMUR_OK) {
+        CHECK(demur_ring_signature_tag(carried, span_of(s->mem, s->len)));
+        CHECK_SPAN(span_of(tag, 32), span_of(carried, 32));
+    }
+    return err;
+}
+
+static void check_member(uint64_t member)
+{
+    struct span scope = span_lit("cosign"), message = span_lit("text");
+    struct signature s = sign(member, scope, message, member);
+    CHECK(s.len == demur_ring_signature_len(ring.n));
+    CHECK_ERR(verify(&s, scope, message), DEMUR_OK);
+}
+
+TEST(ring_signatures_are_complete_in_small_rings)
+{
+    for (size_t n = 1; n <= 20; n++) {
+        fixture_ring(&ring, keys, n);
+        check_member(n - 1);
+        check_member(n / 2);
+    }
+}
+
+TEST(ring_signatures_are_complete_where_a_digit_begins)
+{
+    static const size_t sizes[] = {63, 64, 65, 255, 256, 257};
+    for (size_t i = 0; i < DEMUR_COUNT(sizes); i++) {
+        fixture_ring(&ring, keys, sizes[i]);
+        check_member(i);
+    }
+}
+
+/* Members sit at positions that sorting gives them; all 64 together take every
+ * value of the three digits that a ring of 64 uses. */
+TEST(ring_signatures_are_complete_at_every_position)
+{
+    fixture_ring(&ring, keys, 64);
+    for (uint64_t i = 0; i < 64; i++)
+        check_member(i);
+}
+
+TEST(ring_signatures_are_complete_in_a_full_ring)
+{
+    fixture_ring(&ring, keys, 1024);
+    check_member(1023);
+}
+
+TEST(ring_signature_lengths_follow_the_table)
+{
+    static const size_t want[][2] = {{0, 0},       {1, 960},     {1024, 960},   {1025, 1120},
+                                     {4096, 1120}, {4097, 1600}, {32768, 1600}, {32769, 0}};
+    for (size_t i = 0; i < DEMUR_COUNT(want); i++)
+        CHECK(demur_ring_signature_len(want[i][0]) == want[i][1]);
+}
+
+TEST(a_member_has_one_tag_per_scope)
+{
+    struct span message = span_lit("text"), other = span_lit("another text");
+    uint8_t secret[32], key[32], tag[32];
+    fixture_member(secret, key, 4);
+    demur_ring_tag(tag, span_lit("scope a"), secret);
+
+    fixture_ring(&ring, keys, 9);
+    struct signature first = sign(4, span_lit("scope a"), message, 1);
+    struct signature again = sign(4, span_lit("scope a"), other, 2);
+    struct signature elsewhere = sign(4, span_lit("scope b"), message, 3);
+    struct signature neighbour = sign(5, span_lit("scope a"), message, 4);
+    fixture_ring(&ring, keys, 33);
+    struct signature wider = sign(4, span_lit("scope a"), message, 5);
+
+    CHECK_SPAN(span_of(first.mem, 32), span_of(tag, 32));
+    CHECK_SPAN(span_of(again.mem, 32), span_of(tag, 32));
+    CHECK_SPAN(span_of(wider.mem, 32), span_of(tag, 32));
+    CHECK(memcmp(elsewhere.mem, tag, 32) != 0);
+    CHECK(memcmp(neighbour.mem, tag, 32) != 0);
+}
+
+/* With the same entropy, another statement must not meet the same nonces: two
+ * responses to one nonce would give the secret away. */
+TEST(ring_signature_nonces_depend_on_the_statement)
+{
+    fixture_ring(&ring, keys, 3);
+    struct signature a = sign(1, span_lit("s"), span_lit("m"), 1);
+    struct signature b = sign(1, span_lit("s"), span_lit("n"), 1);
+    struct signature c = sign(1, span_lit("s"), span_lit("m"), 2);
+    for (size_t o = 32; o < a.len; o += 32) {
+        CHECK(memcmp(a.mem + o, b.mem + o, 32) != 0);
+        CHECK(memcmp(a.mem + o, c.mem + o, 32) != 0);
+    }
+}
+
+TEST(ring_signatures_refuse_a_change_in_any_byte)
+{
+    struct span scope = span_lit("s"), message = span_lit("m");
+    fixture_ring(&ring, keys, 3);
+    struct signature s = sign(1, scope, message, 1);
+    CHECK_ERR(verify(&s, scope, message), DEMUR_OK);
+    uint64_t seed = 5;
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t held = s.mem[i];
+        s.mem[i] ^= (uint8_t)(1 + test_random_u64(&seed) % 255);
+        if (verify(&s, scope, message) == DEMUR_OK)
+            test_failed(__FILE__, __LINE__, "byte %zu does not matter", i);
+        s.mem[i] = held;
+    }
+}
+
+TEST(ring_signing_refuses_who_is_no_member)
+{
+    uint8_t secret[32], key[32], entropy[64] = {1}, mem[DEMUR_RING_SIGNATURE_MAX];
+    fixture_ring(&ring, keys, 5);
+    fixture_member(secret, key, 5);
+    struct buf out = buf_over(mem, sizeof mem);
+    buf_put_str(&out, "proof ");
+    CHECK_ERR(demur_ring_sign(&out, &ring, secret, span_lit("s"), span_lit("m"), entropy),
+              DEMUR_ERR_UNKNOWN);
+    CHECK_SPAN(buf_span(&out), span_lit("proof "));
+}
+
+TEST(ring_signing_needs_room)
+{
+    uint8_t secret[32], key[32], entropy[64] = {1}, mem[960];
+    fixture_ring(&ring, keys, 5);
+    fixture_member(secret, key, 0);
+    struct buf out = buf_over(mem, sizeof mem - 1);
+    CHECK_ERR(demur_ring_sign(&out, &ring, secret, span_lit("s"), span_lit("m"), entropy),
+              DEMUR_ERR_SPACE);
+    CHECK(out.len == 0 && buf_ok(&out));
+    out = buf_over(mem, sizeof mem);
+    CHECK_ERR(demur_ring_sign(&out, &ring, secret, span_lit("s"), span_lit("m"), entropy),
+              DEMUR_OK);
+}
+
+TEST(rings_are_limited)
+{
+    struct demur_diag diag = {0};
+    CHECK_ERR(demur_ring_init(&ring, (const uint8_t(*)[32])keys, DEMUR_RING_MAX + 1, &diag),
+              DEMUR_ERR_LIMIT);
+    CHECK_ERR(diag.code, DEMUR_ERR_LIMIT);
+}
+
+TEST(ring_sort_sorts)
+{
+    uint64_t seed = 3;
+    for (size_t n = 0; n < 130; n++) {
+        uint8_t sum[32] = {0}, after[32] = {0};
+        test_random(&seed, keys, n * 32);
+        for (size_t i = 0; i < n; i++) {
+            keys[i][0] %= 4; /* so that first bytes repeat */
+            if (i % 5 == 4)
+                memcpy(keys[i], keys[i - 1], 32);
+            for (size_t b = 0; b < 32; b++)
+                sum[b] = (uint8_t)(sum[b] + keys[i][b]);
+        }
+        demur_ring_sort(keys, n);
+        for (size_t i = 0; i < n; i++) {
+            CHECK(i == 0 || memcmp(keys[i - 1], keys[i], 32) <= 0);
+            for (size_t b = 0; b < 32; b++)
+                after[b] = (uint8_t)(after[b] + keys[i][b]);
+        }
+        CHECK_SPAN(span_of(sum, 32), span_of(after, 32));
+    }
+}
+
+TEST(ring_keys_have_one_encoding)
+{
+    uint8_t secret[32], key[32], again[32];
+    fixture_member(secret, key, 1);
+    demur_ring_key_public(again, secret);
+    CHECK_SPAN(span_of(key, 32), span_of(again, 32));
+    CHECK(demur_ring_key_ok(key));
+    key[31] |= 0x80;
+    CHECK(!demur_ring_key_ok(key));
+    CHECK(!demur_ring_key_ok((const uint8_t[32]){0}));
+}
+
+TEST(possession_proofs_refuse_a_change_in_any_byte)
+{
+    uint8_t secrets[3][32], own[3][32], proof[64], entropy[64] = {1};
+    for (uint64_t i = 0; i < 3; i++)
+        fixture_member(secrets[i], own[i], i);
+    const uint8_t(*k)[32] = (const uint8_t(*)[32])own;
+    CHECK_ERR(
+        demur_possession_prove(proof, (const uint8_t(*)[32])secrets, k, 3, span_lit("c"), entropy),
+        DEMUR_OK);
+    CHECK_ERR(demur_possession_verify(proof, k, 3, span_lit("c"), NULL), DEMUR_OK);
+    for (size_t i = 0; i < sizeof proof; i++) {
+        proof[i] ^= 0x10;
+        CHECK(demur_possession_verify(proof, k, 3, span_lit("c"), NULL) != DEMUR_OK);
+        proof[i] ^= 0x10;
+    }
+    CHECK_ERR(
+        demur_possession_prove(proof, (const uint8_t(*)[32])secrets, k, 0, span_lit("c"), entropy),
+        DEMUR_ERR_LIMIT);
+}
+
+TEST(claims_refuse_a_change_in_any_byte)
+{
+    uint8_t secret[32], key[32], tag[32], proof[64], entropy[64] = {1};
+    fixture_member(secret, key, 2);
+    demur_ring_tag(tag, span_lit("s"), secret);
+    demur_claim_prove(proof, secret, span_lit("s"), span_lit("c"), entropy);
+    CHECK_ERR(demur_claim_verify(proof, key, tag, span_lit("s"), span_lit("c"), NULL), DEMUR_OK);
+    for (size_t i = 0; i < sizeof proof; i++) {
+        proof[i] ^= 0x20;
+        CHECK(demur_claim_verify(proof, key, tag, span_lit("s"), span_lit("c"), NULL) != DEMUR_OK);
+        proof[i] ^= 0x20;
+    }
+}
