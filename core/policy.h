@@ -23,8 +23,9 @@ enum {
     DEMUR_POLICY_ROLES = 64,
     DEMUR_POLICY_STAGES = 64,
     DEMUR_POLICY_STEPS = 64,
+    DEMUR_POLICY_OUTCOMES = 8, /* of one step */
     DEMUR_POLICY_CLOCKS = 32,
-    DEMUR_POLICY_FIELDS = 32,
+    DEMUR_POLICY_SECTIONS = 32,
     DEMUR_POLICY_TEXTS = 64, /* rules, duties and matters: sentences for people */
     DEMUR_POLICY_ELIGIBLES = 8,
     DEMUR_POLICY_CONDITIONS = 8, /* in one `eligible` */
@@ -81,7 +82,9 @@ struct demur_policy_eligible {
 struct demur_policy_role {
     struct span name, title;
     uint32_t line;
-    bool single;          /* `holders one`: at most one key at a time */
+    bool single;          /* `holders one`: at most one key at a time (for each value) */
+    bool acting;          /* may be held by somebody acting */
+    int16_t for_each;     /* attribute: each holder has the role for one value of it; -1 */
     demur_set granted_by; /* roles whose holders may grant and take it, besides root */
 };
 
@@ -126,6 +129,13 @@ struct demur_policy_step {
     int16_t only_before; /* clock whose limit must not have passed; -1 */
     int16_t only_after;  /* clock whose limit must have passed; -1 */
     demur_set entitles;  /* roles that may be given the memo from then on */
+    demur_set refers_to; /* not empty: the act names one of these roles, and entitles it */
+    /* Not empty: the act names one of these outcomes, and `to` is -1. */
+    struct {
+        struct span name;
+        int16_t to; /* stage; -1: the case stays where it is */
+    } outcomes[DEMUR_POLICY_OUTCOMES];
+    uint8_t outcomes_len;
 };
 
 struct demur_policy_event {
@@ -154,7 +164,7 @@ struct demur_policy_action {
 
 struct demur_policy_extension {
     int16_t step; /* the step that extends the clock */
-    bool to_date; /* to the step's date, no later than `period` on */
+    bool to_date; /* to the day of the act's `until`, no later than `period` on */
     struct demur_period period;
 };
 
@@ -180,11 +190,10 @@ struct demur_policy_clock {
     uint8_t actions_len;
 };
 
-/* A part of a memo that its author fills in. */
-struct demur_policy_field {
+/* A section of the memo: a heading whose text begins with the title. */
+struct demur_policy_section {
     struct span name, title, hint;
     uint32_t line;
-    bool section;         /* a heading in the text, or else a line of the memo's header */
     enum demur_need need; /* OPTIONAL or REQUIRED */
 };
 
@@ -239,13 +248,13 @@ struct demur_policy {
     struct demur_policy_stage stages[DEMUR_POLICY_STAGES]; /* the first is where filing leads */
     struct demur_policy_step steps[DEMUR_POLICY_STEPS];
     struct demur_policy_clock clocks[DEMUR_POLICY_CLOCKS];
-    struct demur_policy_field fields[DEMUR_POLICY_FIELDS];
+    struct demur_policy_section sections[DEMUR_POLICY_SECTIONS];
     struct demur_policy_receiver receivers[DEMUR_POLICY_RECEIVERS];
     struct demur_policy_share shares[DEMUR_POLICY_SHARES];
     struct demur_policy_text texts[DEMUR_POLICY_TEXTS];
     struct demur_policy_later later[DEMUR_POLICY_LATER];
-    uint8_t attributes_len, eligibles_len, roles_len, stages_len, steps_len, clocks_len, fields_len,
-        receivers_len, shares_len, texts_len;
+    uint8_t attributes_len, eligibles_len, roles_len, stages_len, steps_len, clocks_len,
+        sections_len, receivers_len, shares_len, texts_len;
     uint32_t later_len; /* may exceed DEMUR_POLICY_LATER */
 
     /* filing */
@@ -266,6 +275,7 @@ struct demur_policy {
     /* markings */
     struct span markings; /* `U or SBU`; empty: none known */
     enum demur_need marking;
+    enum demur_need points; /* numbered points, counted in the memo's header */
 
     demur_set roster_kept_by;      /* roles that invite and revoke; one at least */
     demur_set expunge_by;          /* 0: nobody */
@@ -299,7 +309,7 @@ int demur_policy_step_as(const struct demur_policy *policy, enum demur_taken_as 
 struct demur_attribute {
     struct span name, value;
 };
-/* [A-Za-z0-9._-]{1,40}: what an attribute may hold under any policy. */
+/* records.md, section 2: a letter or digit, then [A-Za-z0-9._-]*; at most 64 bytes. */
 bool demur_attribute_value_ok(struct span value);
 /* May a member have these attributes? UNKNOWN, SYNTAX or MISSING says which is
  * undeclared, breaks its values or pattern, comes twice, or is required. */
@@ -324,25 +334,36 @@ bool demur_policy_may_share(const struct demur_policy *policy, demur_set roles, 
 /* May one role's holder grant and take another? Root's right is not asked here. */
 bool demur_policy_may_grant(const struct demur_policy *policy, demur_set granter_roles, int role);
 
-/* May this step be taken now? FORBIDDEN: none of `roles` may, or it is (not) the
- * author's; STAGE: not in this stage; LIMIT: it was taken at_most times before;
- * MISSING / SYNTAX: a document or date is wanted / not wanted. Clocks
- * (only_before, only_after) are the caller's to check. */
-enum demur_err demur_policy_step_check(const struct demur_policy *policy, int step, demur_set roles,
-                                       bool author, int stage, uint32_t times_taken,
-                                       bool has_document, bool has_date,
+/* A step that somebody wants to take. */
+struct demur_act {
+    int step;
+    bool author;     /* the case key; or an officer ... */
+    demur_set roles; /* ... in the roles that the record names and the officer holds */
+    int stage;       /* of the case */
+    uint32_t times_taken;
+    bool document, until;       /* whether the record has them */
+    struct span outcome, refer; /* empty when absent */
+};
+/* May it be taken now? *to is the stage that the case is in afterwards, *entitled
+ * the roles that gain the right to the memo. FORBIDDEN: none of `roles` may, or it
+ * is (not) the author's; STAGE: not in this stage; LIMIT: taken at_most times
+ * before; MISSING, UNKNOWN, SYNTAX: a document, date, outcome or referral is
+ * wanted, unknown, or not wanted. The clocks only_before and only_after are the
+ * caller's to check. */
+enum demur_err demur_policy_step_check(const struct demur_policy *policy,
+                                       const struct demur_act *act, int *to, demur_set *entitled,
                                        struct demur_diag *diag) DEMUR_CHECKED;
 
-/* An extension that was granted: extensions[index] of the clock; `until_day` is
- * the step's date where the extension is to_date. */
+/* An extension that was granted: extensions[index] of the clock; `until` is the
+ * act's date where the extension is to_date: it ends with that local day. */
 struct demur_extension {
     uint8_t index;
-    int32_t until_day;
+    int64_t until;
 };
 /* Target and limit of a clock that started at `start`: last seconds in time,
  * DEMUR_NEVER while paused (or where there is no target). Extensions move the
  * limit only, each from where the one before left it. Errors: demur_due's, and
- * TIME for an until_day that is no later than the limit so far, or too late. */
+ * TIME for an `until` that is no later than the limit so far, or too late. */
 enum demur_err demur_clock_due(const struct demur_policy *policy, int clock,
                                const struct demur_calendars *calendars, int64_t start,
                                const struct demur_pause *pauses, size_t pauses_len,
