@@ -47,7 +47,7 @@ struct demur_day_rule {
 };
 
 struct demur_holiday {
-    struct span name;
+    struct span name, title; /* title may be empty */
     uint32_t line;
     struct demur_day_rule rule;
     int32_t from_year, until_year; /* of the rule's own day, both included */
@@ -145,7 +145,8 @@ int64_t demur_local_midnight(const struct demur_calendars *all, struct span name
 int64_t demur_local_day_end(const struct demur_calendars *all, struct span name, int32_t day);
 
 bool demur_working_day(const struct demur_calendars *all, struct span name, int32_t day);
-/* The name of the holiday kept on a day, empty when there is none: for people. */
+/* For people: the title (or name) of the holiday kept on a day, empty when there
+ * is none. */
 struct span demur_holiday_on(const struct demur_calendars *all, struct span name, int32_t day);
 
 enum demur_unit {
@@ -184,21 +185,18 @@ struct demur_pause {
 
 /* When the period that starts with the event at `start` is over: *due is the
  * last second in time, so a thing is overdue when now > *due. In hours that is
- * start + hours; in all other units the end of the last day in the zone. Days
- * after the day on which a pause begins, to the day on which it ends, do not
- * count (hours: seconds). Pauses are in order and do not overlap. *due is
+ * start + hours; in all other units the end of the last day in the zone. A day
+ * counts when the clock runs at its last second (hours: a second, when it runs
+ * in that second), so nothing falls due while a clock stands still: *due is
  * DEMUR_NEVER while a pause is open that begins before the period is over.
- * Errors: TIME when the end lies beyond the year 9999, or no day is worked. */
+ * Pauses are in order and do not overlap. Errors: TIME when the end lies beyond
+ * the year 9999, or when too few days are worked. */
 enum demur_err demur_due(const struct demur_calendars *all, struct span name, int64_t start,
                          struct demur_period period, struct demur_counting counting,
                          const struct demur_pause *pauses, size_t pauses_len,
                          int64_t *due) DEMUR_CHECKED;
 
-/* A period as text, `2 working-days`, `1 month`: one word and its number agree.
- * Takes two words off *rest; *column as in demur_words_next. Errors: SYNTAX and
- * LIMIT, placed. */
-enum demur_err demur_period_take(struct demur_period *out, struct span *rest, uint32_t line,
-                                 uint32_t *column, struct demur_diag *diag) DEMUR_CHECKED;
+/* `2 working-days`, `1 month`. */
 void demur_period_put(struct buf *b, struct demur_period period);
 
 #endif
