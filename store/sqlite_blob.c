@@ -1,0 +1,535 @@
+/* Objects: stretches of bytes too large for one row, kept in chunks. A blob is
+ * an object with a hash, a snapshot one with a name. */
+#include <sodium.h>
+
+#include "common.h"
+#include "sqlite.h"
+
+enum {
+    FLUSH_MAX = 1 << 20,   /* bytes of an upload in memory, and in one transaction */
+    DROP_CHUNKS = 64,      /* chunks removed in one transaction */
+    FLUSH_FIRST = 64 << 10 /* what an upload's buffer starts with */
+};
+
+/* ---- arriving ---------------------------------------------------------- */
+
+struct demur_store_upload {
+    struct demur_store *store;
+    int64_t object; /* 0 before the first flush */
+    uint64_t size;  /* flushed and buffered */
+    int64_t chunks; /* flushed */
+    crypto_hash_sha256_state hash;
+    uint8_t *buffer;
+    size_t len, cap;
+};
+
+enum demur_err demur_store_upload_new(struct demur_store *store, struct demur_store_upload **out,
+                                      struct demur_diag *diag)
+{
+    struct demur_store_upload *upload = calloc(1, sizeof *upload);
+    if (!upload)
+        return demur_store_out_of_memory(diag);
+    upload->store = store;
+    crypto_hash_sha256_init(&upload->hash);
+    *out = upload;
+    return DEMUR_OK;
+}
+
+static void upload_free(struct demur_store_upload *upload)
+{
+    free(upload->buffer);
+    free(upload);
+}
+
+/* Write the buffer as chunks of the object, which is made when there is none. */
+static int chunks_put(struct demur_store_upload *upload, struct db_conn *conn)
+{
+    int rc = SQLITE_OK;
+    if (!upload->object) {
+        rc = demur_db_run(conn, SQL_OBJECT_NEW, DB_NONE);
+        if (rc != SQLITE_OK)
+            return rc;
+        upload->object = sqlite3_last_insert_rowid(conn->db);
+    }
+    struct span rest = span_of(upload->buffer, upload->len);
+    for (; rc == SQLITE_OK && rest.len; rest = span_skip(rest, DB_CHUNK))
+        rc = demur_db_run(conn, SQL_CHUNK_PUT,
+                          DB_ARGS(db_int(upload->object), db_int(upload->chunks++),
+                                  db_blob(span_take(rest, DB_CHUNK))));
+    if (rc == SQLITE_OK)
+        rc = demur_db_run(conn, SQL_OBJECT_GROW,
+                          DB_ARGS(db_int(upload->object), db_int((int64_t)upload->len)));
+    return rc;
+}
+
+static enum demur_err flush(struct demur_store_upload *upload, struct demur_diag *diag)
+{
+    struct db_conn *conn;
+    enum demur_err err = demur_db_write_begin(upload->store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    int64_t object = upload->object;
+    int rc = chunks_put(upload, conn);
+    err = demur_db_write_end(upload->store, conn, demur_db_fail(upload->store, conn->db, rc, diag),
+                             diag);
+    if (err != DEMUR_OK)
+        upload->object = object; /* rolled back */
+    upload->len = 0;
+    return err;
+}
+
+/* Room for at least one more byte. */
+static enum demur_err buffer_grow(struct demur_store_upload *upload, struct demur_diag *diag)
+{
+    size_t cap = upload->cap ? 2 * upload->cap : FLUSH_FIRST;
+    uint8_t *p = realloc(upload->buffer, cap);
+    if (!p)
+        return demur_store_out_of_memory(diag);
+    upload->buffer = p;
+    upload->cap = cap;
+    return DEMUR_OK;
+}
+
+static enum demur_err object_write(struct demur_store_upload *upload, struct span bytes,
+                                   struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    while (err == DEMUR_OK && bytes.len) {
+        if (upload->len == FLUSH_MAX)
+            err = flush(upload, diag);
+        else if (upload->len == upload->cap)
+            err = buffer_grow(upload, diag);
+        if (err != DEMUR_OK)
+            break;
+        struct span now = span_take(bytes, upload->cap - upload->len);
+        memcpy(upload->buffer + upload->len, now.p, now.len);
+        upload->len += now.len;
+        upload->size += now.len;
+        bytes = span_skip(bytes, now.len);
+    }
+    return err;
+}
+
+enum demur_err demur_store_upload_write(struct demur_store_upload *upload, struct span bytes,
+                                        struct demur_diag *diag)
+{
+    if (bytes.len > DEMUR_STORE_BLOB_MAX - upload->size)
+        return demur_fail(diag, DEMUR_ERR_LIMIT,
+                          "the blob is larger than %d bytes, the most a blob may have",
+                          DEMUR_STORE_BLOB_MAX);
+    if (bytes.len)
+        crypto_hash_sha256_update(&upload->hash, bytes.p, bytes.len);
+    return object_write(upload, bytes, diag);
+}
+
+void demur_store_upload_abort(struct demur_store_upload *upload)
+{
+    if (!upload)
+        return;
+    struct db_conn *conn;
+    if (upload->object && demur_db_write_begin(upload->store, &conn, NULL) == DEMUR_OK) {
+        int rc = demur_db_run(conn, SQL_OBJECT_STATE,
+                              DB_ARGS(db_int(upload->object), db_int(DB_LEAVING)));
+        enum demur_err err = demur_db_fail(upload->store, conn->db, rc, NULL);
+        /* what cannot be removed now goes when the store is next opened */
+        if (demur_db_write_end(upload->store, conn, err, NULL) == DEMUR_OK &&
+            demur_db_drop_leaving(upload->store, NULL) == DEMUR_OK)
+            upload->object = 0;
+    }
+    upload_free(upload);
+}
+
+/* In one transaction: the last chunks, and the object's name. */
+static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
+                     const uint8_t hash[static 32], int64_t now_s)
+{
+    int rc = demur_db_run(conn, SQL_BLOB_TOUCH, DB_ARGS(db_hash(hash), db_int(now_s)));
+    if (rc != SQLITE_OK)
+        return rc;
+    if (sqlite3_changes(conn->db)) /* it is here already: drop the copy */
+        return upload->object ? demur_db_run(conn, SQL_OBJECT_STATE,
+                                             DB_ARGS(db_int(upload->object), db_int(DB_LEAVING)))
+                              : SQLITE_OK;
+    rc = chunks_put(upload, conn);
+    if (rc == SQLITE_OK)
+        rc =
+            demur_db_run(conn, SQL_OBJECT_STATE, DB_ARGS(db_int(upload->object), db_int(DB_WHOLE)));
+    if (rc == SQLITE_OK)
+        rc = demur_db_run(conn, SQL_BLOB_PUT,
+                          DB_ARGS(db_hash(hash), db_int(upload->object), db_int(now_s)));
+    return rc;
+}
+
+static int snapshot_name(struct demur_store_upload *upload, struct db_conn *conn, const char *name,
+                         const struct demur_store_head *head)
+{
+    struct db_arg key = db_text(span_str(name));
+    int rc = chunks_put(upload, conn);
+    if (rc == SQLITE_OK)
+        rc =
+            demur_db_run(conn, SQL_OBJECT_STATE, DB_ARGS(db_int(upload->object), db_int(DB_WHOLE)));
+    if (rc == SQLITE_OK)
+        rc = demur_db_run(conn, SQL_SNAPSHOT_LEAVE, DB_ARGS(key));
+    if (rc == SQLITE_OK)
+        rc = demur_db_run(conn, SQL_SNAPSHOT_DELETE, DB_ARGS(key));
+    if (rc == SQLITE_OK)
+        rc = demur_db_run(
+            conn, SQL_SNAPSHOT_PUT,
+            DB_ARGS(key, db_int(upload->object), db_int((int64_t)head->size), db_hash(head->root)));
+    return rc;
+}
+
+/* End the upload after its naming transaction. */
+static enum demur_err named(struct demur_store_upload *upload, struct db_conn *conn, int rc,
+                            int64_t object, struct demur_diag *diag)
+{
+    struct demur_store *store = upload->store;
+    enum demur_err err =
+        demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
+    if (err != DEMUR_OK) {
+        upload->object = object;
+        demur_store_upload_abort(upload);
+        return err;
+    }
+    upload_free(upload);
+    return demur_db_drop_leaving(store, diag);
+}
+
+enum demur_err demur_store_upload_finish(struct demur_store_upload *upload,
+                                         const uint8_t hash[static 32], int64_t now_s,
+                                         struct demur_diag *diag)
+{
+    uint8_t got[32];
+    crypto_hash_sha256_final(&upload->hash, got);
+    enum demur_err err = DEMUR_OK;
+    struct db_conn *conn;
+    if (memcmp(got, hash, 32) != 0) {
+        char hex[65];
+        demur_db_hex(hex, hash);
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the bytes of the blob do not hash to its name %s; send it again", hex);
+    } else {
+        err = demur_db_write_begin(upload->store, &conn, diag);
+    }
+    if (err != DEMUR_OK) {
+        demur_store_upload_abort(upload);
+        return err;
+    }
+    int64_t object = upload->object;
+    return named(upload, conn, blob_name(upload, conn, hash, now_s), object, diag);
+}
+
+enum demur_err demur_store_blob_put(struct demur_store *store, const uint8_t hash[static 32],
+                                    struct span bytes, int64_t now_s, struct demur_diag *diag)
+{
+    struct demur_store_upload *upload = NULL;
+    enum demur_err err = demur_store_upload_new(store, &upload, diag);
+    if (err != DEMUR_OK)
+        return err;
+    err = demur_store_upload_write(upload, bytes, diag);
+    if (err == DEMUR_OK)
+        return demur_store_upload_finish(upload, hash, now_s, diag);
+    demur_store_upload_abort(upload);
+    return err;
+}
+
+enum demur_err demur_store_snapshot_put(struct demur_store *store, const char *name,
+                                        const struct demur_store_head *head, struct span bytes,
+                                        struct demur_diag *diag)
+{
+    enum demur_err err = demur_store_name_check(span_str(name), diag);
+    if (err != DEMUR_OK)
+        return err;
+    struct demur_store_upload *upload = NULL;
+    err = demur_store_upload_new(store, &upload, diag);
+    if (err != DEMUR_OK)
+        return err;
+    struct db_conn *conn;
+    err = object_write(upload, bytes, diag);
+    if (err == DEMUR_OK)
+        err = demur_db_write_begin(store, &conn, diag);
+    if (err != DEMUR_OK) {
+        demur_store_upload_abort(upload);
+        return err;
+    }
+    int64_t object = upload->object;
+    return named(upload, conn, snapshot_name(upload, conn, name, head), object, diag);
+}
+
+/* ---- leaving ----------------------------------------------------------- */
+
+/* One transaction's worth; *more is false when nothing is left. */
+static int drop_some(struct db_conn *conn, bool *more)
+{
+    sqlite3_stmt *stmt = conn->stmt[SQL_OBJECT_LEAVING];
+    int rc = demur_db_first(conn, SQL_OBJECT_LEAVING, DB_NONE);
+    *more = rc == SQLITE_ROW;
+    int64_t object = *more ? sqlite3_column_int64(stmt, 0) : 0;
+    demur_db_end(conn, SQL_OBJECT_LEAVING);
+    if (!*more)
+        return rc;
+    rc = demur_db_run(conn, SQL_CHUNK_DELETE, DB_ARGS(db_int(object), db_int(DROP_CHUNKS)));
+    if (rc == SQLITE_OK && sqlite3_changes(conn->db) < DROP_CHUNKS)
+        rc = demur_db_run(conn, SQL_OBJECT_DELETE, DB_ARGS(db_int(object)));
+    return rc;
+}
+
+enum demur_err demur_db_drop_leaving(struct demur_store *store, struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    for (bool more = true; more && err == DEMUR_OK;) {
+        struct db_conn *conn;
+        err = demur_db_write_begin(store, &conn, diag);
+        if (err != DEMUR_OK)
+            break;
+        err = demur_db_fail(store, conn->db, drop_some(conn, &more), diag);
+        err = demur_db_write_end(store, conn, err, diag);
+    }
+    return err;
+}
+
+static enum demur_err blob_unknown(const uint8_t hash[static 32], struct demur_diag *diag)
+{
+    char hex[65];
+    demur_db_hex(hex, hash);
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the store has no blob %s", hex);
+}
+
+/* Unname what `leave` and `delete` select; 0 rows is *n = 0, not an error. */
+static enum demur_err unname(struct demur_store *store, enum db_sql leave, enum db_sql delete,
+                             const struct db_arg *args, uint64_t *n, struct demur_diag *diag)
+{
+    struct db_conn *conn;
+    enum demur_err err = demur_db_write_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    int rc = demur_db_run(conn, leave, args);
+    if (rc == SQLITE_OK)
+        rc = demur_db_run(conn, delete, args);
+    *n = (uint64_t)sqlite3_changes64(conn->db);
+    store->scrub_due = store->scrub_due || *n > 0;
+    err = demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
+    if (err == DEMUR_OK && *n > 0)
+        err = demur_db_drop_leaving(store, diag);
+    return err;
+}
+
+enum demur_err demur_store_blob_delete(struct demur_store *store, const uint8_t hash[static 32],
+                                       struct demur_diag *diag)
+{
+    uint64_t n = 0;
+    enum demur_err err =
+        unname(store, SQL_BLOB_LEAVE, SQL_BLOB_DELETE, DB_ARGS(db_hash(hash)), &n, diag);
+    return err == DEMUR_OK && n == 0 ? blob_unknown(hash, diag) : err;
+}
+
+enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t *n,
+                                 struct demur_diag *diag)
+{
+    uint64_t swept = 0;
+    enum demur_err err =
+        unname(store, SQL_SWEEP_LEAVE, SQL_SWEEP_DELETE, DB_ARGS(db_int(before_s)), &swept, diag);
+    if (err == DEMUR_OK && n)
+        *n = swept;
+    return err;
+}
+
+static enum demur_err snapshot_unknown(const char *name, struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the store has no snapshot named %.100s", name);
+}
+
+enum demur_err demur_store_snapshot_delete(struct demur_store *store, const char *name,
+                                           struct demur_diag *diag)
+{
+    uint64_t n = 0;
+    enum demur_err err = unname(store, SQL_SNAPSHOT_LEAVE, SQL_SNAPSHOT_DELETE,
+                                DB_ARGS(db_text(span_str(name))), &n, diag);
+    return err == DEMUR_OK && n == 0 ? snapshot_unknown(name, diag) : err;
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+enum demur_err demur_store_blob_stat(struct demur_store *store, struct demur_store_blob *out,
+                                     const uint8_t hash[static 32], struct demur_diag *diag)
+{
+    struct db_conn *conn;
+    enum demur_err err = demur_db_read_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    sqlite3_stmt *stmt = conn->stmt[SQL_BLOB_STAT];
+    int rc = demur_db_first(conn, SQL_BLOB_STAT, DB_ARGS(db_hash(hash)));
+    err = demur_db_fail(store, conn->db, rc, diag);
+    if (rc == SQLITE_ROW)
+        *out = (struct demur_store_blob){
+            (uint64_t)sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1),
+            sqlite3_column_int(stmt, 2) != 0, (uint64_t)sqlite3_column_int64(stmt, 3)};
+    else if (err == DEMUR_OK)
+        err = blob_unknown(hash, diag);
+    demur_db_end(conn, SQL_BLOB_STAT);
+    demur_db_read_end(store, conn);
+    return err;
+}
+
+enum demur_err demur_store_blob_pending(struct demur_store *store, uint64_t *bytes,
+                                        struct demur_diag *diag)
+{
+    struct db_conn *conn;
+    enum demur_err err = demur_db_read_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    int rc = demur_db_first(conn, SQL_BLOB_PENDING, DB_NONE);
+    if (rc == SQLITE_ROW)
+        *bytes = (uint64_t)sqlite3_column_int64(conn->stmt[SQL_BLOB_PENDING], 0);
+    err = demur_db_fail(store, conn->db, rc, diag);
+    demur_db_end(conn, SQL_BLOB_PENDING);
+    demur_db_read_end(store, conn);
+    return err;
+}
+
+/* Where a chunk's bytes go: a window of the object, from `offset` on. */
+struct window {
+    uint64_t offset, size; /* size: of the whole object, once known */
+    uint8_t *out;
+    size_t cap, len;
+};
+
+/* Copy what a row has for the window, which must be what comes next. */
+static int window_row(struct window *w, struct db_conn *conn, enum db_sql n)
+{
+    sqlite3_stmt *stmt = conn->stmt[n];
+    w->size = (uint64_t)sqlite3_column_int64(stmt, 0);
+    if (w->offset >= w->size || sqlite3_column_type(stmt, 1) == SQLITE_NULL)
+        return SQLITE_OK; /* no chunk in the window */
+    uint64_t start = (uint64_t)sqlite3_column_int64(stmt, 1) * DB_CHUNK, at = w->offset + w->len;
+    struct span bytes = demur_db_column(conn, n, 2);
+    if (at < start || at - start > bytes.len || bytes.len > DB_CHUNK)
+        return SQLITE_CORRUPT;
+    struct span part = span_take(span_skip(bytes, (size_t)(at - start)), w->cap - w->len);
+    if (part.len)
+        memcpy(w->out + w->len, part.p, part.len);
+    w->len += part.len;
+    return SQLITE_OK;
+}
+
+/* Fill the window. SQLITE_NOTFOUND when there is no such object. */
+static int window_fill(struct window *w, struct db_conn *conn, enum db_sql n, struct db_arg key)
+{
+    int64_t first = (int64_t)(w->offset / DB_CHUNK);
+    int64_t end = (int64_t)((w->offset + w->cap + DB_CHUNK - 1) / DB_CHUNK);
+    int rc = demur_db_first(conn, n, DB_ARGS(key, db_int(first), db_int(end)));
+    int answer = rc == SQLITE_DONE ? SQLITE_NOTFOUND : rc;
+    while (rc == SQLITE_ROW) {
+        rc = window_row(w, conn, n);
+        if (rc == SQLITE_OK)
+            rc = sqlite3_step(conn->stmt[n]);
+        answer = rc;
+    }
+    demur_db_end(conn, n);
+    if (answer == SQLITE_DONE && w->len < w->cap && w->offset + w->len < w->size)
+        return SQLITE_CORRUPT; /* a chunk is missing or short */
+    return answer == SQLITE_DONE ? SQLITE_OK : answer;
+}
+
+enum demur_err demur_store_blob_read(struct demur_store *store, const uint8_t hash[static 32],
+                                     uint64_t offset, uint8_t *out, size_t cap, size_t *len,
+                                     struct demur_diag *diag)
+{
+    if (offset > DEMUR_STORE_BLOB_MAX)
+        offset = DEMUR_STORE_BLOB_MAX; /* past every end */
+    if (cap > DEMUR_STORE_BLOB_MAX)
+        cap = DEMUR_STORE_BLOB_MAX;
+    struct db_conn *conn;
+    enum demur_err err = demur_db_read_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    struct window w = {.offset = offset, .out = out, .cap = cap};
+    int rc = window_fill(&w, conn, SQL_BLOB_CHUNKS, db_hash(hash));
+    err =
+        rc == SQLITE_NOTFOUND ? blob_unknown(hash, diag) : demur_db_fail(store, conn->db, rc, diag);
+    demur_db_read_end(store, conn);
+    if (err == DEMUR_OK)
+        *len = w.len;
+    return err;
+}
+
+int demur_db_object_get(struct db_conn *conn, enum db_sql n, struct db_arg key,
+                        struct demur_store_bytes *out)
+{
+    struct window w = {.offset = 0};
+    int rc = window_fill(&w, conn, n, key);
+    if (rc != SQLITE_OK)
+        return rc;
+    if (w.size > SIZE_MAX / 2)
+        return SQLITE_CORRUPT;
+    size_t size = (size_t)w.size;
+    uint8_t *p = malloc(size ? size : 1);
+    if (!p)
+        return SQLITE_NOMEM;
+    w = (struct window){.out = p, .cap = size};
+    rc = window_fill(&w, conn, n, key);
+    if (rc != SQLITE_OK)
+        free(p);
+    else
+        *out = (struct demur_store_bytes){p, size};
+    return rc;
+}
+
+enum demur_err demur_store_blob_get(struct demur_store *store, struct demur_store_bytes *out,
+                                    const uint8_t hash[static 32], struct demur_diag *diag)
+{
+    struct db_conn *conn;
+    enum demur_err err = demur_db_read_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    int rc = demur_db_run(conn, SQL_BEGIN_READ, DB_NONE);
+    if (rc == SQLITE_OK)
+        rc = demur_db_object_get(conn, SQL_BLOB_CHUNKS, db_hash(hash), out);
+    err =
+        rc == SQLITE_NOTFOUND ? blob_unknown(hash, diag) : demur_db_fail(store, conn->db, rc, diag);
+    (void)demur_db_run(conn, SQL_ROLLBACK, DB_NONE);
+    demur_db_read_end(store, conn);
+    return err;
+}
+
+static int snapshot_read(struct db_conn *conn, struct demur_store_head *head,
+                         struct demur_store_bytes *out, const char *name)
+{
+    struct db_arg key = db_text(span_str(name));
+    struct demur_store_head at = {0};
+    int rc = demur_db_first(conn, SQL_SNAPSHOT_STAT, DB_ARGS(key));
+    struct span root = span_of(NULL, 0);
+    if (rc == SQLITE_ROW) {
+        at.size = (uint64_t)sqlite3_column_int64(conn->stmt[SQL_SNAPSHOT_STAT], 0);
+        root = demur_db_column(conn, SQL_SNAPSHOT_STAT, 1);
+        if (root.len == 32)
+            memcpy(at.root, root.p, 32);
+        rc = root.len == 32 ? SQLITE_OK : SQLITE_CORRUPT;
+    } else if (rc == SQLITE_DONE) {
+        rc = SQLITE_NOTFOUND;
+    }
+    demur_db_end(conn, SQL_SNAPSHOT_STAT);
+    if (rc == SQLITE_OK)
+        rc = demur_db_object_get(conn, SQL_SNAPSHOT_CHUNKS, key, out);
+    if (rc == SQLITE_OK)
+        *head = at;
+    return rc;
+}
+
+enum demur_err demur_store_snapshot_get(struct demur_store *store, struct demur_store_head *head,
+                                        struct demur_store_bytes *out, const char *name,
+                                        struct demur_diag *diag)
+{
+    struct db_conn *conn;
+    enum demur_err err = demur_db_read_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    int rc = demur_db_run(conn, SQL_BEGIN_READ, DB_NONE);
+    if (rc == SQLITE_OK)
+        rc = snapshot_read(conn, head, out, name);
+    err = rc == SQLITE_NOTFOUND ? snapshot_unknown(name, diag)
+                                : demur_db_fail(store, conn->db, rc, diag);
+    (void)demur_db_run(conn, SQL_ROLLBACK, DB_NONE);
+    demur_db_read_end(store, conn);
+    return err;
+}
