@@ -64,11 +64,9 @@ static enum demur_err lock_take(int *out, const char *dir, struct demur_diag *di
                                    : refused(path, "cannot be locked", diag);
         close(fd);
     } else {
-        char pid[16];
-        int n = snprintf(pid, sizeof pid, "%ld\n", (long)getpid());
         /* on a full disk the id is missing, and the lock holds all the same */
-        if (ftruncate(fd, 0) == 0 && pwrite(fd, pid, (size_t)n, 0) != n)
-            (void)ftruncate(fd, 0);
+        bool named = ftruncate(fd, 0) == 0 && dprintf(fd, "%ld\n", (long)getpid()) > 0;
+        (void)named;
         *out = fd;
     }
     free(path);
