@@ -5,6 +5,7 @@
 struct parser {
     struct demur_calendar *out;
     enum { IN_OTHER, IN_CALENDAR, IN_ZONE, IN_HOLIDAY } in; /* whose clauses follow */
+    uint32_t zone_line;
 };
 
 static const char *const weekday_names[] = {"monday", "tuesday",  "wednesday", "thursday",
@@ -168,7 +169,7 @@ static enum demur_err calendar_statement(struct parser *p, struct demur_words *w
     if (p->out->name.len)
         return twice(w);
     p->in = IN_CALENDAR;
-    return demur_words_id(w, "the calendar's name", &p->out->name);
+    return demur_words_id(w, "the calendar's name in lower-case letters", &p->out->name);
 }
 
 static enum demur_err zone_statement(struct parser *p, struct demur_words *w)
@@ -176,6 +177,7 @@ static enum demur_err zone_statement(struct parser *p, struct demur_words *w)
     struct demur_calendar *c = p->out;
     if (c->zone.len)
         return twice(w);
+    p->zone_line = w->line;
     p->in = IN_ZONE;
     return demur_words_take(w, "the zone's name, such as Europe/Paris", &c->zone);
 }
@@ -200,16 +202,17 @@ static enum demur_err weekend_statement(struct parser *p, struct demur_words *w)
     if (days == 0x7F)
         return demur_words_fail(w, DEMUR_ERR_SYNTAX, w->column, "a week needs a working day");
     int32_t from = DEMUR_DAY_MIN;
+    uint32_t column = w->column;
     if (n > 0 || w->rest.len > 0) {
         DEMUR_TRY(demur_words_literal(w, "from"));
         DEMUR_TRY(demur_words_date(w, &from));
     }
     if (n == 0 && from != DEMUR_DAY_MIN)
         return demur_words_fail(
-            w, DEMUR_ERR_SYNTAX, w->column,
+            w, DEMUR_ERR_SYNTAX, column,
             "the first weekend is in force from the start and takes no \"from\"");
     if (n > 0 && from <= c->weekends[n - 1].from_day)
-        return demur_words_fail(w, DEMUR_ERR_SYNTAX, w->column,
+        return demur_words_fail(w, DEMUR_ERR_CANON, column,
                                 "weekends stand in the order of their dates");
     c->weekends[n].from_day = from;
     c->weekends[n].days = days;
@@ -328,9 +331,10 @@ static enum demur_err daylight_clause(struct demur_calendar *c, struct demur_wor
     DEMUR_TRY(demur_words_literal(w, "from"));
     DEMUR_TRY(take_year(w, &d->from_year));
     if (demur_words_if(w, "until")) {
+        uint32_t column = w->column;
         DEMUR_TRY(take_year(w, &d->until_year));
         if (d->until_year < d->from_year)
-            return demur_words_fail(w, DEMUR_ERR_SYNTAX, w->column,
+            return demur_words_fail(w, DEMUR_ERR_SYNTAX, column,
                                     "the last year lies before the first");
     }
     DEMUR_TRY(take_rule(w, &d->start));
@@ -415,15 +419,16 @@ static enum demur_err clause(struct parser *p, struct demur_words *w)
 }
 
 /* What can be told only at the end of the text. */
-static enum demur_err whole(const struct demur_calendar *c, struct demur_diag *diag)
+static enum demur_err whole(const struct parser *p, struct demur_diag *diag)
 {
+    const struct demur_calendar *c = p->out;
     if (!c->name.len)
         return demur_fail(diag, DEMUR_ERR_MISSING,
                           "the calendar has no name: begin with "
                           "\"calendar\" and its name");
     if (c->zone.len && !c->standards_len)
-        return demur_fail(diag, DEMUR_ERR_MISSING,
-                          "the zone has no standard time: add \"standard\" and its offset");
+        return demur_fail_at(diag, DEMUR_ERR_MISSING, p->zone_line, 1, "zone",
+                             "the zone has no standard time: add \"standard\" and its offset");
     for (size_t i = 0; i < c->holidays_len; i++) {
         const struct demur_holiday *a = &c->holidays[i];
         if (a->until_year < a->from_year)
@@ -446,13 +451,13 @@ static enum demur_err parse(struct demur_calendar *out, struct span text, struct
     struct demur_lines lines;
     DEMUR_TRY(demur_lines_init(&lines, text, DEMUR_CALENDAR_TEXT_MAX, diag));
     DEMUR_TRY(demur_lines_header(&lines, "calendar", diag));
-    struct parser p = {out, IN_OTHER};
+    struct parser p = {out, IN_OTHER, 0};
     for (;;) {
         struct demur_statement_line s;
         bool end = false;
         DEMUR_TRY(demur_statement_next(&lines, &s, &end, diag));
         if (end)
-            return whole(out, diag);
+            return whole(&p, diag);
         struct demur_words w = demur_words_of(&s, diag);
         DEMUR_TRY(s.clause ? clause(&p, &w) : statement(&p, &w));
         DEMUR_TRY(demur_words_end(&w));
