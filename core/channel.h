@@ -102,7 +102,7 @@ bool demur_channel_member_find(const struct demur_channel *c, struct span handle
 struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
                                            size_t i);
 
-/* Rings. Epochs count months since year 0: year * 12 + month - 1.
+/* Rings, for an epoch as civil.h numbers them.
  * Fill keys (32 bytes each, sorted) with the ring of `policy_entry`'s policy
  * for (epoch, roster size), narrowed by the subsets; *n is the count. Pass keys
  * NULL to count only. Errors: UNKNOWN, STALE, SPACE. */
@@ -111,7 +111,6 @@ enum demur_err demur_channel_ring(const struct demur_channel *c,
                                   uint64_t roster, const struct span *subsets, size_t subsets_len,
                                   uint8_t (*keys)[32], size_t max, size_t *n,
                                   struct demur_diag *diag) DEMUR_CHECKED;
-uint32_t demur_epoch_of(uint64_t unix_s);
 
 /* Dissents. */
 struct demur_dissent_info {

@@ -10,12 +10,12 @@
 #define DEMUR_CORE_RECORD_H
 
 #include "base.h"
+#include "civil.h"
 
 #define DEMUR_RECORD_MAX 60000u
 #define DEMUR_RECORD_FIELDS_MAX 512u
 #define DEMUR_ENTRY_MAX (DEMUR_RECORD_MAX + 32u)
 #define DEMUR_BLOB_MAX 67108864u
-#define DEMUR_TIME_MAX 253402300799u
 
 enum demur_record_type {
     DEMUR_RECORD_CHANNEL,
