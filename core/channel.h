@@ -50,11 +50,11 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
     DEMUR_CHECKED;
 /* Parse an entry, apply it, and on a refusal skip it: what a reader of a log
  * does. Returns the refusal. The size grows by one in every case but MEMORY and
- * a MISSING text. */
+ * MISSING with the diag's field "text", which asks for the policy's or
+ * calendar's text. */
 enum demur_err demur_channel_entry(struct demur_channel *c, struct span entry, struct span text,
                                    struct demur_diag *diag) DEMUR_CHECKED;
-enum demur_err demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry,
-                                  struct demur_diag *diag) DEMUR_CHECKED;
+void demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry);
 
 /* Facts. Indexes count entries. */
 uint64_t demur_channel_size(const struct demur_channel *c);

@@ -1,0 +1,348 @@
+/* What happens in a dissent: step, say, share, open, withdraw, appeal, expunge. */
+#include "channel_state.h"
+#include "encode.h"
+
+enum demur_err channel_case_begin(struct applying *a, struct dissent **out)
+{
+    struct span id = channel_field(a, DEMUR_FIELD_DISSENT);
+    struct dissent *d = channel_dissent_by(a->c, id);
+    uint8_t on[32];
+    if (!d)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
+                             "there is no dissent %.*s", SPAN_ARG(id));
+    channel_timers(a->c, d, a->at);
+    demur_record_hash(a->r, DEMUR_FIELD_ON, on);
+    if (memcmp(on, d->latest, 32) != 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "on",
+                             "something newer happened in this dissent: read it first");
+    if (d->stages_len >= STAGES_MAX)
+        return demur_fail(a->diag, DEMUR_ERR_LIMIT, "this dissent has changed its stage too often");
+    if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events) ||
+        !channel_stages_reserve(a->c, d))
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    *out = d;
+    return DEMUR_OK;
+}
+
+void channel_case_event(struct applying *a, struct dissent *d, int role, int step,
+                        enum demur_field blob, bool moves)
+{
+    struct case_event *e = &d->events[d->events_len++];
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    *e = (struct case_event){.role = (int16_t)role, .step = (int16_t)step};
+    e->e.index = a->c->size;
+    e->e.at = a->at;
+    e->e.type = a->r->type;
+    memcpy(e->e.leaf, a->leaf, 32);
+    if (a->has_by)
+        memcpy(e->e.by, a->by, 32);
+    if (role >= 0)
+        e->e.role = p->roles[role].name;
+    if (step >= 0)
+        e->e.act = p->steps[step].name;
+    if (blob)
+        demur_record_blob(a->r, blob, 0, &e->e.blob);
+    if (moves) {
+        memcpy(d->latest, a->leaf, 32);
+        d->latest_index = a->c->size;
+    }
+}
+
+static enum demur_err check_filed(struct applying *a, const struct dissent *d)
+{
+    if (!d->filed)
+        return demur_fail(a->diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
+    return DEMUR_OK;
+}
+
+/* The role that the record names: it exists, the signer holds it, and it may
+ * read this dissent. */
+static enum demur_err check_role(struct applying *a, const struct dissent *d, int *out)
+{
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    struct span name = channel_field(a, DEMUR_FIELD_ROLE);
+    int role = demur_policy_role(p, name);
+    if (role < 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "role",
+                             "the policy knows no role %.*s", SPAN_ARG(name));
+    if (!demur_set_has(channel_roles_of(a->c, p, a->by, a->at), role))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "role",
+                             "this key does not hold the role %.*s", SPAN_ARG(name));
+    *out = role;
+    return DEMUR_OK;
+}
+
+static enum demur_err check_entitled(struct applying *a, const struct dissent *d, int role)
+{
+    if (!demur_set_has(d->entitled, role))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "role",
+                             "this dissent was not sent to %.*s",
+                             SPAN_ARG(channel_policy_of(a->c, d)->roles[role].name));
+    return DEMUR_OK;
+}
+
+/* May the step be taken now by these roles (or the author)? */
+static enum demur_err check_step(struct applying *a, const struct dissent *d, int step,
+                                 demur_set roles, bool author)
+{
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    const struct demur_policy_step *s = &p->steps[step];
+    enum demur_err err = demur_policy_step_check(
+        p, step, roles, author, d->stage, d->times[step],
+        demur_record_has(a->r, DEMUR_FIELD_DOCUMENT) ||
+            demur_record_has(a->r, DEMUR_FIELD_MESSAGE),
+        demur_record_has(a->r, DEMUR_FIELD_UNTIL), a->diag);
+    if (err)
+        return err;
+    if (s->only_before >= 0 && channel_clock_passed(d, s->only_before, a->at))
+        return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "act",
+                             "%.*s may be taken only before the clock %.*s has run out",
+                             SPAN_ARG(s->name), SPAN_ARG(p->clocks[s->only_before].name));
+    if (s->only_after >= 0 && !channel_clock_passed(d, s->only_after, a->at))
+        return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "act",
+                             "%.*s may be taken only after the clock %.*s has run out",
+                             SPAN_ARG(s->name), SPAN_ARG(p->clocks[s->only_after].name));
+    return channel_extension_check(a->c, d, step, demur_record_number(a->r, DEMUR_FIELD_UNTIL),
+                                   a->diag);
+}
+
+/* What the language has words for and this version does not execute. */
+static enum demur_err check_later(struct applying *a, const struct demur_policy_step *s,
+                                  const struct demur_policy *p)
+{
+    struct span refer = channel_field(a, DEMUR_FIELD_REFER);
+    if (demur_record_has(a->r, DEMUR_FIELD_OUTCOME) || demur_record_has(a->r, DEMUR_FIELD_ASSIGN))
+        return demur_fail_at(a->diag, DEMUR_ERR_UPGRADE, 0, 0,
+                             demur_record_has(a->r, DEMUR_FIELD_OUTCOME) ? "outcome" : "assign",
+                             "this version of demur cannot execute outcomes and panels");
+    if (refer.p && !demur_set_has(s->entitles, demur_policy_role(p, refer)))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "refer",
+                             "the policy does not let %.*s refer to %.*s", SPAN_ARG(s->name),
+                             SPAN_ARG(refer));
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_step(struct applying *a)
+{
+    struct dissent *d;
+    int role = -1;
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_filed(a, d);
+    if (!err)
+        err = check_role(a, d, &role);
+    if (err)
+        return err;
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    struct span name = channel_field(a, DEMUR_FIELD_ACT);
+    int step = demur_policy_step(p, name);
+    if (step < 0 || p->steps[step].taken_as != DEMUR_AS_STEP)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "act",
+                             "the policy knows no step %.*s", SPAN_ARG(name));
+    if ((err = check_step(a, d, step, demur_set_of(role), false)) ||
+        (err = check_later(a, &p->steps[step], p)))
+        return err;
+    channel_case_event(a, d, role, step, DEMUR_FIELD_DOCUMENT, true);
+    channel_event_step(a->c, d, step, a->at, demur_record_number(a->r, DEMUR_FIELD_UNTIL));
+    return DEMUR_OK;
+}
+
+/* The three fields of an officer come together, or the case key signs. */
+static enum demur_err check_speaker(struct applying *a, const struct dissent *d, int *role)
+{
+    bool has_role = demur_record_has(a->r, DEMUR_FIELD_ROLE);
+    *role = -1;
+    if (a->has_by != has_role || a->has_by != demur_record_has(a->r, DEMUR_FIELD_SEQ))
+        return demur_fail(a->diag, DEMUR_ERR_SYNTAX,
+                          "an officer gives by, seq and role; the author none of them");
+    if (!a->has_by)
+        return DEMUR_OK;
+    enum demur_err err = check_role(a, d, role);
+    return err ? err : check_entitled(a, d, *role);
+}
+
+enum demur_err channel_apply_say(struct applying *a)
+{
+    struct dissent *d;
+    int role = -1, step = -1;
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_filed(a, d);
+    if (!err)
+        err = check_speaker(a, d, &role);
+    if (err)
+        return err;
+    if (!a->has_by && d->stage >= 0)
+        step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_SAY, d->stage, 0);
+    /* A message is always welcome; where it cannot be the step, it is just said. */
+    if (step >= 0 && check_step(a, d, step, 0, true) != DEMUR_OK)
+        step = -1;
+    channel_case_event(a, d, role, step, DEMUR_FIELD_MESSAGE, true);
+    if (step >= 0)
+        channel_event_step(a->c, d, step, a->at, 0);
+    return DEMUR_OK;
+}
+
+static bool is_source(const struct dissent *d, const uint8_t hash[static 32])
+{
+    if (memcmp(d->memo.hash, hash, 32) == 0)
+        return true;
+    for (size_t i = 0; i < d->attachments_len; i++)
+        if (memcmp(d->attachments[i].hash, hash, 32) == 0)
+            return true;
+    for (size_t i = 0; i < d->events_len; i++)
+        if (d->events[i].e.blob.size && memcmp(d->events[i].e.blob.hash, hash, 32) == 0)
+            return true;
+    return false;
+}
+
+enum demur_err channel_apply_share(struct applying *a)
+{
+    struct dissent *d;
+    int role = -1;
+    uint8_t source[32], holder[32];
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_filed(a, d);
+    if (!err)
+        err = check_speaker(a, d, &role);
+    if (err)
+        return err;
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    demur_record_hash(a->r, DEMUR_FIELD_SOURCE, source);
+    demur_record_key(a->r, DEMUR_FIELD_HOLDER, holder);
+    if (!is_source(d, source))
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
+                             "this dissent has no such memo, attachment or document");
+    demur_set theirs = channel_roles_of(a->c, p, holder, a->at);
+    demur_set from = role < 0 ? 0 : demur_set_of(role);
+    bool may = false;
+    for (int to = 0; to < p->roles_len && !may; to++)
+        may = demur_set_has(theirs, to) &&
+              demur_policy_receives(p, to, NULL, 0) != DEMUR_RECEIVES_NEVER &&
+              (demur_set_has(d->entitled, to) ||
+               demur_policy_may_share(p, from, !a->has_by, to, d->taken));
+    if (!may)
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "holder",
+                             "the policy does not let this be shared with that officer");
+    channel_case_event(a, d, role, -1, DEMUR_FIELD_BLOB, true);
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_open(struct applying *a)
+{
+    struct dissent *d;
+    int role = -1;
+    uint8_t memo[32];
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_filed(a, d);
+    if (!err)
+        err = check_role(a, d, &role);
+    if (!err)
+        err = check_entitled(a, d, role);
+    if (err)
+        return err;
+    demur_record_hash(a->r, DEMUR_FIELD_MEMO, memo);
+    if (memcmp(memo, d->memo.hash, 32) != 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "memo",
+                             "this is not the dissent's memo");
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    int step = demur_policy_step_as(p, DEMUR_AS_OPEN, d->stage, demur_set_of(role));
+    if (step >= 0 && check_step(a, d, step, demur_set_of(role), false) != DEMUR_OK)
+        step = -1;
+    channel_case_event(a, d, role, step, DEMUR_FIELD_NONE, true);
+    if (step >= 0)
+        channel_event_step(a->c, d, step, a->at, 0);
+    return DEMUR_OK;
+}
+
+static bool is_final(const struct demur_channel *c, const struct dissent *d)
+{
+    return d->stage >= 0 && channel_policy_of(c, d)->stages[d->stage].final != DEMUR_FINAL_NO;
+}
+
+enum demur_err channel_apply_withdraw(struct applying *a)
+{
+    struct dissent *d;
+    enum demur_err err = channel_case_begin(a, &d);
+    if (err)
+        return err;
+    if (d->withdrawn || is_final(a->c, d))
+        return demur_fail(a->diag, DEMUR_ERR_STAGE,
+                          d->withdrawn ? "this dissent was withdrawn already"
+                                       : "this dissent has come to its end");
+    int step = -1;
+    /* Others stand behind it: withdrawing removes the author only. */
+    if (d->filed && channel_signatures(d) <= 1) {
+        step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_WITHDRAW, d->stage, 0);
+        if (step < 0)
+            return demur_fail(a->diag, DEMUR_ERR_STAGE,
+                              "the policy does not let a dissent be withdrawn at this stage");
+        if ((err = check_step(a, d, step, 0, true)))
+            return err;
+    }
+    d->withdrawn = true;
+    channel_case_event(a, d, -1, step, DEMUR_FIELD_NONE, true);
+    if (step >= 0)
+        channel_event_step(a->c, d, step, a->at, 0);
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_appeal(struct applying *a)
+{
+    struct dissent *d;
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_filed(a, d);
+    if (err)
+        return err;
+    int step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_APPEAL, d->stage, 0);
+    if (step < 0)
+        return demur_fail(a->diag, DEMUR_ERR_STAGE,
+                          "the policy does not let this dissent be appealed at this stage");
+    if (demur_record_has(a->r, DEMUR_FIELD_GROUND))
+        return demur_fail_at(a->diag, DEMUR_ERR_UPGRADE, 0, 0, "ground",
+                             "this version of demur cannot execute grounds of appeal");
+    if ((err = check_step(a, d, step, 0, true)))
+        return err;
+    channel_case_event(a, d, -1, step, DEMUR_FIELD_DOCUMENT, true);
+    channel_event_step(a->c, d, step, a->at, 0);
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_expunge(struct applying *a)
+{
+    struct dissent *d;
+    int role = -1;
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_role(a, d, &role);
+    if (err)
+        return err;
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    if (!demur_set_has(p->expunge_by, role))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "role",
+                             "the policy does not let %.*s expunge", SPAN_ARG(p->roles[role].name));
+    if (!is_final(a->c, d) && !(d->withdrawn && !d->filed))
+        return demur_fail(a->diag, DEMUR_ERR_STAGE,
+                          "nothing is expunged before a dissent has come to its end");
+    struct demur_calendars calendars = channel_calendars(a->c);
+    struct demur_counting counting = {0};
+    int64_t end = d->stages_len ? d->stages[d->stages_len - 1].at : (int64_t)d->opened_at, keep;
+    if (p->keep_memo.count && (demur_due(&calendars, p->calendar, end, p->keep_memo, counting, NULL,
+                                         0, &keep) != DEMUR_OK ||
+                               (int64_t)a->at <= keep))
+        return demur_fail(a->diag, DEMUR_ERR_TIME,
+                          "the policy's time of retention has not run out");
+    for (size_t i = 0; i < demur_record_count(a->r, DEMUR_FIELD_BLOB); i++) {
+        uint8_t hash[32];
+        struct buf out = buf_over(hash, 32);
+        if (demur_hex_decode(&out, demur_record_nth(a->r, DEMUR_FIELD_BLOB, i)) != DEMUR_OK ||
+            !is_source(d, hash))
+            return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "blob",
+                                 "blob %zu does not belong to this dissent", i + 1);
+    }
+    channel_case_event(a, d, role, -1, DEMUR_FIELD_NONE, true);
+    return DEMUR_OK;
+}

@@ -1,0 +1,309 @@
+/* Clocks and timers of one dissent: docs/formats/fold.md, "Clocks".
+ *
+ * Timers touch nothing but their own dissent, and a calendar edit touches only
+ * days after its entry. So a dissent's timers may fire when it is next looked
+ * at, and the outcome is the same as if all had fired in the order of time. */
+#include "channel_state.h"
+
+const struct demur_policy *channel_policy_of(const struct demur_channel *c,
+                                             const struct dissent *d)
+{
+    return c->policies[d->policy].policy;
+}
+
+bool channel_stages_reserve(const struct demur_channel *c, struct dissent *d)
+{
+    /* A step moves a case once; timers that move it are bounded by STAGES_MAX. */
+    const struct demur_policy *p = channel_policy_of(c, d);
+    size_t need = d->stages_len + 2;
+    for (int i = 0; i < p->clocks_len; i++)
+        for (int k = 0; k < p->clocks[i].actions_len; k++)
+            if (p->clocks[i].actions[k].kind == DEMUR_ACTION_MOVE)
+                need = STAGES_MAX + 2;
+    return demur_grow(&d->stages, &d->stages_cap, need, sizeof *d->stages);
+}
+
+static size_t pauses_of(const struct demur_policy_clock *clock, const struct dissent *d,
+                        const struct clock_run *run, struct demur_pause *out)
+{
+    size_t n = 0;
+    bool paused = false;
+    for (size_t i = 0; i < d->stages_len; i++) {
+        bool in = demur_set_has(clock->paused_in, d->stages[i].stage);
+        int64_t at = d->stages[i].at;
+        if (in && !paused)
+            out[n++] = (struct demur_pause){at > run->start ? at : run->start, DEMUR_NEVER};
+        if (!in && paused) {
+            out[n - 1].until = at;
+            if (at <= out[n - 1].from)
+                n--;
+        }
+        paused = in;
+    }
+    return n;
+}
+
+static void clock_compute(const struct demur_channel *c, struct dissent *d, int i)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    struct clock_run *run = &d->clocks[i];
+    struct demur_pause pauses[STAGES_MAX];
+    struct demur_calendars calendars = channel_calendars(c);
+    size_t n = pauses_of(&p->clocks[i], d, run, pauses);
+    if (demur_clock_due(p, i, &calendars, run->start, pauses, n, run->extensions,
+                        run->extensions_len, &run->target, &run->limit, NULL) != DEMUR_OK)
+        run->target = run->limit = DEMUR_NEVER; /* beyond the year 9999 */
+}
+
+static bool running(const struct clock_run *run)
+{
+    return run->started && !run->met && !run->stopped;
+}
+
+static void clocks_compute(const struct demur_channel *c, struct dissent *d)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    for (int i = 0; i < p->clocks_len; i++)
+        if (running(&d->clocks[i]))
+            clock_compute(c, d, i);
+    d->calendars_seen = c->calendars_len;
+}
+
+static void clock_start(const struct demur_channel *c, struct dissent *d, int i, int64_t at)
+{
+    struct clock_run *run = &d->clocks[i];
+    if (run->started && !channel_policy_of(c, d)->clocks[i].every_time)
+        return;
+    *run = (struct clock_run){.started = true, .start = at};
+    clock_compute(c, d, i);
+}
+
+static void clocks_start(const struct demur_channel *c, struct dissent *d,
+                         enum demur_event_kind kind, int index, int64_t at)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    for (int i = 0; i < p->clocks_len; i++)
+        for (int k = 0; k < p->clocks[i].starts_len; k++) {
+            const struct demur_policy_event *e = &p->clocks[i].starts[k];
+            bool indexed = kind == DEMUR_EVENT_STEP || kind == DEMUR_EVENT_STAGE;
+            if (e->kind == kind && (!indexed || e->index == index))
+                clock_start(c, d, i, at);
+        }
+}
+
+static void clock_end(struct clock_run *run, bool met, int64_t at)
+{
+    if (!running(run))
+        return;
+    run->met = met;
+    run->stopped = !met;
+    run->end = at;
+}
+
+static void stage_enter(const struct demur_channel *c, struct dissent *d, int stage, int64_t at)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    d->stage = (int16_t)stage;
+    d->stages[d->stages_len++] = (struct stage_change){at, (int16_t)stage};
+    if (p->stages[stage].final)
+        for (int i = 0; i < p->clocks_len; i++)
+            if (!p->clocks[i].window)
+                clock_end(&d->clocks[i], false, at);
+    clocks_compute(c, d);
+    clocks_start(c, d, DEMUR_EVENT_STAGE, stage, at);
+}
+
+/* When the clock's fallback event happened, or -1. */
+static int64_t fallback_event(const struct dissent *d, const struct demur_policy_event *e)
+{
+    switch (e->kind) {
+    case DEMUR_EVENT_OPENING:
+        return (int64_t)d->opened_at;
+    case DEMUR_EVENT_FILING:
+        return d->filed ? (int64_t)d->filed_at : -1;
+    case DEMUR_EVENT_STEP:
+        for (size_t i = 0; i < d->events_len; i++)
+            if (d->events[i].step == e->index)
+                return (int64_t)d->events[i].e.at;
+        return -1;
+    case DEMUR_EVENT_STAGE:
+        for (size_t i = 0; i < d->stages_len; i++)
+            if (d->stages[i].stage == e->index)
+                return d->stages[i].at;
+        return -1;
+    case DEMUR_EVENT_NONE:
+        break;
+    }
+    return -1;
+}
+
+/* When a clock that has not started would start by its fallback. */
+static int64_t fallback_time(const struct demur_channel *c, const struct dissent *d, int i)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    int64_t event = fallback_event(d, &p->clocks[i].fallback), start;
+    struct demur_calendars calendars = channel_calendars(c);
+    if (event < 0 || demur_clock_fallback(p, i, &calendars, event, &start) != DEMUR_OK)
+        return DEMUR_NEVER;
+    return start;
+}
+
+/* The earliest timer that has not fired: its time, clock, and action (-1: the
+ * fallback start). DEMUR_NEVER when there is none. */
+static int64_t next_timer(const struct demur_channel *c, const struct dissent *d, int *clock,
+                          int *action)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    int64_t first = DEMUR_NEVER;
+    for (int i = 0; i < p->clocks_len; i++) {
+        const struct demur_policy_clock *pc = &p->clocks[i];
+        const struct clock_run *run = &d->clocks[i];
+        if (!run->started && pc->fallback.kind != DEMUR_EVENT_NONE) {
+            int64_t t = fallback_time(c, d, i);
+            if (t < first)
+                first = t, *clock = i, *action = -1;
+        }
+        for (int k = 0; running(run) && k < pc->actions_len; k++) {
+            int64_t due = pc->actions[k].at_target ? run->target : run->limit;
+            if (due != DEMUR_NEVER && !(run->fired >> k & 1) && due + 1 < first)
+                first = due + 1, *clock = i, *action = k;
+        }
+    }
+    return first;
+}
+
+static void fire(const struct demur_channel *c, struct dissent *d, int i, int k, int64_t at)
+{
+    const struct demur_policy_action *action = &channel_policy_of(c, d)->clocks[i].actions[k];
+    d->clocks[i].fired |= (uint8_t)(1u << k);
+    switch (action->kind) {
+    case DEMUR_ACTION_ESCALATE:
+        d->entitled |= demur_set_of(action->index);
+        d->late = true;
+        break;
+    case DEMUR_ACTION_SHOW:
+        d->late = true;
+        break;
+    case DEMUR_ACTION_MOVE:
+        if (demur_set_has(action->from, d->stage) && d->stages_len < STAGES_MAX)
+            stage_enter(c, d, action->index, at);
+        break;
+    }
+}
+
+void channel_timers(const struct demur_channel *c, struct dissent *d, uint64_t now)
+{
+    int i, k;
+    int64_t t;
+    if (d->calendars_seen != c->calendars_len)
+        clocks_compute(c, d);
+    while ((t = next_timer(c, d, &i, &k)) <= (int64_t)now && t != DEMUR_NEVER) {
+        if (k < 0)
+            clock_start(c, d, i, t);
+        else
+            fire(c, d, i, k, t);
+    }
+}
+
+void channel_event_opened(const struct demur_channel *c, struct dissent *d, uint64_t at)
+{
+    clocks_start(c, d, DEMUR_EVENT_OPENING, 0, (int64_t)at);
+}
+
+void channel_event_filed(const struct demur_channel *c, struct dissent *d, uint64_t at)
+{
+    clocks_start(c, d, DEMUR_EVENT_FILING, 0, (int64_t)at);
+    stage_enter(c, d, 0, (int64_t)at);
+}
+
+/* Append the step's extension of clock i, if it has one. */
+static enum demur_err extend(const struct demur_channel *c, struct dissent *d, int i, int step,
+                             uint64_t until, struct demur_diag *diag)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    const struct demur_policy_clock *pc = &p->clocks[i];
+    struct clock_run *run = &d->clocks[i];
+    for (uint8_t k = 0; k < pc->extensions_len; k++) {
+        if (pc->extensions[k].step != step || !running(run))
+            continue;
+        if (run->extensions_len == EXTENSIONS_MAX)
+            return demur_fail(diag, DEMUR_ERR_LIMIT, "this clock was extended %d times already",
+                              EXTENSIONS_MAX);
+        struct demur_calendars calendars = channel_calendars(c);
+        struct span name = pc->calendar.len ? pc->calendar : p->calendar;
+        run->extensions[run->extensions_len++] = (struct demur_extension){
+            k, until ? demur_local_day(&calendars, name, (int64_t)until) : 0};
+        struct demur_pause pauses[STAGES_MAX];
+        size_t n = pauses_of(pc, d, run, pauses);
+        enum demur_err err =
+            demur_clock_due(p, i, &calendars, run->start, pauses, n, run->extensions,
+                            run->extensions_len, &run->target, &run->limit, diag);
+        if (err) {
+            run->extensions_len--;
+            return err;
+        }
+    }
+    return DEMUR_OK;
+}
+
+enum demur_err channel_extension_check(const struct demur_channel *c, const struct dissent *d,
+                                       int step, uint64_t until, struct demur_diag *diag)
+{
+    struct dissent copy = *d;
+    enum demur_err err = DEMUR_OK;
+    for (int i = 0; !err && i < channel_policy_of(c, d)->clocks_len; i++)
+        err = extend(c, &copy, i, step, until, diag);
+    return err;
+}
+
+void channel_event_step(const struct demur_channel *c, struct dissent *d, int step, uint64_t at,
+                        uint64_t until)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    d->times[step]++;
+    d->taken |= demur_set_of(step);
+    d->entitled |= p->steps[step].entitles;
+    for (int i = 0; i < p->clocks_len; i++) {
+        if (demur_set_has(p->clocks[i].met_by, step))
+            clock_end(&d->clocks[i], true, (int64_t)at);
+        if (demur_set_has(p->clocks[i].stopped_by, step))
+            clock_end(&d->clocks[i], false, (int64_t)at);
+        if (extend(c, d, i, step, until, NULL) != DEMUR_OK)
+            clock_compute(c, d, i); /* cannot be: channel_extension_check went before */
+    }
+    if (p->steps[step].to >= 0 && p->steps[step].to != d->stage)
+        stage_enter(c, d, p->steps[step].to, (int64_t)at);
+    clocks_start(c, d, DEMUR_EVENT_STEP, step, (int64_t)at);
+}
+
+bool channel_clock_passed(const struct dissent *d, int clock, uint64_t now)
+{
+    const struct clock_run *run = &d->clocks[clock];
+    return run->started && run->limit != DEMUR_NEVER && (int64_t)now > run->limit;
+}
+
+const struct dissent *channel_dissent_at(const struct demur_channel *c, const struct dissent *d,
+                                         uint64_t now, struct dissent *copy)
+{
+    int i, k;
+    copy->stages = NULL;
+    if (d->calendars_seen == c->calendars_len && next_timer(c, d, &i, &k) > (int64_t)now)
+        return d;
+    *copy = *d;
+    copy->stages = NULL;
+    copy->stages_cap = 0;
+    if (!channel_stages_reserve(c, copy)) {
+        free(copy->stages);
+        return NULL;
+    }
+    if (d->stages_len)
+        memcpy(copy->stages, d->stages, d->stages_len * sizeof *d->stages);
+    channel_timers(c, copy, now);
+    return copy;
+}
+
+void channel_dissent_done(const struct dissent *d, struct dissent *copy)
+{
+    if (d == copy || !d)
+        free(copy->stages);
+}

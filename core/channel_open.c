@@ -1,0 +1,494 @@
+/* How a dissent comes to be and who stands behind it: circulate, file, revise,
+ * cosign, unsign, disclose. */
+#include "channel_state.h"
+#include "encode.h"
+#include "hash.h"
+
+#define CARD_MAX 65536u
+#define MEMO_MAX 2097152u
+#define EPOCH_GRACE_S 3600 /* a filing made just before midnight on the month's last day */
+
+struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id)
+{
+    uint8_t key[32];
+    uint64_t i;
+    channel_key_of(key, id);
+    return demur_table_get(&c->ids, key, &i) ? &c->dissents[i] : NULL;
+}
+
+uint64_t channel_signatures(const struct dissent *d)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < d->tags_len; i++)
+        n += d->tags[i].revision == d->revision && !d->tags[i].taken_back;
+    return n;
+}
+
+/* A tag is unique within its scope. Different scopes give different tags but
+ * with negligible probability; the key binds both all the same. */
+static void tag_key(uint8_t out[static 32], const struct applying *a, struct span scope_rest,
+                    const uint8_t tag[static 32])
+{
+    uint8_t scope[32];
+    channel_key_of(scope, scope_rest);
+    struct span parts[] = {span_of(a->c->fingerprint, 32), span_of(scope, 32), span_of(tag, 32)};
+    demur_hash_spans(out, "demur v1 tag", parts, 3);
+}
+
+static void cosign_key(uint8_t out[static 32], const struct applying *a,
+                       const uint8_t tag[static 32])
+{
+    uint8_t text[80];
+    struct buf b = buf_over(text, sizeof text);
+    buf_put_span(&b, channel_field(a, DEMUR_FIELD_DISSENT));
+    buf_put_byte(&b, ' ');
+    buf_put_span(&b, channel_field(a, DEMUR_FIELD_REVISION));
+    tag_key(out, a, buf_span(&b), tag);
+}
+
+static void slot_key(uint8_t out[static 32], const struct applying *a)
+{
+    uint8_t text[80];
+    struct buf b = buf_over(text, sizeof text);
+    buf_put_span(&b, channel_field(a, DEMUR_FIELD_EPOCH));
+    buf_put_byte(&b, ' ');
+    buf_put_span(&b, channel_field(a, DEMUR_FIELD_SLOT));
+    tag_key(out, a, buf_span(&b), a->v->slot_tag);
+}
+
+static bool signature_room(struct demur_channel *c, struct dissent *d)
+{
+    return demur_table_reserve(&c->tags) &&
+           demur_grow(&d->tags, &d->tags_cap, d->tags_len + 1, sizeof *d->tags);
+}
+
+static void signature_put(struct applying *a, struct dissent *d)
+{
+    uint8_t key[32];
+    cosign_key(key, a, a->v->tag);
+    struct signer_tag *t = &d->tags[d->tags_len];
+    memcpy(t->tag, a->v->tag, 32);
+    t->revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION);
+    t->taken_back = false;
+    demur_table_put(&a->c->tags, key, d->tags_len++);
+}
+
+static enum demur_err check_sizes(struct applying *a, const struct demur_policy *p)
+{
+    struct demur_blob_ref blob;
+    if (demur_record_blob(a->r, DEMUR_FIELD_CARD, 0, &blob) && blob.size > CARD_MAX)
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "card",
+                             "a name card has at most %u bytes", CARD_MAX);
+    if (demur_record_blob(a->r, DEMUR_FIELD_MEMO, 0, &blob) && blob.size > MEMO_MAX)
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "memo",
+                             "a sealed memo has at most %u bytes", MEMO_MAX);
+    size_t n = demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
+    if (n > p->attachments_max)
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
+                             "the policy allows %u attachments, this names %zu",
+                             p->attachments_max, n);
+    for (size_t i = 0; i < n; i++) {
+        /* Padme adds at most an eighth; sealing adds headers and a tag per chunk. */
+        uint64_t most = p->attachment_bytes + p->attachment_bytes / 8 + 65536;
+        demur_record_blob(a->r, DEMUR_FIELD_ATTACHMENT, i, &blob);
+        if (blob.size > most)
+            return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
+                                 "attachment %zu is over the policy's %llu bytes", i + 1,
+                                 (unsigned long long)p->attachment_bytes);
+    }
+    return DEMUR_OK;
+}
+
+/* The filing's distribution: every `to` is a role, must-receive roles are
+ * there, never-receive roles are not. */
+static enum demur_err check_to(struct applying *a, const struct demur_policy *p, demur_set *to)
+{
+    *to = 0;
+    for (size_t i = 0; i < demur_record_count(a->r, DEMUR_FIELD_TO); i++) {
+        struct span name = demur_record_nth(a->r, DEMUR_FIELD_TO, i);
+        int role = demur_policy_role(p, name);
+        if (role < 0)
+            return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "to",
+                                 "the policy knows no role %.*s", SPAN_ARG(name));
+        *to |= demur_set_of(role);
+    }
+    for (int role = 0; role < p->roles_len; role++) {
+        enum demur_receives how = demur_policy_receives(p, role, NULL, 0);
+        bool in = demur_set_has(*to, role);
+        if (how == DEMUR_RECEIVES_MUST && !in)
+            return demur_fail_at(a->diag, DEMUR_ERR_MISSING, 0, 0, "to",
+                                 "the policy wants the memo sealed to %.*s too",
+                                 SPAN_ARG(p->roles[role].name));
+        if (in && how != DEMUR_RECEIVES_MUST && how != DEMUR_RECEIVES_MAY)
+            return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "to",
+                                 "the policy does not let a filing go to %.*s",
+                                 SPAN_ARG(p->roles[role].name));
+    }
+    return DEMUR_OK;
+}
+
+static enum demur_err check_pins(struct applying *a, const struct policy_version *v)
+{
+    struct demur_channel *c = a->c;
+    uint8_t entry[32];
+    uint32_t epoch = 0, now = demur_time_epoch((int64_t)a->at);
+    demur_record_hash(a->r, DEMUR_FIELD_POLICY, entry);
+    if (!v || memcmp(entry, v->entry, 32) != 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "policy",
+                             "a newer policy is in force: read it, then file again");
+    bool grace = a->at >= EPOCH_GRACE_S &&
+                 demur_time_epoch((int64_t)a->at - EPOCH_GRACE_S) == now - 1;
+    if (!demur_epoch_parse(channel_field(a, DEMUR_FIELD_EPOCH), &epoch) ||
+        (epoch != now && !(grace && epoch == now - 1)))
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "epoch",
+                             "a dissent is opened in the present month");
+    uint64_t roster = demur_record_number(a->r, DEMUR_FIELD_ROSTER);
+    if (roster > c->size || roster < c->last_revoke)
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "roster",
+                             "the roster has changed: take the ring again");
+    if (demur_record_number(a->r, DEMUR_FIELD_SLOT) >= v->policy->quota)
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "slot",
+                             "the policy gives each member %u filings a month", v->policy->quota);
+    if (demur_record_number(a->r, DEMUR_FIELD_REVISION) != 1)
+        return demur_fail_at(a->diag, DEMUR_ERR_SYNTAX, 0, 0, "revision",
+                             "a dissent opens with revision 1");
+    return DEMUR_OK;
+}
+
+/* Find the ring among the pinned, or make and keep it. */
+static enum demur_err pin_ring(struct applying *a, size_t policy, uint32_t epoch, uint64_t roster,
+                               size_t *out)
+{
+    struct demur_channel *c = a->c;
+    uint8_t digest[32];
+    demur_record_hash(a->r, DEMUR_FIELD_RING, digest);
+    for (*out = 0; *out < c->rings_len; ++*out)
+        if (memcmp(c->rings[*out].digest, digest, 32) == 0)
+            return DEMUR_OK;
+    if (!demur_grow(&c->rings, &c->rings_cap, c->rings_len + 1, sizeof *c->rings))
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    enum demur_err err =
+        channel_ring_make(c, policy, epoch, roster, NULL, 0, &c->rings[c->rings_len], a->diag);
+    if (!err)
+        c->rings_len++; /* a ring that no dissent uses in the end does no harm */
+    return err;
+}
+
+static enum demur_err check_circulation(struct applying *a, const struct demur_policy *p)
+{
+    struct demur_calendars calendars = channel_calendars(a->c);
+    uint64_t until = demur_record_number(a->r, DEMUR_FIELD_UNTIL);
+    int64_t last;
+    struct demur_counting counting = {0};
+    if (!p->circulation)
+        return demur_fail(a->diag, DEMUR_ERR_FORBIDDEN,
+                          "the policy does not let a memo circulate before it is filed");
+    if (until <= a->at)
+        return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "until",
+                             "the window for signatures ends before it begins");
+    if (p->circulation_max.count &&
+        (demur_due(&calendars, p->calendar, (int64_t)a->at, p->circulation_max, counting, NULL, 0,
+                   &last) != DEMUR_OK ||
+         (int64_t)until > last))
+        return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "until",
+                             "the policy does not let a memo circulate that long");
+    return DEMUR_OK;
+}
+
+static enum demur_err copy_attachments(struct applying *a, struct demur_blob_ref **out, size_t *n)
+{
+    *n = demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
+    *out = malloc((*n ? *n : 1) * sizeof **out);
+    if (!*out)
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < *n; i++)
+        demur_record_blob(a->r, DEMUR_FIELD_ATTACHMENT, i, &(*out)[i]);
+    return DEMUR_OK;
+}
+
+/* Take text, commitment and attachments from a circulate, revise or file. */
+static void put_memo(struct applying *a, struct dissent *d, struct demur_blob_ref *attachments,
+                     size_t n)
+{
+    d->revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION);
+    demur_record_hash(a->r, DEMUR_FIELD_COMMITMENT, d->commitment);
+    demur_record_blob(a->r, DEMUR_FIELD_MEMO, 0, &d->memo);
+    free(d->attachments);
+    d->attachments = attachments;
+    d->attachments_len = n;
+}
+
+static void put_filing(struct applying *a, struct dissent *d, demur_set to)
+{
+    d->filed = true;
+    d->filed_index = a->c->size;
+    d->filed_at = a->at;
+    d->to = to;
+    d->entitled |= to;
+    demur_record_hash(a->r, DEMUR_FIELD_RELEASE, d->release);
+    channel_event_filed(a->c, d, a->at);
+}
+
+static enum demur_err opening_checks(struct applying *a, demur_set *to)
+{
+    struct demur_channel *c = a->c;
+    const struct policy_version *v = channel_policy_now(c);
+    bool files = a->r->type == DEMUR_RECORD_FILE;
+    uint8_t key[32];
+    uint64_t seen;
+    enum demur_err err = check_pins(a, v);
+    if (!err)
+        err = check_sizes(a, v->policy);
+    if (!err)
+        err = files ? check_to(a, v->policy, to) : check_circulation(a, v->policy);
+    if (err)
+        return err;
+    if (channel_dissent_by(c, channel_field(a, DEMUR_FIELD_DISSENT)))
+        return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "dissent",
+                             "this dissent was opened before");
+    slot_key(key, a);
+    if (demur_table_get(&c->slots, key, &seen))
+        return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "slot",
+                             "this filing slot was used before: choose another");
+    if (!demur_table_reserve(&c->slots) || !demur_table_reserve(&c->ids) ||
+        !demur_table_reserve(&c->tags) ||
+        !demur_grow(&c->dissents, &c->dissents_cap, c->dissents_len + 1, sizeof *c->dissents))
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_opening(struct applying *a)
+{
+    struct demur_channel *c = a->c;
+    demur_set to = 0;
+    enum demur_err err = opening_checks(a, &to);
+    if (err)
+        return err;
+    struct dissent *d = &c->dissents[c->dissents_len];
+    *d = (struct dissent){.policy = c->policies_len - 1,
+                          .roster = demur_record_number(a->r, DEMUR_FIELD_ROSTER),
+                          .opened_index = c->size,
+                          .opened_at = a->at,
+                          .filed_index = NONE,
+                          .until = demur_record_number(a->r, DEMUR_FIELD_UNTIL),
+                          .stage = -1,
+                          .calendars_seen = c->calendars_len};
+    struct demur_blob_ref *attachments = NULL;
+    size_t n = 0;
+    if (!demur_epoch_parse(channel_field(a, DEMUR_FIELD_EPOCH), &d->epoch))
+        return demur_fail_at(a->diag, DEMUR_ERR_SYNTAX, 0, 0, "epoch", "no month");
+    err = pin_ring(a, d->policy, d->epoch, d->roster, &d->ring);
+    uint32_t least = c->policies[d->policy].policy->ring_min;
+    if (!err && c->rings[d->ring].n < least)
+        err = demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "ring",
+                            "the ring has %zu members; the policy wants at least %u, so that "
+                            "nobody is singled out",
+                            c->rings[d->ring].n, least);
+    if (!err)
+        err = copy_attachments(a, &attachments, &n);
+    if (!err && (!signature_room(c, d) || !channel_stages_reserve(c, d) ||
+                 !demur_grow(&d->events, &d->events_cap, 1, sizeof *d->events)))
+        err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    if (err) {
+        free(attachments);
+        free(d->tags);
+        free(d->stages);
+        free(d->events);
+        return err;
+    }
+    uint8_t key[32];
+    channel_copy(d->id, sizeof d->id, channel_field(a, DEMUR_FIELD_DISSENT));
+    channel_copy(d->case_recipient, sizeof d->case_recipient,
+                 channel_field(a, DEMUR_FIELD_CASE_RECIPIENT));
+    demur_record_key(a->r, DEMUR_FIELD_CASE_KEY, d->case_key);
+    memcpy(d->author_tag, a->v->tag, 32);
+    slot_key(key, a);
+    demur_table_put(&c->slots, key, c->size);
+    channel_key_of(key, span_str(d->id));
+    demur_table_put(&c->ids, key, c->dissents_len++);
+    put_memo(a, d, attachments, n);
+    signature_put(a, d);
+    channel_event_opened(c, d, a->at);
+    if (a->r->type == DEMUR_RECORD_FILE)
+        put_filing(a, d, to);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO, true);
+    return DEMUR_OK;
+}
+
+static enum demur_err check_not_filed(struct applying *a, const struct dissent *d)
+{
+    if (d->filed || d->withdrawn)
+        return demur_fail(a->diag, DEMUR_ERR_STAGE,
+                          d->filed ? "this dissent was filed already"
+                                   : "this dissent was withdrawn");
+    return DEMUR_OK;
+}
+
+static bool same_commitment(struct applying *a, const struct dissent *d)
+{
+    uint8_t commitment[32];
+    demur_record_hash(a->r, DEMUR_FIELD_COMMITMENT, commitment);
+    return memcmp(commitment, d->commitment, 32) == 0 &&
+           demur_record_number(a->r, DEMUR_FIELD_REVISION) == d->revision;
+}
+
+enum demur_err channel_apply_file(struct applying *a)
+{
+    struct demur_channel *c = a->c;
+    struct dissent *d;
+    demur_set to;
+    struct demur_blob_ref *attachments;
+    size_t n;
+    if (!demur_record_has(a->r, DEMUR_FIELD_ON))
+        return channel_apply_opening(a);
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_not_filed(a, d);
+    if (!err && !same_commitment(a, d))
+        err = demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "commitment",
+                            "what is filed must be what circulated");
+    if (!err)
+        err = check_sizes(a, channel_policy_of(c, d));
+    if (!err)
+        err = check_to(a, channel_policy_of(c, d), &to);
+    if (!err)
+        err = copy_attachments(a, &attachments, &n);
+    if (err)
+        return err;
+    put_memo(a, d, attachments, n);
+    put_filing(a, d, to);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO, true);
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_revise(struct applying *a)
+{
+    struct demur_channel *c = a->c;
+    struct dissent *d;
+    struct demur_blob_ref *attachments;
+    size_t n;
+    enum demur_err err = channel_case_begin(a, &d);
+    if (!err)
+        err = check_not_filed(a, d);
+    if (!err && demur_record_number(a->r, DEMUR_FIELD_REVISION) != d->revision + 1)
+        err = demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "revision",
+                            "the next revision is %u", d->revision + 1);
+    if (!err)
+        err = check_sizes(a, channel_policy_of(c, d));
+    if (!err && !signature_room(c, d))
+        err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    if (!err)
+        err = copy_attachments(a, &attachments, &n);
+    if (err)
+        return err;
+    memcpy(d->author_tag, a->v->tag, 32);
+    put_memo(a, d, attachments, n);
+    signature_put(a, d);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO, true);
+    return DEMUR_OK;
+}
+
+/* What cosign and unsign share: the dissent, its open window, the tag's place. */
+static enum demur_err window_begin(struct applying *a, struct dissent **out, uint64_t *place,
+                                   bool *known)
+{
+    uint8_t key[32];
+    struct dissent *d = channel_dissent_by(a->c, channel_field(a, DEMUR_FIELD_DISSENT));
+    if (!d)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
+                             "there is no such dissent");
+    enum demur_err err = check_not_filed(a, d);
+    if (err)
+        return err;
+    if (a->at > d->until)
+        return demur_fail(a->diag, DEMUR_ERR_STAGE, "the window for signatures is closed");
+    if (demur_record_number(a->r, DEMUR_FIELD_REVISION) != d->revision)
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "revision",
+                             "the text has a newer revision: read it before you sign");
+    if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events) ||
+        !signature_room(a->c, d))
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    cosign_key(key, a, a->v->tag);
+    *known = demur_table_get(&a->c->tags, key, place);
+    *out = d;
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_cosign(struct applying *a)
+{
+    struct dissent *d;
+    uint64_t place;
+    bool known;
+    enum demur_err err = window_begin(a, &d, &place, &known);
+    if (err)
+        return err;
+    if (!same_commitment(a, d))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "commitment",
+                             "the signature is for another text");
+    if ((err = check_sizes(a, channel_policy_of(a->c, d))))
+        return err;
+    /* Taken back stays taken back: else anyone could send the old record again. */
+    if (known)
+        return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "proof",
+                             d->tags[place].taken_back
+                                 ? "this member took the signature on this revision back"
+                                 : "this member has signed already");
+    signature_put(a, d);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD, false);
+    return DEMUR_OK;
+}
+
+enum demur_err channel_apply_unsign(struct applying *a)
+{
+    struct dissent *d;
+    uint64_t place;
+    bool known;
+    enum demur_err err = window_begin(a, &d, &place, &known);
+    if (err)
+        return err;
+    if (!known || d->tags[place].taken_back)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "proof",
+                             "this member has no signature to take back");
+    if (memcmp(a->v->tag, d->author_tag, 32) == 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "proof",
+                             "the author withdraws with the receipt phrase instead");
+    d->tags[place].taken_back = true;
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_NONE, false);
+    return DEMUR_OK;
+}
+
+static bool joined_key(const struct demur_channel *c, const uint8_t key[static 32])
+{
+    for (size_t i = 0; i < c->members_len; i++)
+        if (c->members[i].joined_index != NONE && memcmp(c->members[i].key, key, 32) == 0)
+            return true;
+    return false;
+}
+
+enum demur_err channel_apply_disclose(struct applying *a)
+{
+    struct demur_channel *c = a->c;
+    uint8_t tag[32], key[32];
+    uint64_t place;
+    struct demur_blob_ref card;
+    struct dissent *d = channel_dissent_by(c, channel_field(a, DEMUR_FIELD_DISSENT));
+    if (!d)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
+                             "there is no such dissent");
+    if (!joined_key(c, a->by))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "by",
+                             "only a member may disclose a signature");
+    demur_record_key(a->r, DEMUR_FIELD_TAG, tag);
+    cosign_key(key, a, tag);
+    if (!demur_table_get(&c->tags, key, &place) || d->tags[place].taken_back)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "tag",
+                             "this revision has no such signature");
+    demur_record_blob(a->r, DEMUR_FIELD_CARD, 0, &card);
+    if (card.size > CARD_MAX)
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "card",
+                             "a name card has at most %u bytes", CARD_MAX);
+    if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events))
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD, false);
+    return DEMUR_OK;
+}
