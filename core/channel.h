@@ -34,8 +34,8 @@ struct demur_verdict {
  * fills *out. What a ring proof needs (the opening's roster, or the dissent)
  * must be in the channel already: else UNKNOWN or STALE. Errors: VERIFY. */
 enum demur_err demur_channel_verify(const struct demur_channel *c, const struct demur_record *r,
-                                    struct demur_verdict *out, struct demur_diag *diag)
-    DEMUR_CHECKED;
+                                    struct demur_verdict *out,
+                                    struct demur_diag *diag) DEMUR_CHECKED;
 
 /* Fold the next entry. `text` is the policy or calendar text when the record is
  * of that type (MISSING when its hash or size is not the record's), else empty.
@@ -46,8 +46,8 @@ enum demur_err demur_channel_verify(const struct demur_channel *c, const struct 
  * Errors: any of demur_err but SPACE and IO; UPGRADE for what is not understood. */
 enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
                                    const struct demur_record *r, struct span text,
-                                   const struct demur_verdict *verdict, struct demur_diag *diag)
-    DEMUR_CHECKED;
+                                   const struct demur_verdict *verdict,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
 /* Parse an entry, apply it, and on a refusal skip it: what a reader of a log
  * does. Returns the refusal. The size grows by one in every case but MEMORY and
  * MISSING with the diag's field "text", which asks for the policy's or
@@ -118,15 +118,17 @@ struct demur_dissent_info {
     uint8_t case_key[32];
     char case_recipient[64];
     uint8_t policy_entry[32];
-    uint8_t latest[32]; /* what `on` must be */
+    uint8_t latest[32];                                                    /* what `on` must be */
     uint64_t latest_index, opened_index, opened_at, filed_index, filed_at; /* filed_at 0: not yet */
     uint32_t epoch;
     uint64_t roster;
     uint32_t revision;
     uint8_t ring[32], commitment[32], release[32];
     struct demur_blob_ref memo;
-    struct span stage; /* at `now` */
-    bool final, withdrawn;
+    struct span stage;  /* at `now` */
+    const char *ending; /* kind of the final stage, "" before it */
+    bool final, withdrawn, late;
+    uint64_t until;      /* of the circulation; 0: it did not circulate */
     uint64_t signatures; /* distinct tags on this revision */
 };
 size_t demur_channel_dissents(const struct demur_channel *c);
@@ -145,7 +147,8 @@ bool demur_channel_may_open(const struct demur_channel *c, struct span id,
                             const uint8_t key[static 32], struct span role, uint64_t now);
 bool demur_channel_has_opened(const struct demur_channel *c, struct span id,
                               const uint8_t key[static 32]);
-/* Which acts `key` may take now in this dissent: the i-th; false past the end. */
+/* Which officers' acts `key` may take now, document and date apart: the i-th;
+ * false past the end. */
 bool demur_channel_act(const struct demur_channel *c, struct span id, const uint8_t key[static 32],
                        uint64_t now, size_t i, struct span *role, struct span *act);
 /* The history of a dissent: the i-th entry that concerns it; false past the end. */
@@ -153,7 +156,7 @@ struct demur_event {
     uint64_t index, at;
     enum demur_record_type type;
     uint8_t leaf[32];
-    uint8_t by[32];    /* zero: the case key, or a ring signature */
+    uint8_t by[32]; /* zero: the case key, or a ring signature */
     struct span role, act;
     struct demur_blob_ref blob; /* memo, document, message or card; size 0: none */
 };
@@ -161,35 +164,41 @@ bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i
                          struct demur_event *out);
 /* Clocks. Times are unix seconds; due is the last second in time. */
 enum demur_clock_state {
+    DEMUR_CLOCK_WAITING, /* not started */
+    DEMUR_CLOCK_STOPPED, /* no longer applies */
     DEMUR_CLOCK_RUNNING,
     DEMUR_CLOCK_PAUSED,
-    DEMUR_CLOCK_MET,     /* in time */
+    DEMUR_CLOCK_MET, /* in time */
     DEMUR_CLOCK_MET_LATE,
     DEMUR_CLOCK_OVERDUE, /* still open after its limit */
 };
 struct demur_clock_info {
     struct span name;
     enum demur_clock_state state;
-    uint64_t started, target, limit, met; /* 0: none */
+    uint64_t started, target, limit, ended; /* 0: none; ended: when met or stopped */
     uint32_t extensions;
     bool target_missed;
+    bool window; /* its end is not lateness */
 };
+const char *demur_clock_state_name(enum demur_clock_state state);
+/* The policy's i-th clock for this dissent; false past the end. */
 bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t now, size_t i,
                          struct demur_clock_info *out);
 
 /* JSON views, one object each, deterministic, ended by LF. They hold nothing
  * that the log does not. Errors: SPACE, UNKNOWN. */
-enum demur_err demur_view_channel(const struct demur_channel *c, uint64_t now, struct buf *out)
-    DEMUR_CHECKED;
+enum demur_err demur_view_channel(const struct demur_channel *c, uint64_t now,
+                                  struct buf *out) DEMUR_CHECKED;
 enum demur_err demur_view_policy(const struct demur_channel *c, struct buf *out) DEMUR_CHECKED;
-enum demur_err demur_view_roster(const struct demur_channel *c, uint64_t now, struct buf *out)
-    DEMUR_CHECKED;
-enum demur_err demur_view_board(const struct demur_channel *c, uint64_t now, struct buf *out)
-    DEMUR_CHECKED;
+enum demur_err demur_view_roster(const struct demur_channel *c, uint64_t now,
+                                 struct buf *out) DEMUR_CHECKED;
+enum demur_err demur_view_board(const struct demur_channel *c, uint64_t now,
+                                struct buf *out) DEMUR_CHECKED;
 enum demur_err demur_view_dissent(const struct demur_channel *c, struct span id, uint64_t now,
                                   struct buf *out, struct demur_diag *diag) DEMUR_CHECKED;
 
-/* SHA-256 over a canonical dump of the whole state: what golden logs pin. */
-void demur_channel_state_hash(const struct demur_channel *c, uint8_t out[static 32]);
+/* SHA-256 over every entry's fate and every view at the last entry's time: what
+ * golden logs pin. False when memory is out. */
+bool demur_channel_state_hash(const struct demur_channel *c, uint8_t out[static 32]) DEMUR_CHECKED;
 
 #endif

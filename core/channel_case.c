@@ -81,17 +81,31 @@ static enum demur_err check_entitled(struct applying *a, const struct dissent *d
     return DEMUR_OK;
 }
 
-/* May the step be taken now by these roles (or the author)? */
-static enum demur_err check_step(struct applying *a, const struct dissent *d, int step,
-                                 demur_set roles, bool author)
+/* A step that is about to be taken. */
+struct taking {
+    int step, to;
+    demur_set entitled;
+};
+
+/* May the step be taken now by the holder of `role` (or, for -1, the author)? */
+static enum demur_err check_step(struct applying *a, const struct dissent *d, int role,
+                                 struct taking *t)
 {
     const struct demur_policy *p = channel_policy_of(a->c, d);
-    const struct demur_policy_step *s = &p->steps[step];
-    enum demur_err err = demur_policy_step_check(
-        p, step, roles, author, d->stage, d->times[step],
-        demur_record_has(a->r, DEMUR_FIELD_DOCUMENT) ||
-            demur_record_has(a->r, DEMUR_FIELD_MESSAGE),
-        demur_record_has(a->r, DEMUR_FIELD_UNTIL), a->diag);
+    const struct demur_policy_step *s = &p->steps[t->step];
+    struct demur_act act = {
+        .step = t->step,
+        .author = role < 0,
+        .roles = demur_set_of(role),
+        .stage = d->stage,
+        .times_taken = d->times[t->step],
+        .document = demur_record_has(a->r, DEMUR_FIELD_DOCUMENT) ||
+                    demur_record_has(a->r, DEMUR_FIELD_MESSAGE),
+        .until = demur_record_has(a->r, DEMUR_FIELD_UNTIL),
+        .outcome = channel_field(a, DEMUR_FIELD_OUTCOME),
+        .refer = channel_field(a, DEMUR_FIELD_REFER),
+    };
+    enum demur_err err = demur_policy_step_check(p, &act, &t->to, &t->entitled, a->diag);
     if (err)
         return err;
     if (s->only_before >= 0 && channel_clock_passed(d, s->only_before, a->at))
@@ -102,24 +116,17 @@ static enum demur_err check_step(struct applying *a, const struct dissent *d, in
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "act",
                              "%.*s may be taken only after the clock %.*s has run out",
                              SPAN_ARG(s->name), SPAN_ARG(p->clocks[s->only_after].name));
-    return channel_extension_check(a->c, d, step, demur_record_number(a->r, DEMUR_FIELD_UNTIL),
+    return channel_extension_check(a->c, d, t->step, demur_record_number(a->r, DEMUR_FIELD_UNTIL),
                                    a->diag);
 }
 
-/* What the language has words for and this version does not execute. */
-static enum demur_err check_later(struct applying *a, const struct demur_policy_step *s,
-                                  const struct demur_policy *p)
+static void take_step(struct applying *a, struct dissent *d, int role, const struct taking *t,
+                      enum demur_field blob)
 {
-    struct span refer = channel_field(a, DEMUR_FIELD_REFER);
-    if (demur_record_has(a->r, DEMUR_FIELD_OUTCOME) || demur_record_has(a->r, DEMUR_FIELD_ASSIGN))
-        return demur_fail_at(a->diag, DEMUR_ERR_UPGRADE, 0, 0,
-                             demur_record_has(a->r, DEMUR_FIELD_OUTCOME) ? "outcome" : "assign",
-                             "this version of demur cannot execute outcomes and panels");
-    if (refer.p && !demur_set_has(s->entitles, demur_policy_role(p, refer)))
-        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "refer",
-                             "the policy does not let %.*s refer to %.*s", SPAN_ARG(s->name),
-                             SPAN_ARG(refer));
-    return DEMUR_OK;
+    channel_case_event(a, d, role, t->step, blob, true);
+    if (t->step >= 0)
+        channel_event_step(a->c, d, t->step, t->to, t->entitled, a->at,
+                           demur_record_number(a->r, DEMUR_FIELD_UNTIL));
 }
 
 enum demur_err channel_apply_step(struct applying *a)
@@ -135,15 +142,16 @@ enum demur_err channel_apply_step(struct applying *a)
         return err;
     const struct demur_policy *p = channel_policy_of(a->c, d);
     struct span name = channel_field(a, DEMUR_FIELD_ACT);
-    int step = demur_policy_step(p, name);
-    if (step < 0 || p->steps[step].taken_as != DEMUR_AS_STEP)
+    struct taking t = {.step = demur_policy_step(p, name)};
+    if (t.step < 0 || p->steps[t.step].taken_as != DEMUR_AS_STEP)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "act",
                              "the policy knows no step %.*s", SPAN_ARG(name));
-    if ((err = check_step(a, d, step, demur_set_of(role), false)) ||
-        (err = check_later(a, &p->steps[step], p)))
+    if (demur_record_has(a->r, DEMUR_FIELD_ASSIGN))
+        return demur_fail_at(a->diag, DEMUR_ERR_UPGRADE, 0, 0, "assign",
+                             "this version of demur cannot execute panels");
+    if ((err = check_step(a, d, role, &t)))
         return err;
-    channel_case_event(a, d, role, step, DEMUR_FIELD_DOCUMENT, true);
-    channel_event_step(a->c, d, step, a->at, demur_record_number(a->r, DEMUR_FIELD_UNTIL));
+    take_step(a, d, role, &t, DEMUR_FIELD_DOCUMENT);
     return DEMUR_OK;
 }
 
@@ -164,7 +172,8 @@ static enum demur_err check_speaker(struct applying *a, const struct dissent *d,
 enum demur_err channel_apply_say(struct applying *a)
 {
     struct dissent *d;
-    int role = -1, step = -1;
+    int role = -1;
+    struct taking t = {.step = -1};
     enum demur_err err = channel_case_begin(a, &d);
     if (!err)
         err = check_filed(a, d);
@@ -172,14 +181,12 @@ enum demur_err channel_apply_say(struct applying *a)
         err = check_speaker(a, d, &role);
     if (err)
         return err;
-    if (!a->has_by && d->stage >= 0)
-        step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_SAY, d->stage, 0);
+    if (!a->has_by)
+        t.step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_SAY, d->stage, 0);
     /* A message is always welcome; where it cannot be the step, it is just said. */
-    if (step >= 0 && check_step(a, d, step, 0, true) != DEMUR_OK)
-        step = -1;
-    channel_case_event(a, d, role, step, DEMUR_FIELD_MESSAGE, true);
-    if (step >= 0)
-        channel_event_step(a->c, d, step, a->at, 0);
+    if (t.step >= 0 && check_step(a, d, -1, &t) != DEMUR_OK)
+        t.step = -1;
+    take_step(a, d, role, &t, DEMUR_FIELD_MESSAGE);
     return DEMUR_OK;
 }
 
@@ -248,12 +255,11 @@ enum demur_err channel_apply_open(struct applying *a)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "memo",
                              "this is not the dissent's memo");
     const struct demur_policy *p = channel_policy_of(a->c, d);
-    int step = demur_policy_step_as(p, DEMUR_AS_OPEN, d->stage, demur_set_of(role));
-    if (step >= 0 && check_step(a, d, step, demur_set_of(role), false) != DEMUR_OK)
-        step = -1;
-    channel_case_event(a, d, role, step, DEMUR_FIELD_NONE, true);
-    if (step >= 0)
-        channel_event_step(a->c, d, step, a->at, 0);
+    struct taking t = {.step =
+                           demur_policy_step_as(p, DEMUR_AS_OPEN, d->stage, demur_set_of(role))};
+    if (t.step >= 0 && check_step(a, d, role, &t) != DEMUR_OK)
+        t.step = -1;
+    take_step(a, d, role, &t, DEMUR_FIELD_NONE);
     return DEMUR_OK;
 }
 
@@ -272,20 +278,18 @@ enum demur_err channel_apply_withdraw(struct applying *a)
         return demur_fail(a->diag, DEMUR_ERR_STAGE,
                           d->withdrawn ? "this dissent was withdrawn already"
                                        : "this dissent has come to its end");
-    int step = -1;
+    struct taking t = {.step = -1};
     /* Others stand behind it: withdrawing removes the author only. */
     if (d->filed && channel_signatures(d) <= 1) {
-        step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_WITHDRAW, d->stage, 0);
-        if (step < 0)
+        t.step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_WITHDRAW, d->stage, 0);
+        if (t.step < 0)
             return demur_fail(a->diag, DEMUR_ERR_STAGE,
                               "the policy does not let a dissent be withdrawn at this stage");
-        if ((err = check_step(a, d, step, 0, true)))
+        if ((err = check_step(a, d, -1, &t)))
             return err;
     }
     d->withdrawn = true;
-    channel_case_event(a, d, -1, step, DEMUR_FIELD_NONE, true);
-    if (step >= 0)
-        channel_event_step(a->c, d, step, a->at, 0);
+    take_step(a, d, -1, &t, DEMUR_FIELD_NONE);
     return DEMUR_OK;
 }
 
@@ -297,17 +301,17 @@ enum demur_err channel_apply_appeal(struct applying *a)
         err = check_filed(a, d);
     if (err)
         return err;
-    int step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_APPEAL, d->stage, 0);
-    if (step < 0)
+    struct taking t = {
+        .step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_APPEAL, d->stage, 0)};
+    if (t.step < 0)
         return demur_fail(a->diag, DEMUR_ERR_STAGE,
                           "the policy does not let this dissent be appealed at this stage");
     if (demur_record_has(a->r, DEMUR_FIELD_GROUND))
         return demur_fail_at(a->diag, DEMUR_ERR_UPGRADE, 0, 0, "ground",
                              "this version of demur cannot execute grounds of appeal");
-    if ((err = check_step(a, d, step, 0, true)))
+    if ((err = check_step(a, d, -1, &t)))
         return err;
-    channel_case_event(a, d, -1, step, DEMUR_FIELD_DOCUMENT, true);
-    channel_event_step(a->c, d, step, a->at, 0);
+    take_step(a, d, -1, &t, DEMUR_FIELD_DOCUMENT);
     return DEMUR_OK;
 }
 

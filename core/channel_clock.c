@@ -5,8 +5,7 @@
  * at, and the outcome is the same as if all had fired in the order of time. */
 #include "channel_state.h"
 
-const struct demur_policy *channel_policy_of(const struct demur_channel *c,
-                                             const struct dissent *d)
+const struct demur_policy *channel_policy_of(const struct demur_channel *c, const struct dissent *d)
 {
     return c->policies[d->policy].policy;
 }
@@ -230,9 +229,7 @@ static enum demur_err extend(const struct demur_channel *c, struct dissent *d, i
             return demur_fail(diag, DEMUR_ERR_LIMIT, "this clock was extended %d times already",
                               EXTENSIONS_MAX);
         struct demur_calendars calendars = channel_calendars(c);
-        struct span name = pc->calendar.len ? pc->calendar : p->calendar;
-        run->extensions[run->extensions_len++] = (struct demur_extension){
-            k, until ? demur_local_day(&calendars, name, (int64_t)until) : 0};
+        run->extensions[run->extensions_len++] = (struct demur_extension){k, (int64_t)until};
         struct demur_pause pauses[STAGES_MAX];
         size_t n = pauses_of(pc, d, run, pauses);
         enum demur_err err =
@@ -256,13 +253,13 @@ enum demur_err channel_extension_check(const struct demur_channel *c, const stru
     return err;
 }
 
-void channel_event_step(const struct demur_channel *c, struct dissent *d, int step, uint64_t at,
-                        uint64_t until)
+void channel_event_step(const struct demur_channel *c, struct dissent *d, int step, int to,
+                        demur_set entitled, uint64_t at, uint64_t until)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
     d->times[step]++;
     d->taken |= demur_set_of(step);
-    d->entitled |= p->steps[step].entitles;
+    d->entitled |= entitled;
     for (int i = 0; i < p->clocks_len; i++) {
         if (demur_set_has(p->clocks[i].met_by, step))
             clock_end(&d->clocks[i], true, (int64_t)at);
@@ -271,8 +268,8 @@ void channel_event_step(const struct demur_channel *c, struct dissent *d, int st
         if (extend(c, d, i, step, until, NULL) != DEMUR_OK)
             clock_compute(c, d, i); /* cannot be: channel_extension_check went before */
     }
-    if (p->steps[step].to >= 0 && p->steps[step].to != d->stage)
-        stage_enter(c, d, p->steps[step].to, (int64_t)at);
+    if (to >= 0 && to != d->stage)
+        stage_enter(c, d, to, (int64_t)at);
     clocks_start(c, d, DEMUR_EVENT_STEP, step, (int64_t)at);
 }
 

@@ -83,10 +83,8 @@ enum demur_err channel_apply_invite(struct applying *a)
     if (channel_member_by(c, handle))
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "handle",
                              "the handle %.*s was invited before", SPAN_ARG(handle));
-    struct member m = {.invited = true,
-                       .invited_index = c->size,
-                       .joined_index = NONE,
-                       .revoked_index = NONE};
+    struct member m = {
+        .invited = true, .invited_index = c->size, .joined_index = NONE, .revoked_index = NONE};
     err = copy_attributes(a, &m);
     if (!err && (!demur_table_reserve(&c->handles) ||
                  !demur_grow(&c->members, &c->members_cap, c->members_len + 1, sizeof m)))

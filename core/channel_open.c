@@ -85,8 +85,8 @@ static enum demur_err check_sizes(struct applying *a, const struct demur_policy 
     size_t n = demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
     if (n > p->attachments_max)
         return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
-                             "the policy allows %u attachments, this names %zu",
-                             p->attachments_max, n);
+                             "the policy allows %u attachments, this names %zu", p->attachments_max,
+                             n);
     for (size_t i = 0; i < n; i++) {
         /* Padme adds at most an eighth; sealing adds headers and a tag per chunk. */
         uint64_t most = p->attachment_bytes + p->attachment_bytes / 8 + 65536;
@@ -136,8 +136,8 @@ static enum demur_err check_pins(struct applying *a, const struct policy_version
     if (!v || memcmp(entry, v->entry, 32) != 0)
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "policy",
                              "a newer policy is in force: read it, then file again");
-    bool grace = a->at >= EPOCH_GRACE_S &&
-                 demur_time_epoch((int64_t)a->at - EPOCH_GRACE_S) == now - 1;
+    bool grace =
+        a->at >= EPOCH_GRACE_S && demur_time_epoch((int64_t)a->at - EPOCH_GRACE_S) == now - 1;
     if (!demur_epoch_parse(channel_field(a, DEMUR_FIELD_EPOCH), &epoch) ||
         (epoch != now && !(grace && epoch == now - 1)))
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "epoch",
@@ -371,8 +371,8 @@ enum demur_err channel_apply_revise(struct applying *a)
     if (!err)
         err = check_not_filed(a, d);
     if (!err && demur_record_number(a->r, DEMUR_FIELD_REVISION) != d->revision + 1)
-        err = demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "revision",
-                            "the next revision is %u", d->revision + 1);
+        err = demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "revision", "the next revision is %u",
+                            d->revision + 1);
     if (!err)
         err = check_sizes(a, channel_policy_of(c, d));
     if (!err && !signature_room(c, d))

@@ -14,7 +14,7 @@
 
 #define NONE UINT64_MAX
 #define STAGES_MAX 400 /* stage changes in one dissent */
-#define EXTENSIONS_MAX 16
+#define EXTENSIONS_MAX 8
 
 struct policy_version {
     uint8_t entry[32]; /* leaf hash */
@@ -35,8 +35,8 @@ struct role_grant {
     char recipient[64];
     char attribute[100];
     bool acting;
-    uint64_t until;      /* 0: open-ended */
-    uint64_t ended_at;   /* NONE while it runs */
+    uint64_t until;    /* 0: open-ended */
+    uint64_t ended_at; /* NONE while it runs */
     uint64_t granted_at;
 };
 
@@ -73,7 +73,7 @@ struct stage_change {
 
 struct clock_run {
     bool started, met, stopped;
-    int64_t start, end; /* end: when met or stopped */
+    int64_t start, end;    /* end: when met or stopped */
     int64_t target, limit; /* recomputed whenever something moved them */
     struct demur_extension extensions[EXTENSIONS_MAX];
     uint8_t extensions_len;
@@ -146,13 +146,13 @@ struct demur_channel {
     struct dissent *dissents;
     size_t dissents_len, dissents_cap;
 
-    struct demur_table seqs;     /* key -> seq */
-    struct demur_table handles;  /* SHA-256(handle) -> member */
-    struct demur_table ring_keys; /* every ring key ever -> member */
+    struct demur_table seqs;           /* key -> seq */
+    struct demur_table handles;        /* SHA-256(handle) -> member */
+    struct demur_table ring_keys;      /* every ring key ever -> member */
     struct demur_table policy_entries; /* leaf -> policy */
-    struct demur_table ids;      /* SHA-256(dissent id) -> dissent */
-    struct demur_table tags;     /* SHA-256(scope hash ‖ tag) -> place in the dissent's tags */
-    struct demur_table slots;    /* SHA-256(scope ‖ tag) -> index */
+    struct demur_table ids;            /* SHA-256(dissent id) -> dissent */
+    struct demur_table tags;  /* SHA-256(scope hash ‖ tag) -> place in the dissent's tags */
+    struct demur_table slots; /* SHA-256(scope ‖ tag) -> index */
 };
 
 /* What is being applied. */
@@ -237,9 +237,10 @@ bool channel_stages_reserve(const struct demur_channel *c, struct dissent *d);
 void channel_timers(const struct demur_channel *c, struct dissent *d, uint64_t now);
 void channel_event_filed(const struct demur_channel *c, struct dissent *d, uint64_t at);
 void channel_event_opened(const struct demur_channel *c, struct dissent *d, uint64_t at);
-/* A step was taken; until_day is its date's local day, when it has one. */
-void channel_event_step(const struct demur_channel *c, struct dissent *d, int step, uint64_t at,
-                        uint64_t until);
+/* A step was taken: it leads to stage `to` (-1: none) and entitles roles. `until`
+ * is its date, or 0. */
+void channel_event_step(const struct demur_channel *c, struct dissent *d, int step, int to,
+                        demur_set entitled, uint64_t at, uint64_t until);
 /* Would the step's date be an acceptable extension of every clock it extends? */
 enum demur_err channel_extension_check(const struct demur_channel *c, const struct dissent *d,
                                        int step, uint64_t until, struct demur_diag *diag);

@@ -79,10 +79,10 @@ static enum demur_err check_proof(struct verifying *v, enum demur_field field,
     struct demur_ring checked = {.keys = (const uint8_t(*)[32])ring->keys, .n = ring->n};
     memcpy(checked.digest, ring->digest, 32);
     struct demur_diag diag = {0};
-    enum demur_err err =
-        ring->n == 0 ? DEMUR_ERR_MISSING
-                     : demur_ring_verify(buf_span(&out), &checked, scope,
-                                         demur_record_signed(v->r, field), tag, &diag);
+    enum demur_err err = ring->n == 0
+                             ? DEMUR_ERR_MISSING
+                             : demur_ring_verify(buf_span(&out), &checked, scope,
+                                                 demur_record_signed(v->r, field), tag, &diag);
     if (err)
         return demur_fail_at(v->diag, DEMUR_ERR_VERIFY, 0, 0, demur_field_name(field),
                              "the ring signature in %s does not verify: %s",
@@ -117,8 +117,7 @@ static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t 
     if (n == 0)
         return check_proof(v, DEMUR_FIELD_PROOF, whole, buf_span(&scope), v->out->tag);
     struct pinned_ring part;
-    enum demur_err err =
-        channel_ring_make(v->c, policy, epoch, roster, subsets, n, &part, v->diag);
+    enum demur_err err = channel_ring_make(v->c, policy, epoch, roster, subsets, n, &part, v->diag);
     if (err)
         return err;
     if (part.n < v->c->policies[policy].policy->ring_min)
@@ -147,10 +146,9 @@ static enum demur_err check_slot(struct verifying *v, const struct pinned_ring *
 static enum demur_err check_group(struct verifying *v, bool *opens)
 {
     static const enum demur_field group[] = {
-        DEMUR_FIELD_CASE_KEY, DEMUR_FIELD_CASE_RECIPIENT, DEMUR_FIELD_POLICY,
-        DEMUR_FIELD_EPOCH,    DEMUR_FIELD_ROSTER,         DEMUR_FIELD_RING,
-        DEMUR_FIELD_SLOT,     DEMUR_FIELD_CARD,           DEMUR_FIELD_SLOT_PROOF,
-        DEMUR_FIELD_PROOF,
+        DEMUR_FIELD_CASE_KEY,   DEMUR_FIELD_CASE_RECIPIENT, DEMUR_FIELD_POLICY, DEMUR_FIELD_EPOCH,
+        DEMUR_FIELD_ROSTER,     DEMUR_FIELD_RING,           DEMUR_FIELD_SLOT,   DEMUR_FIELD_CARD,
+        DEMUR_FIELD_SLOT_PROOF, DEMUR_FIELD_PROOF,
     };
     size_t have = 0;
     for (size_t i = 0; i < DEMUR_COUNT(group); i++)

@@ -30,19 +30,6 @@ static bool blob_decode(struct span value, struct demur_blob_ref *out)
            span_u64(rest, DEMUR_BLOB_MAX, &out->size);
 }
 
-/* Any base64 length, checked in pieces so that no large buffer is needed. */
-static bool bytes_ok(struct span value)
-{
-    uint8_t piece[48];
-    while (value.len > 64) {
-        if (demur_base64_exact(piece, 48, span_take(value, 64)) != DEMUR_OK)
-            return false;
-        value = span_skip(value, 64);
-    }
-    struct buf out = buf_over(piece, sizeof piece);
-    return value.len > 0 && demur_base64_decode(&out, value) == DEMUR_OK;
-}
-
 static bool recipient_ok(struct span value)
 {
     uint8_t point[32];
@@ -132,7 +119,7 @@ static bool value_ok(const struct demur_record_rule *rule, struct span value)
     case DEMUR_KIND_SIGNATURE:
         return base64_of(value, 64);
     case DEMUR_KIND_BYTES:
-        return bytes_ok(value);
+        return demur_base64_check(value) == DEMUR_OK;
     case DEMUR_KIND_RECIPIENT:
         return recipient_ok(value);
     case DEMUR_KIND_NUMBER:

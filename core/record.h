@@ -176,7 +176,8 @@ size_t demur_record_count(const struct demur_record *r, enum demur_field field);
 struct span demur_record_nth(const struct demur_record *r, enum demur_field field, size_t i);
 /* Decoded values of a present field of the fitting kind; zero or false when it
  * is absent. The kinds were checked by the parser, so these cannot fail. */
-bool demur_record_hash(const struct demur_record *r, enum demur_field field, uint8_t out[static 32]);
+bool demur_record_hash(const struct demur_record *r, enum demur_field field,
+                       uint8_t out[static 32]);
 bool demur_record_key(const struct demur_record *r, enum demur_field field, uint8_t out[static 32]);
 uint64_t demur_record_number(const struct demur_record *r, enum demur_field field);
 bool demur_record_blob(const struct demur_record *r, enum demur_field field, size_t i,

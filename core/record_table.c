@@ -62,9 +62,18 @@ static const char *const field_names[DEMUR_FIELDS] = {
 };
 
 /* A rule: R(field, times, kind); a choice names its words as well. */
-#define R(f, n, k) {DEMUR_FIELD_##f, n, DEMUR_KIND_##k, NULL}
-#define CHOICE(f, n, words) {DEMUR_FIELD_##f, n, DEMUR_KIND_CHOICE, words}
-#define END {DEMUR_FIELD_NONE, 0, DEMUR_KIND_HASH, NULL}
+#define R(f, n, k)                                                                                 \
+    {                                                                                              \
+        DEMUR_FIELD_##f, n, DEMUR_KIND_##k, NULL                                                   \
+    }
+#define CHOICE(f, n, words)                                                                        \
+    {                                                                                              \
+        DEMUR_FIELD_##f, n, DEMUR_KIND_CHOICE, words                                               \
+    }
+#define END                                                                                        \
+    {                                                                                              \
+        DEMUR_FIELD_NONE, 0, DEMUR_KIND_HASH, NULL                                                 \
+    }
 #define HEAD R(CHANNEL, '1', HASH)
 #define BY HEAD, R(BY, '1', KEY), R(SEQ, '1', NUMBER)
 #define BY_OR_CASE HEAD, R(BY, '?', KEY), R(SEQ, '?', NUMBER)
@@ -72,12 +81,16 @@ static const char *const field_names[DEMUR_FIELDS] = {
 #define SIG R(SIG, '1', SIGNATURE), END
 
 #define ROW static const struct demur_record_rule
-ROW channel_row[] = {R(ORIGIN, '1', ORIGIN),    R(LOG_KEY, '1', KEY), R(SERVER_KEY, '1', KEY),
-                     R(ROOT_KEY, '1', KEY), R(NEXT_ROOT, '1', HASH), SIG};
+ROW channel_row[] = {R(ORIGIN, '1', ORIGIN), R(LOG_KEY, '1', KEY),    R(SERVER_KEY, '1', KEY),
+                     R(ROOT_KEY, '1', KEY),  R(NEXT_ROOT, '1', HASH), SIG};
 ROW policy_row[] = {BY, R(TEXT, '1', BLOB), SIG};
 ROW calendar_row[] = {BY, R(NAME, '1', WORD), R(TEXT, '1', BLOB), SIG};
-ROW rotate_row[] = {BY, R(LOG_KEY, '?', KEY), R(SERVER_KEY, '?', KEY), R(ROOT_KEY, '?', KEY),
-                    R(NEXT_ROOT, '?', HASH), SIG};
+ROW rotate_row[] = {BY,
+                    R(LOG_KEY, '?', KEY),
+                    R(SERVER_KEY, '?', KEY),
+                    R(ROOT_KEY, '?', KEY),
+                    R(NEXT_ROOT, '?', HASH),
+                    SIG};
 ROW role_row[] = {BY,
                   R(ROLE, '1', WORD),
                   CHOICE(CHANGE, '1', "holds|ends"),
@@ -87,8 +100,8 @@ ROW role_row[] = {BY,
                   CHOICE(ACTING, '?', "yes"),
                   R(UNTIL, '?', TIME),
                   SIG};
-ROW invite_row[] = {BY, R(HANDLE, '1', WORD), R(ATTRIBUTE, '*', ATTRIBUTE),
-                    R(INVITATION, '1', KEY), SIG};
+ROW invite_row[] = {BY, R(HANDLE, '1', WORD), R(ATTRIBUTE, '*', ATTRIBUTE), R(INVITATION, '1', KEY),
+                    SIG};
 ROW member_row[] = {BY,
                     R(HANDLE, '1', WORD),
                     R(INVITATION, '1', KEY),
@@ -98,8 +111,12 @@ ROW member_row[] = {BY,
                     R(POSSESSION, '1', SIGNATURE),
                     R(INVITATION_SIG, '1', SIGNATURE),
                     SIG};
-ROW renew_row[] = {BY, R(HANDLE, '1', WORD), R(EPOCH, '1', EPOCH), R(RING_KEYS, '1', BYTES),
-                   R(POSSESSION, '1', SIGNATURE), SIG};
+ROW renew_row[] = {BY,
+                   R(HANDLE, '1', WORD),
+                   R(EPOCH, '1', EPOCH),
+                   R(RING_KEYS, '1', BYTES),
+                   R(POSSESSION, '1', SIGNATURE),
+                   SIG};
 ROW rekey_row[] = {BY,
                    R(HANDLE, '1', WORD),
                    R(INVITATION, '?', KEY),
@@ -167,10 +184,15 @@ ROW cosign_row[] = {HEAD,
                     R(COMMITMENT, '1', HASH),
                     R(PROOF, '1', BYTES),
                     END};
-ROW unsign_row[] = {HEAD, R(DISSENT, '1', DISSENT), R(SUBSET, '*', SUBSET),
-                    R(REVISION, '1', NUMBER), R(PROOF, '1', BYTES), END};
-ROW disclose_row[] = {BY, R(DISSENT, '1', DISSENT), R(REVISION, '1', NUMBER), R(TAG, '1', POINT),
-                      R(CARD, '1', BLOB), SIG};
+ROW unsign_row[] = {HEAD,
+                    R(DISSENT, '1', DISSENT),
+                    R(SUBSET, '*', SUBSET),
+                    R(REVISION, '1', NUMBER),
+                    R(PROOF, '1', BYTES),
+                    END};
+ROW disclose_row[] = {
+    BY, R(DISSENT, '1', DISSENT), R(REVISION, '1', NUMBER), R(TAG, '1', POINT), R(CARD, '1', BLOB),
+    SIG};
 ROW step_row[] = {BY,
                   CASE,
                   R(ROLE, '1', WORD),
@@ -182,8 +204,9 @@ ROW step_row[] = {BY,
                   R(ASSIGN, '*', KEY),
                   SIG};
 ROW say_row[] = {BY_OR_CASE, CASE, R(ROLE, '?', WORD), R(MESSAGE, '1', BLOB), SIG};
-ROW share_row[] = {BY_OR_CASE, CASE, R(ROLE, '?', WORD), R(SOURCE, '1', HASH),
-                   R(HOLDER, '1', KEY), R(BLOB, '1', BLOB), SIG};
+ROW share_row[] = {
+    BY_OR_CASE,         CASE, R(ROLE, '?', WORD), R(SOURCE, '1', HASH), R(HOLDER, '1', KEY),
+    R(BLOB, '1', BLOB), SIG};
 ROW open_row[] = {BY, CASE, R(ROLE, '1', WORD), R(MEMO, '1', HASH), SIG};
 ROW withdraw_row[] = {HEAD, CASE, SIG};
 ROW appeal_row[] = {HEAD, CASE, R(GROUND, '?', WORD), R(DOCUMENT, '?', BLOB), SIG};

@@ -14,7 +14,7 @@ struct demur_table {
         uint8_t key[32];
         uint64_t value;
         bool used;
-    } *slots;
+    } * slots;
     size_t cap, len;
 };
 

@@ -1,0 +1,293 @@
+/* What others may ask of a channel: channel.h's accessors. */
+#include "channel_state.h"
+
+const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
+                                                uint8_t entry[static 32])
+{
+    const struct policy_version *v = channel_policy_now(c);
+    if (v)
+        memcpy(entry, v->entry, 32);
+    return v ? v->policy : NULL;
+}
+
+static void holder_fill(const struct role_grant *g, struct demur_holder *out)
+{
+    memcpy(out->key, g->key, 32);
+    memcpy(out->x25519, g->x25519, 32);
+    memcpy(out->recipient, g->recipient, sizeof out->recipient);
+    out->role = span_str(g->role);
+    out->attribute = span_str(g->attribute);
+    out->acting = g->acting;
+}
+
+bool demur_channel_holder(const struct demur_channel *c, struct span role, uint64_t now, size_t i,
+                          struct demur_holder *out)
+{
+    for (size_t k = 0; k < c->roles_len; k++) {
+        const struct role_grant *g = &c->roles[k];
+        if (!channel_grant_runs(g, now) || !span_eq_str(role, g->role) || i-- > 0)
+            continue;
+        holder_fill(g, out);
+        return true;
+    }
+    return false;
+}
+
+bool demur_channel_holds(const struct demur_channel *c, const uint8_t key[static 32],
+                         struct span role, uint64_t now)
+{
+    for (size_t k = 0; k < c->roles_len; k++)
+        if (channel_grant_runs(&c->roles[k], now) && span_eq_str(role, c->roles[k].role) &&
+            memcmp(c->roles[k].key, key, 32) == 0)
+            return true;
+    return false;
+}
+
+size_t demur_channel_members(const struct demur_channel *c) { return c->members_len; }
+
+static void member_fill(const struct member *m, struct demur_member_info *out)
+{
+    *out = (struct demur_member_info){.handle = span_str(m->handle),
+                                      .joined = m->joined_index != NONE,
+                                      .revoked = m->revoked_index != NONE,
+                                      .invited_index = m->invited_index,
+                                      .joined_index = m->joined_index};
+    memcpy(out->key, m->key, 32);
+    memcpy(out->recipient, m->recipient, sizeof out->recipient);
+}
+
+bool demur_channel_member(const struct demur_channel *c, size_t i, struct demur_member_info *out)
+{
+    if (i >= c->members_len)
+        return false;
+    member_fill(&c->members[i], out);
+    return true;
+}
+
+bool demur_channel_member_find(const struct demur_channel *c, struct span handle,
+                               struct demur_member_info *out)
+{
+    const struct member *m = channel_member_by(c, handle);
+    if (m)
+        member_fill(m, out);
+    return m != NULL;
+}
+
+struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
+                                           size_t i)
+{
+    const struct member *m = channel_member_by(c, handle);
+    struct span rest = m ? span_of(m->attributes, m->attributes_len) : span_of(NULL, 0);
+    while (rest.len) {
+        bool found;
+        struct span one = span_split(&rest, '\n', &found);
+        if (i-- == 0)
+            return one;
+    }
+    return span_of(NULL, 0);
+}
+
+size_t demur_channel_dissents(const struct demur_channel *c) { return c->dissents_len; }
+
+static bool dissent_fill(const struct demur_channel *c, const struct dissent *base, uint64_t now,
+                         struct demur_dissent_info *out)
+{
+    struct dissent copy;
+    const struct dissent *d = channel_dissent_at(c, base, now, &copy);
+    if (!d)
+        return false;
+    const struct policy_version *v = &c->policies[d->policy];
+    *out = (struct demur_dissent_info){.latest_index = d->latest_index,
+                                       .opened_index = d->opened_index,
+                                       .opened_at = d->opened_at,
+                                       .filed_index = d->filed_index,
+                                       .filed_at = d->filed_at,
+                                       .epoch = d->epoch,
+                                       .roster = d->roster,
+                                       .revision = d->revision,
+                                       .memo = d->memo,
+                                       .ending = "",
+                                       .withdrawn = d->withdrawn,
+                                       .late = d->late,
+                                       .until = d->until,
+                                       .signatures = channel_signatures(d)};
+    if (d->stage >= 0) {
+        const struct demur_policy_stage *s = &v->policy->stages[d->stage];
+        out->stage = s->name;
+        out->final = s->final != DEMUR_FINAL_NO;
+        out->ending = demur_final_name(s->final);
+    } else {
+        out->stage = span_str(d->withdrawn ? "withdrawn" : "circulating");
+        out->final = d->withdrawn;
+    }
+    memcpy(out->id, d->id, sizeof out->id);
+    memcpy(out->case_recipient, d->case_recipient, sizeof out->case_recipient);
+    memcpy(out->case_key, d->case_key, 32);
+    memcpy(out->policy_entry, v->entry, 32);
+    memcpy(out->latest, d->latest, 32);
+    memcpy(out->ring, c->rings[d->ring].digest, 32);
+    memcpy(out->commitment, d->commitment, 32);
+    memcpy(out->release, d->release, 32);
+    channel_dissent_done(d, &copy);
+    return true;
+}
+
+bool demur_channel_dissent(const struct demur_channel *c, size_t i, uint64_t now,
+                           struct demur_dissent_info *out)
+{
+    return i < c->dissents_len && dissent_fill(c, &c->dissents[i], now, out);
+}
+
+bool demur_channel_dissent_find(const struct demur_channel *c, struct span id, uint64_t now,
+                                struct demur_dissent_info *out)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    return d && dissent_fill(c, d, now, out);
+}
+
+bool demur_channel_dissent_to(const struct demur_channel *c, struct span id, size_t i,
+                              struct span *role)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    if (!d)
+        return false;
+    const struct demur_policy *p = channel_policy_of(c, d);
+    for (int k = 0; k < p->roles_len; k++)
+        if (demur_set_has(d->to, k) && i-- == 0) {
+            *role = p->roles[k].name;
+            return true;
+        }
+    return false;
+}
+
+bool demur_channel_dissent_attachment(const struct demur_channel *c, struct span id, size_t i,
+                                      struct demur_blob_ref *out)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    if (!d || i >= d->attachments_len)
+        return false;
+    *out = d->attachments[i];
+    return true;
+}
+
+bool demur_channel_may_open(const struct demur_channel *c, struct span id,
+                            const uint8_t key[static 32], struct span role, uint64_t now)
+{
+    struct dissent copy;
+    const struct dissent *base = channel_dissent_by(c, id);
+    const struct dissent *d = base ? channel_dissent_at(c, base, now, &copy) : NULL;
+    if (!d)
+        return false;
+    const struct demur_policy *p = channel_policy_of(c, d);
+    bool may = d->filed && demur_set_has(d->entitled, demur_policy_role(p, role)) &&
+               demur_channel_holds(c, key, role, now);
+    channel_dissent_done(d, &copy);
+    return may;
+}
+
+bool demur_channel_has_opened(const struct demur_channel *c, struct span id,
+                              const uint8_t key[static 32])
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    for (size_t i = 0; d && i < d->events_len; i++)
+        if (d->events[i].e.type == DEMUR_RECORD_OPEN && memcmp(d->events[i].e.by, key, 32) == 0)
+            return true;
+    return false;
+}
+
+static bool act_open(const struct demur_policy *p, const struct dissent *d, int step, int role,
+                     uint64_t now)
+{
+    const struct demur_policy_step *s = &p->steps[step];
+    return s->taken_as == DEMUR_AS_STEP && demur_set_has(s->by, role) &&
+           demur_set_has(s->from, d->stage) && (!s->at_most || d->times[step] < s->at_most) &&
+           (s->only_before < 0 || !channel_clock_passed(d, s->only_before, now)) &&
+           (s->only_after < 0 || channel_clock_passed(d, s->only_after, now));
+}
+
+bool demur_channel_act(const struct demur_channel *c, struct span id, const uint8_t key[static 32],
+                       uint64_t now, size_t i, struct span *role, struct span *act)
+{
+    struct dissent copy;
+    const struct dissent *base = channel_dissent_by(c, id);
+    const struct dissent *d = base ? channel_dissent_at(c, base, now, &copy) : NULL;
+    if (!d)
+        return false;
+    const struct demur_policy *p = channel_policy_of(c, d);
+    demur_set roles = channel_roles_of(c, p, key, now);
+    bool found = false;
+    for (int s = 0; d->filed && s < p->steps_len && !found; s++)
+        for (int r = 0; r < p->roles_len && !found; r++)
+            if (demur_set_has(roles, r) && act_open(p, d, s, r, now) && i-- == 0) {
+                *role = p->roles[r].name;
+                *act = p->steps[s].name;
+                found = true;
+            }
+    channel_dissent_done(d, &copy);
+    return found;
+}
+
+bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i,
+                         struct demur_event *out)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    if (!d || i >= d->events_len)
+        return false;
+    *out = d->events[i].e;
+    return true;
+}
+
+static enum demur_clock_state clock_state(const struct dissent *d, const struct clock_run *run,
+                                          const struct demur_policy_clock *pc, uint64_t now)
+{
+    if (!run->started)
+        return DEMUR_CLOCK_WAITING;
+    if (run->met)
+        return run->end > run->limit ? DEMUR_CLOCK_MET_LATE : DEMUR_CLOCK_MET;
+    if (run->stopped)
+        return DEMUR_CLOCK_STOPPED;
+    if (demur_set_has(pc->paused_in, d->stage) && run->limit == DEMUR_NEVER)
+        return DEMUR_CLOCK_PAUSED;
+    return (int64_t)now > run->limit ? DEMUR_CLOCK_OVERDUE : DEMUR_CLOCK_RUNNING;
+}
+
+static uint64_t known_time(int64_t t) { return t == DEMUR_NEVER || t < 0 ? 0 : (uint64_t)t; }
+
+bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t now, size_t i,
+                         struct demur_clock_info *out)
+{
+    struct dissent copy;
+    const struct dissent *base = channel_dissent_by(c, id);
+    if (!base || i >= channel_policy_of(c, base)->clocks_len)
+        return false;
+    const struct dissent *d = channel_dissent_at(c, base, now, &copy);
+    if (!d)
+        return false;
+    const struct demur_policy_clock *pc = &channel_policy_of(c, d)->clocks[i];
+    const struct clock_run *run = &d->clocks[i];
+    int64_t until = run->met || run->stopped ? run->end : (int64_t)now;
+    *out = (struct demur_clock_info){.name = pc->name,
+                                     .state = clock_state(d, run, pc, now),
+                                     .started = run->started ? known_time(run->start) : 0,
+                                     .ended = run->met || run->stopped ? known_time(run->end) : 0,
+                                     .extensions = run->extensions_len,
+                                     .window = pc->window};
+    if (run->started) {
+        out->target = pc->target.count ? known_time(run->target) : 0;
+        out->limit = pc->limit.count ? known_time(run->limit) : 0;
+        out->target_missed = out->target && until > run->target;
+    }
+    channel_dissent_done(d, &copy);
+    return true;
+}
+
+const char *demur_clock_state_name(enum demur_clock_state state)
+{
+    static const char *const names[] = {
+        [DEMUR_CLOCK_WAITING] = "waiting", [DEMUR_CLOCK_STOPPED] = "stopped",
+        [DEMUR_CLOCK_RUNNING] = "running", [DEMUR_CLOCK_PAUSED] = "paused",
+        [DEMUR_CLOCK_MET] = "met",         [DEMUR_CLOCK_MET_LATE] = "met-late",
+        [DEMUR_CLOCK_OVERDUE] = "overdue",
+    };
+    return (size_t)state < DEMUR_COUNT(names) ? names[state] : "";
+}
