@@ -9,6 +9,7 @@
 #ifndef DEMUR_CORE_KEYS_H
 #define DEMUR_CORE_KEYS_H
 
+#include "age.h"
 #include "base.h"
 #include "phrase.h"
 
@@ -28,8 +29,7 @@
 struct demur_keys {
     uint8_t public_key[32];
     uint8_t secret_key[64]; /* libsodium's: seed || public key */
-    uint8_t x25519[32];     /* the recipient's point */
-    uint8_t x25519_secret[32];
+    struct demur_age_identity age;
     char recipient[DEMUR_RECIPIENT_LEN + 1]; /* `age1…` */
 };
 
@@ -51,16 +51,6 @@ void demur_chain_ring_key(uint8_t secret[static 32], uint8_t public_key[static 3
                           const uint8_t chain[static 32]);
 void demur_chain_next(uint8_t out[static 32], const uint8_t chain[static 32]);
 
-/* ---- months ------------------------------------------------------------- */
-
-/* Epochs count months since year 0: year * 12 + month - 1. */
-#define DEMUR_EPOCH_MIN (2020u * 12)
-#define DEMUR_EPOCH_MAX (9999u * 12 + 11)
-/* `YYYY-MM`. SYNTAX, LIMIT. */
-enum demur_err demur_epoch_parse(uint32_t *out, struct span text,
-                                 struct demur_diag *diag) DEMUR_CHECKED;
-void demur_epoch_put(struct buf *out, uint32_t epoch);
-
 /* ---- the identity text -------------------------------------------------- */
 
 struct demur_identity {
@@ -71,7 +61,7 @@ struct demur_identity {
     char name[DEMUR_NAME_MAX + 1];   /* empty: none */
     uint8_t seed[32];
     bool has_chain;
-    uint32_t epoch; /* the earliest month whose ring key can still be made */
+    uint32_t epoch; /* the earliest month (civil.h) whose ring key can still be made */
     uint8_t chain[32];
     uint64_t seq; /* the last sequence number used */
 };
