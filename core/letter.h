@@ -71,7 +71,7 @@ struct span demur_letter_unpad(struct span padded);
 bool demur_letter_has_section(struct span body, struct span title);
 
 struct demur_policy;
-/* Check a memo against the form of a policy: required sections, title, marking,
+/* Check a memo against the form of a policy: required sections, marking,
  * points, how many attachments and how large. The first thing amiss is named,
  * with what to do. MISSING, LIMIT, UNKNOWN (a marking), CANON. */
 enum demur_err demur_memo_check(const struct demur_letter *memo, const struct demur_policy *policy,
