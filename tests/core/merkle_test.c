@@ -313,22 +313,24 @@ static bool inclusion_vector(struct span json)
 {
     uint8_t leaf[32], root[32];
     struct demur_proof proof;
-    bool given = json_hash_of(json, "leafHash", leaf) & json_hash_of(json, "root", root);
+    bool leaf_given = json_hash_of(json, "leafHash", leaf);
+    bool root_given = json_hash_of(json, "root", root);
     json_proof(json, &proof);
     return demur_inclusion_verify(&proof, json_number(json, "leafIdx"),
                                   json_number(json, "treeSize"), leaf, root) &&
-           given;
+           leaf_given && root_given;
 }
 
 static bool consistency_vector(struct span json)
 {
     uint8_t old_root[32], new_root[32];
     struct demur_proof proof;
-    bool given = json_hash_of(json, "root1", old_root) & json_hash_of(json, "root2", new_root);
+    bool old_given = json_hash_of(json, "root1", old_root);
+    bool new_given = json_hash_of(json, "root2", new_root);
     json_proof(json, &proof);
     return demur_consistency_verify(&proof, json_number(json, "size1"), json_number(json, "size2"),
                                     old_root, new_root) &&
-           given;
+           old_given && new_given;
 }
 
 static void run_vectors(const char *folder, bool (*verify)(struct span json))
