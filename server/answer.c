@@ -1,0 +1,91 @@
+/* answer.c - see answer.h. */
+#include "answer.h"
+
+#define BLOCK ((size_t)64 << 10)
+#define BYTES_PER_SECOND 8192
+
+struct blob_source {
+    struct demur_store *store;
+    uint8_t hash[32];
+};
+
+static ssize_t blob_read(void *cls, uint64_t offset, char *out, size_t max)
+{
+    struct blob_source *source = cls;
+    size_t len;
+    if (demur_store_blob_read(source->store, source->hash, offset, (uint8_t *)out, max, &len,
+                              NULL) ||
+        !len)
+        return MHD_CONTENT_READER_END_WITH_ERROR; /* deleted in the middle */
+    return (ssize_t)len;
+}
+
+static struct MHD_Response *blob_response(const struct demur_request *r)
+{
+    struct blob_source *source = malloc(sizeof *source);
+    if (!source)
+        return NULL;
+    source->store = r->service->engine->store;
+    memcpy(source->hash, r->reply.blob, 32);
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(r->reply.blob_size, BLOCK, blob_read, source, free);
+    if (!response)
+        free(source);
+    return response;
+}
+
+static struct MHD_Response *response_make(struct demur_request *r)
+{
+    struct demur_reply *reply = &r->reply;
+    if (reply->is_blob)
+        return blob_response(r);
+    if (!reply->body)
+        return MHD_create_response_from_buffer(
+            reply->constant.len, (void *)(uintptr_t)reply->constant.p, MHD_RESPMEM_PERSISTENT);
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body_len, reply->body, MHD_RESPMEM_MUST_FREE);
+    if (response)
+        reply->body = NULL;
+    return response;
+}
+
+static void headers_add(struct MHD_Response *response, const struct demur_request *r)
+{
+    const struct demur_reply *reply = &r->reply;
+    const struct {
+        const char *name, *value;
+        bool wanted;
+    } headers[] = {
+        {"Content-Type", reply->type, reply->type != NULL},
+        {"Cache-Control", reply->immutable ? "private, max-age=31536000, immutable" : "no-store",
+         true},
+        {"X-Content-Type-Options", "nosniff", true},
+        {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'", true},
+        {"WWW-Authenticate", "Bearer realm=\"demur\"", reply->challenge},
+        {"Allow", reply->allow, reply->allow[0] != 0},
+        {"Retry-After", "1", reply->retry},
+        {"Connection", "close", atomic_load(&r->service->stopping)},
+    };
+    for (size_t i = 0; i < DEMUR_COUNT(headers); i++)
+        if (headers[i].wanted)
+            MHD_add_response_header(response, headers[i].name, headers[i].value);
+}
+
+enum MHD_Result demur_answer_send(struct demur_request *r)
+{
+    struct demur_service *s = r->service;
+    struct demur_reply *reply = &r->reply;
+    uint64_t len = reply->is_blob ? reply->blob_size : reply->body_len + reply->constant.len;
+    if (!reply->status)
+        reply->status = 503; /* memory was out for saying why */
+    struct MHD_Response *response = response_make(r);
+    if (!response)
+        return MHD_NO;
+    headers_add(response, r);
+    atomic_fetch_add(&s->metrics.answers[reply->status / 100 % DEMUR_METRIC_STATUSES], 1);
+    demur_conn_allow(s->connections, r->conn,
+                     s->limits[DEMUR_LIMIT_BODY_SECONDS] + len / BYTES_PER_SECOND);
+    enum MHD_Result result = MHD_queue_response(r->connection, reply->status, response);
+    MHD_destroy_response(response);
+    return result;
+}

@@ -1,0 +1,12 @@
+/* answer.h - from a reply to libmicrohttpd's response. Inside server/. */
+#ifndef DEMUR_SERVER_ANSWER_H
+#define DEMUR_SERVER_ANSWER_H
+
+#include <microhttpd.h>
+
+#include "service.h"
+
+/* Queue the reply; its body changes hands. */
+enum MHD_Result demur_answer_send(struct demur_request *r);
+
+#endif

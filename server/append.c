@@ -1,0 +1,44 @@
+/* append.c - the part of an append that runs beside others. See engine.h. */
+#include "../core/hash.h"
+#include "engine.h"
+
+static void refuse(struct demur_append *a, enum demur_err err, const struct demur_diag *diag)
+{
+    a->state = DEMUR_APPEND_REFUSED;
+    a->diag = *diag;
+    a->diag.code = err;
+}
+
+/* A record that is in the published log already is answered as it was then. */
+static bool find_published(struct demur_engine *e, struct demur_append *a)
+{
+    struct demur_published published;
+    uint64_t index;
+    demur_engine_published(e, &published);
+    if (demur_store_record_find(e->store, &index, a->hash, NULL) || index >= published.size)
+        return false;
+    a->index = index;
+    a->state = DEMUR_APPEND_ACCEPTED;
+    return true;
+}
+
+void demur_engine_prepare(struct demur_engine *e, struct demur_append *a)
+{
+    struct demur_diag diag = {0};
+    a->state = DEMUR_APPEND_WAITING;
+    demur_hash(a->hash, a->text);
+    enum demur_err err = demur_record_parse(&a->record, a->text, &diag);
+    if (err) {
+        refuse(a, err, &diag);
+        return;
+    }
+    if (find_published(e, a))
+        return;
+    demur_engine_read(e);
+    if (demur_blobs_check(e, a)) {
+        err = demur_channel_verify(e->channel, &a->record, &a->verdict, &diag);
+        if (err)
+            refuse(a, err, &diag);
+    }
+    demur_engine_unread(e);
+}

@@ -1,0 +1,99 @@
+/* duties.c - see duties.h. */
+#include "duties.h"
+
+#include <sodium.h>
+
+#include "journal.h"
+
+#define MINUTE_US ((uint64_t)60000000)
+
+void demur_duties_init(struct demur_duties *d, struct demur_service *service)
+{
+    memset(d, 0, sizeof *d);
+    d->service = service;
+}
+
+static void tick_answered(struct demur_append *a)
+{
+    struct demur_duties *d = a->owner;
+    if (a->state != DEMUR_APPEND_ACCEPTED)
+        demur_journal("the daily tick was refused: %s",
+                      a->diag.text[0] ? a->diag.text : "no reason given");
+    atomic_store(&d->ticking, false);
+}
+
+/* Write and sign today's tick; false when there is one, or the key is missing. */
+static bool tick_write(struct demur_duties *d, struct buf *out)
+{
+    struct demur_engine *e = d->service->engine;
+    struct demur_diag diag = {0};
+    uint8_t secret[64], fingerprint[32];
+    char day[16];
+    demur_engine_read(e);
+    uint64_t now = demur_engine_clock(e), last = demur_channel_last_at(e->channel);
+    if (now < last)
+        now = last;
+    bool due = now / 86400 > e->tick_day;
+    enum demur_err err = due ? demur_engine_server_secret(e, secret, &diag) : DEMUR_OK;
+    uint64_t seq = due && !err ? demur_channel_seq(e->channel, secret + 32) + 1 : 0;
+    bool has_entry = demur_channel_fingerprint(e->channel, fingerprint);
+    demur_engine_unread(e);
+    if (err)
+        demur_journal("no tick today: %s", diag.text);
+    if (!due || err || !has_entry)
+        return false;
+    struct tm utc;
+    time_t now_s = (time_t)now;
+    gmtime_r(&now_s, &utc);
+    strftime(day, sizeof day, "%Y-%m-%d", &utc);
+    demur_record_begin(out, DEMUR_RECORD_TICK, fingerprint);
+    demur_put_bytes(out, DEMUR_FIELD_BY, span_of(secret + 32, 32));
+    demur_put_number(out, DEMUR_FIELD_SEQ, seq);
+    demur_put_text(out, DEMUR_FIELD_DAY, span_str(day));
+    demur_put_signature(out, DEMUR_FIELD_SIG, secret);
+    sodium_memzero(secret, sizeof secret);
+    return buf_ok(out);
+}
+
+static void tick(struct demur_duties *d)
+{
+    struct buf out = buf_over(d->text, sizeof d->text);
+    if (atomic_load(&d->ticking) || !tick_write(d, &out))
+        return;
+    d->tick = (struct demur_append){.text = buf_span(&out), .owner = d, .answer = tick_answered};
+    atomic_store(&d->ticking, true);
+    demur_engine_prepare(d->service->engine, &d->tick);
+    if (d->tick.state != DEMUR_APPEND_WAITING ||
+        !demur_sequencer_submit(d->service->sequencer, &d->tick))
+        tick_answered(&d->tick);
+}
+
+static void sweep(struct demur_duties *d)
+{
+    struct demur_engine *e = d->service->engine;
+    struct demur_diag diag = {0};
+    uint64_t n = 0;
+    int64_t before =
+        (int64_t)(demur_engine_clock(e) - d->service->limits[DEMUR_LIMIT_BLOB_SECONDS]);
+    /* With the fold held: no commit comes between a check of blobs and the batch. */
+    demur_engine_read(e);
+    enum demur_err err = demur_store_sweep(e->store, before, &n, &diag);
+    demur_engine_unread(e);
+    if (err)
+        demur_journal("blobs were not swept: %s", diag.text);
+    else if (n)
+        demur_journal("swept %llu blobs that no record named", (unsigned long long)n);
+}
+
+void demur_duties_run(struct demur_duties *d)
+{
+    uint64_t now_us = demur_now_us();
+    if (now_us >= d->tick_next_us) {
+        d->tick_next_us = now_us + MINUTE_US / 6;
+        tick(d);
+    }
+    if (now_us >= d->sweep_next_us) {
+        d->sweep_next_us = now_us + MINUTE_US;
+        sweep(d);
+    }
+}

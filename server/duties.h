@@ -1,0 +1,20 @@
+/* duties.h - what the server does by itself: one tick a day, and sweeping blobs
+ * that no record came for. Called from one thread. Inside server/. */
+#ifndef DEMUR_SERVER_DUTIES_H
+#define DEMUR_SERVER_DUTIES_H
+
+#include "service.h"
+
+struct demur_duties {
+    struct demur_service *service;
+    atomic_bool ticking; /* a tick is with the sequencer */
+    uint64_t tick_next_us, sweep_next_us;
+    uint8_t text[1024];
+    struct demur_append tick;
+};
+
+void demur_duties_init(struct demur_duties *d, struct demur_service *service);
+/* See what is due; about once a second. *d stays until the sequencer has ended. */
+void demur_duties_run(struct demur_duties *d);
+
+#endif

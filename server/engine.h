@@ -1,0 +1,148 @@
+/* engine.h - the channel that a server keeps: store, fold, signer, and the one
+ * way by which records get into the log. Inside server/.
+ *
+ * Threads. demur_engine_commit is the sequencer's alone. Everything else may
+ * run in any thread beside it. The fold is read between demur_engine_read and
+ * demur_engine_unread; a commit waits for readers, so they are short.
+ */
+#ifndef DEMUR_SERVER_ENGINE_H
+#define DEMUR_SERVER_ENGINE_H
+
+#include <pthread.h>
+
+#include "../core/channel.h"
+#include "../core/checkpoint.h"
+#include "../core/tile.h"
+#include "../store/store.h"
+#include "hooks.h"
+#include "list.h"
+#include "signer.h"
+
+/* The last published checkpoint: what everyone outside may know of. */
+struct demur_published {
+    uint64_t size;
+    uint8_t root[32];
+    uint8_t text[DEMUR_CHECKPOINT_MAX];
+    size_t text_len;
+};
+
+struct demur_text_entry {
+    uint64_t index, at;
+    char name[65]; /* a calendar's */
+    struct demur_blob_ref text;
+};
+
+/* What the last commit did. */
+struct demur_commit_figures {
+    uint64_t accepted, refused;
+    uint64_t commit_us; /* steps 1 to 3, answers not counted */
+};
+
+struct demur_engine {
+    const char *dir;
+    const struct demur_server_hooks *hooks;
+    struct demur_signer *signer;
+    struct demur_store *store;
+    uint8_t server_secrets[2][64]; /* server.key, server.key.next; zero: none */
+
+    pthread_rwlock_t lock; /* of all that follows, but for `published` */
+    struct demur_channel *channel;
+    struct demur_edge edge;      /* of the tree: what the next batch grows from */
+    struct demur_list rotates;   /* of uint64_t: accepted `rotate` entries */
+    struct demur_list calendars; /* of demur_text_entry: accepted `calendar` entries */
+    uint64_t tick_day;           /* days since 1970 of the last accepted tick; 0: none */
+
+    pthread_mutex_t published_lock;
+    struct demur_published published;
+
+    struct demur_commit_figures figures; /* the sequencer's */
+};
+
+/* Start the signer, open the store, fold every entry, compare the root, and
+ * publish what the store's head is after it was proposed to the signer again.
+ * Call it while the process has one thread. Errors as demur_server_run. */
+enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
+                                 const struct demur_server_hooks *hooks,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+/* Nobody may use it any more. NULL is fine. */
+void demur_engine_close(struct demur_engine *e);
+
+uint64_t demur_engine_clock(const struct demur_engine *e);
+void demur_engine_read(struct demur_engine *e);
+void demur_engine_unread(struct demur_engine *e);
+void demur_engine_published(struct demur_engine *e, struct demur_published *out);
+/* The secret of the server key in force; KEY when server.key does not hold it.
+ * Call it between read and unread. */
+enum demur_err demur_engine_server_secret(const struct demur_engine *e, uint8_t secret[static 64],
+                                          struct demur_diag *diag) DEMUR_CHECKED;
+/* Hashes of the tree of the first `size` entries, out of the store. The source
+ * and its buffer outlive the reader. */
+struct demur_store_tiles {
+    struct demur_engine *engine;
+    struct demur_tile_source source;
+    uint8_t bytes[32 * 256];
+};
+struct demur_tree_reader demur_engine_tree(struct demur_engine *e, struct demur_store_tiles *tiles,
+                                           uint64_t size);
+
+/* ---- appending ---------------------------------------------------------- */
+
+enum demur_append_state {
+    DEMUR_APPEND_WAITING,
+    DEMUR_APPEND_ACCEPTED, /* it is entry `index` of the published log; perhaps since long */
+    DEMUR_APPEND_REFUSED,  /* diag says why */
+    DEMUR_APPEND_LACKS,    /* a blob or release key must be stored first: diag */
+    DEMUR_APPEND_UNKNOWN,  /* the server ends; nobody knows: send the same bytes again */
+};
+
+struct demur_append {
+    struct span text; /* the record's bytes, the caller's, there until it is answered */
+    struct demur_record record;
+    uint8_t hash[32]; /* SHA-256 of text */
+    struct demur_verdict verdict;
+    enum demur_append_state state;
+    struct demur_diag diag;
+    bool has_latest; /* STALE: what `on` must be */
+    uint8_t latest[32];
+    uint64_t index;
+    /* Called once by the sequencer when state is no longer WAITING. */
+    void (*answer)(struct demur_append *append);
+    void *owner;
+    struct demur_append *next;
+};
+
+/* What can be done beside others: parse, look for a retry, check the blobs and
+ * every signature. Leaves state WAITING when the record is to be sequenced. */
+void demur_engine_prepare(struct demur_engine *e, struct demur_append *append);
+/* Fold, commit, sign, publish and answer a batch of prepared records (linked by
+ * next): each is answered, refusals before the commit. An error is fatal: the
+ * fold is not to be used any more, and nobody knows what became of the batch. */
+enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *batch,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+
+/* Append the receipt of entry `index` under the published checkpoint. UNKNOWN
+ * when that does not cover it. */
+enum demur_err demur_engine_receipt(struct demur_engine *e, struct demur_store_bytes *out,
+                                    uint64_t index, struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- parts of the above, each in its file --------------------------------- */
+
+/* checks.c: is every blob stored that the record names, and fits? And for
+ * `file`, the release key? LACKS or REFUSED go into append; false then. */
+bool demur_blobs_check(struct demur_engine *e, struct demur_append *append);
+/* The text of a policy or calendar record; empty for the rest. */
+enum demur_err demur_record_text(struct demur_engine *e, const struct demur_record *record,
+                                 struct demur_store_bytes *out,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+/* recover.c */
+enum demur_err demur_engine_recover(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
+/* engine.c: sign the store's head, and publish; note what an accepted entry means. */
+enum demur_err demur_engine_sign(struct demur_engine *e, uint64_t size,
+                                 const uint8_t root[static 32], struct demur_published *out,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+void demur_engine_publish(struct demur_engine *e, const struct demur_published *published);
+enum demur_err demur_engine_note(struct demur_engine *e, const struct demur_record *record,
+                                 uint64_t index, uint64_t at,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
+
+#endif

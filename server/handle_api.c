@@ -1,0 +1,134 @@
+/* handle_api.c - JSON views of the fold, as of this second. */
+#include <sodium.h>
+
+#include "service.h"
+
+#define VIEW_FIRST ((size_t)64 << 10)
+#define VIEW_MAX ((size_t)64 << 20)
+
+typedef enum demur_err view(const struct demur_engine *e, const struct demur_request *r,
+                            uint64_t now, struct buf *out, struct demur_diag *diag);
+
+/* Views say SPACE when the buffer is too small: try a larger one. */
+static bool view_reply(struct demur_service *s, struct demur_request *r, view *write)
+{
+    struct demur_diag diag = {0};
+    enum demur_err err = DEMUR_ERR_SPACE;
+    for (size_t cap = VIEW_FIRST; err == DEMUR_ERR_SPACE && cap <= VIEW_MAX; cap *= 4) {
+        if (!demur_memory_take(s, cap)) {
+            demur_reply_problem(&r->reply, 503, "busy", "too much is being answered: ask again",
+                                NULL, NULL);
+            return true;
+        }
+        uint8_t *bytes = malloc(cap);
+        struct buf out = buf_over(bytes, bytes ? cap : 0);
+        demur_engine_read(s->engine);
+        uint64_t now = demur_engine_clock(s->engine);
+        uint64_t last = demur_channel_last_at(s->engine->channel);
+        err = write(s->engine, r, now > last ? now : last, &out, &diag);
+        demur_engine_unread(s->engine);
+        if (err) {
+            free(bytes);
+            demur_memory_give(s, cap);
+            continue;
+        }
+        uint8_t *fitted = realloc(bytes, out.len + 1);
+        demur_memory_give(s, cap - out.len);
+        r->memory += out.len;
+        demur_reply_body(&r->reply, "application/json", fitted ? fitted : bytes, out.len);
+    }
+    if (err)
+        demur_reply_error(&r->reply, err, &diag, NULL);
+    return true;
+}
+
+static enum demur_err channel_view(const struct demur_engine *e, const struct demur_request *r,
+                                   uint64_t now, struct buf *out, struct demur_diag *diag)
+{
+    (void)r;
+    (void)diag;
+    return demur_view_channel(e->channel, now, out);
+}
+
+static enum demur_err policy_view(const struct demur_engine *e, const struct demur_request *r,
+                                  uint64_t now, struct buf *out, struct demur_diag *diag)
+{
+    (void)r;
+    (void)now;
+    (void)diag;
+    return demur_view_policy(e->channel, out);
+}
+
+static enum demur_err roster_view(const struct demur_engine *e, const struct demur_request *r,
+                                  uint64_t now, struct buf *out, struct demur_diag *diag)
+{
+    (void)r;
+    (void)diag;
+    return demur_view_roster(e->channel, now, out);
+}
+
+static enum demur_err board_view(const struct demur_engine *e, const struct demur_request *r,
+                                 uint64_t now, struct buf *out, struct demur_diag *diag)
+{
+    (void)r;
+    (void)diag;
+    return demur_view_board(e->channel, now, out);
+}
+
+static enum demur_err dissent_view(const struct demur_engine *e, const struct demur_request *r,
+                                   uint64_t now, struct buf *out, struct demur_diag *diag)
+{
+    return demur_view_dissent(e->channel, r->arg, now, out, diag);
+}
+
+static enum demur_err calendars_view(const struct demur_engine *e, const struct demur_request *r,
+                                     uint64_t now, struct buf *out, struct demur_diag *diag)
+{
+    (void)r;
+    (void)now;
+    (void)diag;
+    const struct demur_text_entry *entries = e->calendars.items;
+    buf_put_str(out, "{\"calendars\":[");
+    for (size_t i = 0; i < e->calendars.len; i++) {
+        char hex[65];
+        sodium_bin2hex(hex, sizeof hex, entries[i].text.hash, 32);
+        buf_put_str(out, i ? ",{\"name\":\"" : "{\"name\":\"");
+        buf_put_str(out, entries[i].name);
+        buf_put_str(out, "\",\"index\":");
+        buf_put_u64(out, entries[i].index);
+        buf_put_str(out, ",\"at\":");
+        buf_put_u64(out, entries[i].at);
+        buf_put_str(out, ",\"sha256\":\"");
+        buf_put_str(out, hex);
+        buf_put_str(out, "\",\"size\":");
+        buf_put_u64(out, entries[i].text.size);
+        buf_put_byte(out, '}');
+    }
+    buf_put_str(out, "]}\n");
+    return buf_ok(out) ? DEMUR_OK : DEMUR_ERR_SPACE;
+}
+
+bool demur_handle_channel(struct demur_service *s, struct demur_request *r)
+{
+    return view_reply(s, r, channel_view);
+}
+bool demur_handle_policy(struct demur_service *s, struct demur_request *r)
+{
+    return view_reply(s, r, policy_view);
+}
+bool demur_handle_calendars(struct demur_service *s, struct demur_request *r)
+{
+    return view_reply(s, r, calendars_view);
+}
+bool demur_handle_roster(struct demur_service *s, struct demur_request *r)
+{
+    return view_reply(s, r, roster_view);
+}
+bool demur_handle_board(struct demur_service *s, struct demur_request *r)
+{
+    return view_reply(s, r, board_view);
+}
+bool demur_handle_dissent(struct demur_service *s, struct demur_request *r)
+{
+    return view_reply(s, r, dissent_view);
+}

@@ -1,0 +1,88 @@
+/* handle_append.c - POST /append: from a body to a receipt or a problem. */
+#include "journal.h"
+#include "service.h"
+
+static void refused_answer(struct demur_service *s, struct demur_request *r)
+{
+    struct demur_append *a = r->append;
+    size_t code = (size_t)a->diag.code;
+    if (code < DEMUR_METRIC_CODES)
+        atomic_fetch_add(&s->metrics.refused[code], 1);
+    demur_journal("refused a record: %s", demur_err_name(a->diag.code));
+    if (a->state == DEMUR_APPEND_LACKS)
+        demur_reply_problem(&r->reply, 424, demur_err_name(DEMUR_ERR_MISSING), a->diag.text,
+                            &a->diag, NULL);
+    else
+        demur_reply_error(&r->reply, a->diag.code, &a->diag, a->has_latest ? a->latest : NULL);
+}
+
+static void finish(struct demur_service *s, struct demur_request *r)
+{
+    struct demur_append *a = r->append;
+    struct demur_store_bytes receipt = {0};
+    struct demur_diag diag = {0};
+    enum demur_err err;
+    switch (a->state) {
+    case DEMUR_APPEND_ACCEPTED:
+        err = demur_engine_receipt(s->engine, &receipt, a->index, &diag);
+        if (err)
+            demur_reply_error(&r->reply, err, &diag, NULL);
+        else
+            demur_reply_body(&r->reply, "text/plain; charset=utf-8", receipt.p, receipt.len);
+        demur_histogram_add(&s->metrics.append_us, DEMUR_METRIC_US,
+                            demur_now_us() - r->complete_us);
+        break;
+    case DEMUR_APPEND_REFUSED:
+    case DEMUR_APPEND_LACKS:
+        refused_answer(s, r);
+        break;
+    case DEMUR_APPEND_WAITING:
+    case DEMUR_APPEND_UNKNOWN:
+        demur_reply_problem(&r->reply, 503, "outcome-unknown",
+                            "the server is stopping and does not know whether this was filed: "
+                            "send the same bytes again in a while",
+                            NULL, NULL);
+        break;
+    }
+}
+
+static void finish_work(struct demur_work *work)
+{
+    struct demur_request *r =
+        (struct demur_request *)(void *)((uint8_t *)work - offsetof(struct demur_request, work));
+    finish(r->service, r);
+    demur_request_answered(r);
+}
+
+/* From the sequencer's thread: receipts are made by the workers. */
+static void sequenced(struct demur_append *a)
+{
+    struct demur_request *r = a->owner;
+    r->work.run = finish_work;
+    demur_workers_add(r->service->workers, &r->work);
+}
+
+bool demur_handle_append(struct demur_service *s, struct demur_request *r)
+{
+    struct demur_append *a = r->append = calloc(1, sizeof *r->append);
+    if (!a) {
+        demur_reply_error(&r->reply, DEMUR_ERR_MEMORY, NULL, NULL);
+        return true;
+    }
+    a->text = span_of(r->body, (size_t)r->seen);
+    a->owner = r;
+    a->answer = sequenced;
+    demur_engine_prepare(s->engine, a);
+    if (a->state == DEMUR_APPEND_WAITING) {
+        if (demur_sequencer_submit(s->sequencer, a))
+            return false;
+        demur_reply_problem(&r->reply, 503, "busy",
+                            "too many records wait, none of this was kept: send it again", NULL,
+                            NULL);
+        return true;
+    }
+    if (a->state == DEMUR_APPEND_ACCEPTED)
+        atomic_fetch_add(&s->metrics.retried, 1);
+    finish(s, r);
+    return true;
+}

@@ -1,0 +1,161 @@
+/* http.c - see http.h. */
+#include "http.h"
+
+#include <microhttpd.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "intake.h"
+
+/* What one connection may use for a request's head and an answer's. */
+#define CONNECTION_MEMORY ((size_t)32 << 10)
+#define THREADS 4u
+/* A refused body up to this size is read to its end, so that the client reads
+ * the answer and not a reset. Above it the answer comes at once. */
+#define DISCARD_MAX ((uint64_t)1 << 20)
+
+struct demur_http {
+    struct demur_service *service;
+    struct MHD_Daemon *daemon;
+    int listen_fd;
+};
+
+void demur_request_answered(struct demur_request *r) { MHD_resume_connection(r->connection); }
+
+static void work_run(struct demur_work *work)
+{
+    struct demur_request *r =
+        (struct demur_request *)(void *)((uint8_t *)work - offsetof(struct demur_request, work));
+    if (r->route->handle(r->service, r))
+        demur_request_answered(r);
+}
+
+static enum MHD_Result hand_over(struct demur_request *r)
+{
+    struct demur_service *s = r->service;
+    r->handed = true;
+    r->complete_us = demur_now_us();
+    r->work.run = work_run;
+    demur_conn_allow(s->connections, r->conn, 0);
+    MHD_suspend_connection(r->connection);
+    demur_workers_add(s->workers, &r->work);
+    return MHD_YES;
+}
+
+static enum MHD_Result access_handler(void *cls, struct MHD_Connection *connection, const char *url,
+                                      const char *method, const char *version,
+                                      const char *upload_data, size_t *upload_data_size,
+                                      void **con_cls)
+{
+    struct demur_http *http = cls;
+    struct demur_request *r = *con_cls;
+    (void)version;
+    if (!r) {
+        r = *con_cls = demur_intake_begin(http->service, connection, method, url);
+        if (!r)
+            return MHD_NO;
+        return r->refused && r->declared > DISCARD_MAX ? demur_answer_send(r) : MHD_YES;
+    }
+    if (*upload_data_size) {
+        demur_intake_feed(r, span_of(upload_data, *upload_data_size));
+        *upload_data_size = 0;
+        return MHD_YES;
+    }
+    if (r->handed || r->refused || !demur_intake_complete(r))
+        return demur_answer_send(r);
+    return hand_over(r);
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **con_cls,
+                      enum MHD_RequestTerminationCode how)
+{
+    struct demur_http *http = cls;
+    struct demur_request *r = *con_cls;
+    (void)connection;
+    (void)how;
+    if (!r)
+        return;
+    *con_cls = NULL;
+    demur_conn_allow(http->service->connections, r->conn,
+                     http->service->limits[DEMUR_LIMIT_IDLE_SECONDS]);
+    demur_intake_end(r);
+}
+
+static void connection_notify(void *cls, struct MHD_Connection *connection, void **socket_context,
+                              enum MHD_ConnectionNotificationCode what)
+{
+    struct demur_service *s = ((struct demur_http *)cls)->service;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        demur_conn_remove(s->connections, *socket_context);
+        *socket_context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    *socket_context =
+        demur_conn_add(s->connections, info->connect_fd, s->limits[DEMUR_LIMIT_HEADER_SECONDS]);
+}
+
+enum demur_err demur_http_start(struct demur_http **out, struct demur_service *service,
+                                const struct demur_http_config *config, struct demur_diag *diag)
+{
+    struct demur_http *http = calloc(1, sizeof *http);
+    if (!http) {
+        close(config->listen_fd);
+        return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    }
+    http->service = service;
+    http->listen_fd = config->listen_fd;
+    unsigned per_address = config->one_address_for_many
+                               ? 0
+                               : (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS_PER_ADDRESS];
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0,
+         (void *)(uintptr_t) "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    http->daemon = MHD_start_daemon(
+        MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+            (config->certificate ? (unsigned)MHD_USE_TLS : 0u),
+        0, NULL, NULL, access_handler, http, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
+        MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS], MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_NOTIFY_CONNECTION,
+        connection_notify, http, MHD_OPTION_ARRAY,
+        config->certificate ? tls : &tls[DEMUR_COUNT(tls) - 1], MHD_OPTION_END);
+    if (!http->daemon) {
+        demur_http_stop(http);
+        return demur_fail(diag, DEMUR_ERR_IO,
+                          config->certificate
+                              ? "cannot start serving: is the certificate and key a PEM pair?"
+                              : "cannot start serving");
+    }
+    *out = http;
+    return DEMUR_OK;
+}
+
+void demur_http_quiesce(struct demur_http *http)
+{
+    if (http->listen_fd < 0)
+        return;
+    MHD_quiesce_daemon(http->daemon);
+    close(http->listen_fd);
+    http->listen_fd = -1;
+}
+
+void demur_http_stop(struct demur_http *http)
+{
+    if (!http)
+        return;
+    if (http->daemon) {
+        demur_http_quiesce(http);
+        MHD_stop_daemon(http->daemon);
+    } else if (http->listen_fd >= 0) {
+        close(http->listen_fd);
+    }
+    free(http);
+}

@@ -1,0 +1,17 @@
+/* intake.h - a request from its head to its last byte. Inside server/. */
+#ifndef DEMUR_SERVER_INTAKE_H
+#define DEMUR_SERVER_INTAKE_H
+
+#include "service.h"
+
+/* The head is there: find the route, judge token and length, make room for the
+ * body. Refusals are set in the reply. NULL when memory is out. */
+struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Connection *connection,
+                                         const char *method, const char *url);
+void demur_intake_feed(struct demur_request *r, struct span bytes);
+/* All of it came? Else the reply is set. */
+bool demur_intake_complete(struct demur_request *r) DEMUR_CHECKED;
+/* The request is over, in whatever way. */
+void demur_intake_end(struct demur_request *r);
+
+#endif

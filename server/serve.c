@@ -1,0 +1,256 @@
+/* serve.c - demur_server_run: from a directory to a served channel, and back. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sodium.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "../core/hash.h"
+#include "duties.h"
+#include "files.h"
+#include "http.h"
+#include "journal.h"
+#include "listen.h"
+
+#define CONFIG_MAX 16384
+#define PEM_MAX 262144
+#define LOOK_MS 500     /* how often the main thread looks around */
+#define FINISH_MS 30000 /* how long a stop waits for what is in flight */
+#define FINISH_FAILED_MS 2000
+
+struct server {
+    const struct demur_server_config *config;
+    struct demur_server_settings settings;
+    uint8_t config_text[CONFIG_MAX], certificate[PEM_MAX], key[PEM_MAX];
+    struct demur_address address;
+    struct demur_service service;
+    struct demur_duties duties;
+    struct demur_http *http;
+    int signals_fd, alarm_fd;
+    sigset_t mask_before;
+    struct sigaction pipe_before;
+};
+
+static enum demur_err settings_load(struct server *s, struct demur_diag *diag)
+{
+    struct buf text = buf_over(s->config_text, sizeof s->config_text);
+    struct demur_diag cause = {0};
+    enum demur_err err = demur_file_read(&text, s->config->dir, "config", diag);
+    if (err)
+        return err;
+    err = demur_server_settings_parse(&s->settings, buf_span(&text), &cause);
+    if (err)
+        return demur_fail_at(diag, err, cause.line, cause.column, cause.field,
+                             "config, line %u: %s", cause.line, cause.text);
+    struct span listen = s->config->listen ? span_str(s->config->listen) : s->settings.listen;
+    err = demur_address_parse(&s->address, listen, diag);
+    if (err)
+        return err;
+    s->settings.behind_proxy |= s->config->behind_proxy;
+    if (!s->settings.certificate.len && !s->address.loopback && !s->settings.behind_proxy)
+        return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "listen",
+                             "plain HTTP is only served on a loopback address: give "
+                             "tls-certificate and tls-key, or say behind-proxy when a proxy or an "
+                             "onion service stands in front");
+    return DEMUR_OK;
+}
+
+/* PEM texts, NUL-ended as libmicrohttpd wants them. */
+static enum demur_err pem_load(uint8_t *out, struct span path, struct demur_diag *diag)
+{
+    char name[DEMUR_PATH_MAX];
+    struct buf b = buf_over(out, PEM_MAX - 1);
+    if (path.len >= sizeof name)
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of a certificate or key is too long");
+    memcpy(name, path.p, path.len);
+    name[path.len] = 0;
+    char *slash = strrchr(name, '/');
+    if (slash)
+        *slash = 0;
+    enum demur_err err = slash ? demur_file_read(&b, name[0] ? name : "/", slash + 1, diag)
+                               : demur_file_read(&b, ".", name, diag);
+    out[b.len] = 0;
+    return err;
+}
+
+static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
+{
+    struct demur_service *v = &s->service;
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    enum demur_err err = DEMUR_OK;
+    if (!(v->connections = demur_connections_new()))
+        err = demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    if (!err)
+        err = demur_sequencer_start(&v->sequencer, v->engine, &v->metrics,
+                                    v->limits[DEMUR_LIMIT_WAITING_APPENDS], s->alarm_fd, diag);
+    if (!err)
+        err = demur_workers_start(&v->workers, cpus > 2 ? (size_t)cpus : 2, diag);
+    return err;
+}
+
+static enum demur_err listening_start(struct server *s, struct demur_diag *diag)
+{
+    bool tls = s->settings.certificate.len > 0;
+    struct demur_http_config http = {
+        .certificate = tls ? (const char *)s->certificate : NULL,
+        .key = tls ? (const char *)s->key : NULL,
+        .one_address_for_many = s->settings.behind_proxy || s->address.loopback,
+    };
+    char url[128], line[160];
+    enum demur_err err = tls ? pem_load(s->certificate, s->settings.certificate, diag) : DEMUR_OK;
+    if (tls && !err)
+        err = pem_load(s->key, s->settings.key, diag);
+    if (!err)
+        err = demur_address_listen(&http.listen_fd, &s->address, diag);
+    if (err)
+        return err;
+    demur_address_url(url, sizeof url, http.listen_fd, tls);
+    err = demur_http_start(&s->http, &s->service, &http, diag);
+    sodium_memzero(s->key, sizeof s->key);
+    if (err)
+        return err;
+    snprintf(line, sizeof line, "%s\n", url);
+    err = demur_file_write(s->config->dir, "url", span_str(line), 0644, diag);
+    if (err)
+        return err;
+    demur_journal("listening on %s, log size %llu", url,
+                  (unsigned long long)demur_channel_size(s->service.engine->channel));
+    snprintf(line, sizeof line, "listening on %s\n", url);
+    if (s->config->announce_fd >= 0 &&
+        write(s->config->announce_fd, line, strlen(line)) != (ssize_t)strlen(line))
+        demur_journal("nobody reads where the server listens");
+    return DEMUR_OK;
+}
+
+static enum demur_err signals_take(struct server *s, struct demur_diag *diag)
+{
+    sigset_t set;
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, &s->mask_before);
+    sigaction(SIGPIPE, &ignore, &s->pipe_before);
+    s->signals_fd = signalfd(-1, &set, SFD_CLOEXEC);
+    s->alarm_fd = eventfd(0, EFD_CLOEXEC);
+    if (s->signals_fd < 0 || s->alarm_fd < 0)
+        return demur_fail(diag, DEMUR_ERR_IO, "cannot wait for signals: %s", strerror(errno));
+    return DEMUR_OK;
+}
+
+static void signals_return(struct server *s)
+{
+    /* A signal that is still pending was about this server, not its caller. */
+    struct signalfd_siginfo info;
+    struct pollfd p = {s->signals_fd, POLLIN, 0};
+    while (s->signals_fd >= 0 && poll(&p, 1, 0) == 1 &&
+           read(s->signals_fd, &info, sizeof info) == sizeof info)
+        ;
+    close(s->signals_fd);
+    close(s->alarm_fd);
+    sigaction(SIGPIPE, &s->pipe_before, NULL);
+    pthread_sigmask(SIG_SETMASK, &s->mask_before, NULL);
+}
+
+/* Until a signal (OK) or something fatal. */
+static enum demur_err watch(struct server *s, struct demur_diag *diag)
+{
+    for (;;) {
+        struct pollfd p[] = {{s->signals_fd, POLLIN, 0},
+                             {s->alarm_fd, POLLIN, 0},
+                             {demur_signer_fd(s->service.engine->signer), 0, 0}};
+        if (poll(p, DEMUR_COUNT(p), LOOK_MS) < 0 && errno != EINTR)
+            return demur_fail(diag, DEMUR_ERR_IO, "cannot poll: %s", strerror(errno));
+        if (p[1].revents)
+            return demur_sequencer_state(s->service.sequencer, diag);
+        if (p[2].revents)
+            return demur_fail(diag, DEMUR_ERR_IO, "the signer process has ended");
+        if (p[0].revents)
+            return DEMUR_OK;
+        size_t late = demur_connections_reap(s->service.connections);
+        if (late) {
+            atomic_fetch_add(&s->service.metrics.dropped, late);
+            demur_journal("dropped %zu connections that took too long", late);
+        }
+        demur_duties_run(&s->duties);
+    }
+}
+
+static bool finished_within(struct server *s, int ms)
+{
+    for (; ms > 0 && atomic_load(&s->service.unfinished); ms -= 10) {
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+        demur_connections_reap(s->service.connections);
+    }
+    return !atomic_load(&s->service.unfinished);
+}
+
+static void stop(struct server *s, bool failed)
+{
+    struct demur_service *v = &s->service;
+    atomic_store(&v->stopping, true);
+    if (s->http) {
+        demur_journal("stopping");
+        demur_http_quiesce(s->http);
+        if (!finished_within(s, failed ? FINISH_FAILED_MS : FINISH_MS)) {
+            /* Cut off whoever is still sending or reading. What remains is with
+             * the workers and the sequencer, and they always end. */
+            demur_connections_drop(v->connections);
+            demur_sequencer_drain(v->sequencer);
+            while (!finished_within(s, 1000))
+                demur_connections_drop(v->connections);
+        }
+    }
+    if (v->sequencer)
+        demur_sequencer_drain(v->sequencer);
+    demur_workers_free(v->workers);
+    demur_http_stop(s->http);
+    demur_sequencer_free(v->sequencer);
+    demur_connections_free(v->connections);
+    demur_engine_close(v->engine);
+}
+
+static enum demur_err serve(struct server *s, struct demur_diag *diag)
+{
+    struct demur_service *v = &s->service;
+    enum demur_err err = settings_load(s, diag);
+    if (!err)
+        err = demur_engine_open(&v->engine, s->config->dir, s->config->hooks, diag);
+    if (!err && !demur_channel_size(v->engine->channel))
+        err = demur_fail(diag, DEMUR_ERR_MISSING, "the log of this directory is empty");
+    if (!err) {
+        memcpy(v->limits, s->settings.limits, sizeof v->limits);
+        v->tokens_len = s->settings.tokens_len;
+        for (size_t i = 0; i < v->tokens_len; i++)
+            demur_hash(v->tokens[i], s->settings.tokens[i]);
+        demur_duties_init(&s->duties, v);
+        err = threads_start(s, diag);
+    }
+    if (!err)
+        err = listening_start(s, diag);
+    if (!err)
+        err = watch(s, diag);
+    stop(s, err != DEMUR_OK);
+    return err;
+}
+
+enum demur_err demur_server_run(const struct demur_server_config *config, struct demur_diag *diag)
+{
+    struct server *s = calloc(1, sizeof *s);
+    if (!s || sodium_init() < 0) {
+        free(s);
+        return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    }
+    s->config = config;
+    enum demur_err err = signals_take(s, diag);
+    if (!err)
+        err = serve(s, diag);
+    signals_return(s);
+    sodium_memzero(s, sizeof *s);
+    free(s);
+    if (!err)
+        demur_journal("stopped");
+    return err;
+}
