@@ -89,12 +89,19 @@ static enum demur_err records_append(const struct demur_server_birth *b, struct 
     return err;
 }
 
+static uint64_t birth_clock(void *ctx)
+{
+    const struct demur_server_birth *b = ctx;
+    return b->at;
+}
+
 static enum demur_err log_begin(const struct demur_server_birth *b, const char *dir,
                                 struct demur_diag *diag)
 {
     struct demur_engine *e = NULL;
+    const struct demur_server_hooks hooks = {.ctx = (void *)(uintptr_t)b, .clock_s = birth_clock};
     struct demur_append *a = malloc(sizeof *a);
-    enum demur_err err = a ? demur_engine_open(&e, dir, NULL, diag)
+    enum demur_err err = a ? demur_engine_open(&e, dir, &hooks, diag)
                            : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < b->blobs_len && !err; i++) {
         uint8_t hash[32];

@@ -1,6 +1,5 @@
 /* handle_api.c - JSON views of the fold, as of this second. */
-#include <sodium.h>
-
+#include "../core/json.h"
 #include "service.h"
 
 #define VIEW_FIRST ((size_t)64 << 10)
@@ -88,23 +87,21 @@ static enum demur_err calendars_view(const struct demur_engine *e, const struct 
     (void)now;
     (void)diag;
     const struct demur_text_entry *entries = e->calendars.items;
-    buf_put_str(out, "{\"calendars\":[");
+    struct demur_json j = demur_json_over(out);
+    demur_json_open(&j, NULL, '{');
+    demur_json_open(&j, "calendars", '[');
     for (size_t i = 0; i < e->calendars.len; i++) {
-        char hex[65];
-        sodium_bin2hex(hex, sizeof hex, entries[i].text.hash, 32);
-        buf_put_str(out, i ? ",{\"name\":\"" : "{\"name\":\"");
-        buf_put_str(out, entries[i].name);
-        buf_put_str(out, "\",\"index\":");
-        buf_put_u64(out, entries[i].index);
-        buf_put_str(out, ",\"at\":");
-        buf_put_u64(out, entries[i].at);
-        buf_put_str(out, ",\"sha256\":\"");
-        buf_put_str(out, hex);
-        buf_put_str(out, "\",\"size\":");
-        buf_put_u64(out, entries[i].text.size);
-        buf_put_byte(out, '}');
+        demur_json_open(&j, NULL, '{');
+        demur_json_text(&j, "name", span_str(entries[i].name));
+        demur_json_number(&j, "index", entries[i].index);
+        demur_json_time(&j, "at", entries[i].at);
+        demur_json_hex(&j, "sha256", entries[i].text.hash, 32);
+        demur_json_number(&j, "size", entries[i].text.size);
+        demur_json_close(&j, '}');
     }
-    buf_put_str(out, "]}\n");
+    demur_json_close(&j, ']');
+    demur_json_close(&j, '}');
+    buf_put_byte(out, '\n');
     return buf_ok(out) ? DEMUR_OK : DEMUR_ERR_SPACE;
 }
 

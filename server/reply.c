@@ -1,6 +1,5 @@
 /* reply.c - answers and problems. See service.h and docs/formats/http.md. */
-#include <sodium.h>
-
+#include "../core/json.h"
 #include "service.h"
 
 static const struct {
@@ -73,51 +72,42 @@ void demur_reply_copy(struct demur_reply *reply, const char *type, struct span b
     demur_reply_body(reply, type, copy, body.len);
 }
 
-/* A JSON string. Texts are ours or echo what a client sent: anything that is
- * not printable ASCII becomes `?`, so that the document is always valid. */
-static void put_json(struct buf *out, const char *name, const char *text)
+/* Texts are ours or echo what a client sent, perhaps cut in the middle of a
+ * character: what is not printable ASCII becomes `?`, so that the document is
+ * always valid. */
+static void put_text(struct demur_json *j, const char *key, const char *text)
 {
-    buf_put_str(out, ",\"");
-    buf_put_str(out, name);
-    buf_put_str(out, "\":\"");
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            buf_put_byte(out, '\\');
-        buf_put_byte(out, *text >= 0x20 && *text < 0x7f ? (uint8_t)*text : '?');
-    }
-    buf_put_byte(out, '"');
+    uint8_t clean[512];
+    size_t n = 0;
+    for (; text[n] && n < sizeof clean; n++)
+        clean[n] = text[n] >= 0x20 && text[n] < 0x7f ? (uint8_t)text[n] : '?';
+    demur_json_text(j, key, span_of(clean, n));
 }
 
 void demur_reply_problem(struct demur_reply *reply, unsigned status, const char *code,
                          const char *detail, const struct demur_diag *diag, const uint8_t *latest)
 {
     uint8_t text[2048];
-    char hex[65];
+    char type[64];
     struct buf b = buf_over(text, sizeof text);
-    buf_put_str(&b, "{\"type\":\"about:blank#");
-    buf_put_str(&b, code);
-    buf_put_str(&b, "\",\"status\":");
-    buf_put_u64(&b, status);
-    put_json(&b, "title", title_of(code));
-    put_json(&b, "detail", detail);
+    struct demur_json j = demur_json_over(&b);
+    snprintf(type, sizeof type, "about:blank#%s", code);
+    demur_json_open(&j, NULL, '{');
+    put_text(&j, "type", type);
+    put_text(&j, "title", title_of(code));
+    demur_json_number(&j, "status", status);
+    put_text(&j, "detail", detail);
     if (diag && diag->field[0])
-        put_json(&b, "field", diag->field);
-    if (diag && diag->line) {
-        buf_put_str(&b, ",\"line\":");
-        buf_put_u64(&b, diag->line);
-    }
-    if (latest) {
-        sodium_bin2hex(hex, sizeof hex, latest, 32);
-        put_json(&b, "latest", hex);
-    }
-    buf_put_str(&b, "}\n");
+        put_text(&j, "field", diag->field);
+    if (diag && diag->line)
+        demur_json_number(&j, "line", diag->line);
+    if (latest)
+        demur_json_hex(&j, "latest", latest, 32);
+    demur_json_close(&j, '}');
+    buf_put_byte(&b, '\n');
     demur_reply_free(reply);
-    reply->status = status;
-    reply->immutable = false;
-    reply->is_blob = false;
-    reply->constant = span_lit("");
-    reply->retry = status == 503;
-    reply->challenge = status == 401;
+    *reply =
+        (struct demur_reply){.status = status, .retry = status == 503, .challenge = status == 401};
     demur_reply_copy(reply, "application/problem+json", buf_span(&b));
 }
 

@@ -78,11 +78,13 @@ enum demur_err demur_server_run(const struct demur_server_config *config,
                                 struct demur_diag *diag) DEMUR_CHECKED;
 
 /* A new channel. `records` are signed, in order, entry 0 (`channel`) first;
- * `blobs` are what they name. */
+ * `blobs` are what they name. Those after entry 0 name its leaf hash, in which
+ * its time stands: so the caller says what time it is. */
 struct demur_server_birth {
     const char *dir; /* does not exist, or is an empty directory */
     const struct demur_server_settings *settings;
     const uint8_t *log_seed, *server_seed; /* 32 bytes each; entry 0 names their public keys */
+    uint64_t at;                           /* unix seconds: the `at` of all these entries */
     const struct span *records;
     size_t records_len;
     const struct span *blobs;
