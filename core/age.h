@@ -9,8 +9,9 @@
  * allocates, but for libsodium's scrypt, which takes 1 KiB << log2n while it
  * runs. Inputs and outputs must not overlap.
  *
- * Timing: constant in keys, shared secrets, passphrases and plaintext. Lengths,
- * the header, and which stanza opens a file are not hidden.
+ * Timing: constant in keys, shared secrets and plaintext. Lengths, the header,
+ * and which stanza opens a file are not hidden. scrypt reads its memory where
+ * the passphrase says (RFC 7914), so it is for a person's own machine.
  */
 #ifndef DEMUR_CORE_AGE_H
 #define DEMUR_CORE_AGE_H
