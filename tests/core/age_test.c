@@ -399,6 +399,13 @@ TEST(age_header_faults_name_their_line)
         {"age-encryption.org/v1\n-> x\nAB\n", DEMUR_ERR_CANON, 3, "not canonical base64"},
         {"age-encryption.org/v1\n-> x\n\n-> X25519 AA\n\n", DEMUR_ERR_SYNTAX, 4, "one argument"},
         {"age-encryption.org/v1\n-> x\n\n--- AA\n", DEMUR_ERR_SYNTAX, 4, "MAC line"},
+        {"age-encryption.org/v1\n-> "
+         "x\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+         "AAAAA\n",
+         DEMUR_ERR_SYNTAX, 3, "at most 64 characters"},
+        {"age-encryption.org/v1\n-> scrypt AAAAAAAAAAAAAAAAAAAAAA 0\n"
+         "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n",
+         DEMUR_ERR_SYNTAX, 2, "above 0"},
     };
     for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
         struct demur_age_header h;
