@@ -6,6 +6,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 ifeq ($(MAKELEVEL),0)
 MAKEFLAGS += -j$(shell nproc)
@@ -154,13 +155,14 @@ build/wasm/whole.wasm: $(WASM_PARTS)
 build/vectors.complete: node_modules/.package-lock.json tools/unpack-vectors.mjs
 	@node tools/unpack-vectors.mjs build/vectors && touch $@
 node_modules/.package-lock.json: package.json package-lock.json
+	@echo "Installing the tests' npm packages into node_modules/"
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
 
 # --- what to ask for -----------------------------------------------------------------------
 .PHONY: help build demo check unit unit-programs modules bench fuzz fuzz-programs coverage ctime \
         ctime-programs install format tidy clean
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sed "s,|,\t,"
 
 build: $(call archives,$(LAYERS)) $(if $(wildcard cli/main.c),$(OUT)/demur) ## compile build/release/demur (VARIANT=debug for sanitizers)
 
@@ -171,6 +173,7 @@ demo: ## install what is missing, build, and play a whole dissent from filing to
 
 check: ## install what is missing and run every check (S=unit-wasm: only suites of that name)
 	@tools/install-deps check
+	@$(MAKE) -s build/vectors.complete
 	@tools/check $(S)
 
 unit-programs: $(patsubst %,$(OUT)/unit-%,$(tested))

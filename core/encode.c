@@ -310,7 +310,7 @@ enum demur_err demur_bech32_decode(struct buf *out, const char *hrp_text, struct
     if (!bech32_hrp_ok(hrp, &upper) || !span_starts(text, hrp_text) || text.len < hrp.len + 7 ||
         text.p[hrp.len] != '1')
         return DEMUR_ERR_SYNTAX;
-    uint8_t lower[DEMUR_BECH32_MAX];
+    uint8_t lower[DEMUR_BECH32_MAX] = {0};
     size_t n = text.len - hrp.len - 1;
     unsigned foreign = 0, other_case = 0;
     uint32_t sum = bech32_hrp_sum(hrp);

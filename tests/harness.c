@@ -155,8 +155,10 @@ void test_unhex(const char *hex, uint8_t *out, size_t len)
     }
     for (size_t i = 0; i < len; i++) {
         int hi = hex_digit(hex[2 * i]), lo = hex_digit(hex[2 * i + 1]);
-        if (hi < 0 || lo < 0)
+        if (hi < 0 || lo < 0) {
             test_failed(__FILE__, __LINE__, "not hex: %s", hex);
+            hi = lo = 0;
+        }
         out[i] = (uint8_t)(hi << 4 | lo);
     }
 }
