@@ -73,9 +73,9 @@ bool demur_frontier_load(struct demur_frontier *f, uint64_t size,
 }
 
 /* The root over the leaves [begin, end), where begin is a multiple of 2^level
- * and fewer than 2^level leaves follow: the ragged right edge of a tree. */
-static bool ragged_root(uint8_t out[static 32], uint64_t begin, uint64_t end,
-                        const struct demur_tree_reader *reader)
+ * and at most 2^level leaves follow: the right edge of a tree, ragged or not. */
+static bool edge_root(uint8_t out[static 32], uint64_t begin, uint64_t end,
+                      const struct demur_tree_reader *reader)
 {
     bool first = true;
     for (unsigned k = 0; k < 63; k++) {
@@ -103,9 +103,8 @@ static bool climb(struct demur_proof *proof, unsigned level, uint64_t index, uin
         if (sibling > last)
             continue;
         uint8_t *at = proof->hash[proof->len++];
-        bool complete = sibling < last || size == (last + 1) << level;
-        if (complete ? !reader->read(reader->ctx, level, sibling, at)
-                     : !ragged_root(at, sibling << level, size, reader))
+        if (sibling < last ? !reader->read(reader->ctx, level, sibling, at)
+                           : !edge_root(at, sibling << level, size, reader))
             return false;
     }
     return true;

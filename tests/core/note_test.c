@@ -279,6 +279,36 @@ TEST(note_refuses_odd_signatures)
     }
 }
 
+/* The format ends times at 2^63 - 1: a later one is refused even when signed. */
+TEST(note_refuses_a_time_out_of_range)
+{
+    if (!start())
+        return;
+    const uint64_t times[] = {(uint64_t)INT64_MAX, (uint64_t)INT64_MAX + 1};
+    for (size_t i = 0; i < DEMUR_COUNT(times); i++) {
+        uint8_t message[100], signature[64], blob[76], storage[300];
+        struct buf m = buf_over(message, sizeof message);
+        buf_put_str(&m, "cosignature/v1\ntime ");
+        buf_put_u64(&m, times[i]);
+        buf_put_str(&m, "\nt\n");
+        crypto_sign_detached(signature, NULL, m.p, m.len, example.witness_secret);
+        struct buf s = buf_over(blob, sizeof blob), b = buf_over(storage, sizeof storage);
+        buf_put(&s, example.witness.id, 4);
+        buf_put_be64(&s, times[i]);
+        buf_put(&s, signature, sizeof signature);
+        buf_put_str(&b, "t\n\n" DASH);
+        buf_put_span(&b, example.witness.name);
+        buf_put_byte(&b, ' ');
+        demur_base64_encode(&b, buf_span(&s));
+        buf_put_byte(&b, '\n');
+        struct demur_note note;
+        struct demur_note_seen seen;
+        REQUIRE(demur_note_parse(&note, buf_span(&b), NULL) == DEMUR_OK);
+        CHECK_ERR(demur_note_verify(&note, &example.witness, &seen, 1, NULL),
+                  i ? DEMUR_ERR_VERIFY : DEMUR_OK);
+    }
+}
+
 TEST(note_sign_refusals)
 {
     if (!start())

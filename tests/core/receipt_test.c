@@ -133,6 +133,13 @@ TEST(receipt_index_is_proved)
         CHECK_ERR(verify(buf_span(&b), "demur.example/channel", example.log.public_key,
                          example.leaf[LOG_EXAMPLE_INDEX]),
                   index == LOG_EXAMPLE_INDEX ? DEMUR_OK : DEMUR_ERR_VERIFY);
+        struct demur_receipt receipt;
+        struct demur_diag diag = {0};
+        REQUIRE(demur_receipt_parse(&receipt, buf_span(&b), NULL) == DEMUR_OK);
+        bool so = demur_receipt_verify(&receipt, example.log.name, example.log.public_key,
+                                       example.leaf[LOG_EXAMPLE_INDEX], NULL, &diag) == DEMUR_OK;
+        CHECK(so == (index == LOG_EXAMPLE_INDEX));
+        CHECK((index >= LOG_EXAMPLE_ENTRIES) == (strcmp(diag.field, "index") == 0));
     }
 }
 
