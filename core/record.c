@@ -393,8 +393,7 @@ bool demur_record_verify(const struct demur_record *r, enum demur_field field,
            crypto_sign_verify_detached(sig, covered.p, covered.len, key) == 0;
 }
 
-void demur_record_begin(struct buf *out, enum demur_record_type type,
-                        const uint8_t channel[static 32])
+void demur_record_begin(struct buf *out, enum demur_record_type type, const uint8_t *channel)
 {
     buf_put_str(out, "demur ");
     buf_put_str(out, demur_record_type_name(type));

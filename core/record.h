@@ -195,7 +195,7 @@ bool demur_record_verify(const struct demur_record *r, enum demur_field field,
 /* Writing. Lines are put in the table's order by the caller; the result is then
  * parsed, so a mistake is caught there. All are no-ops after an overflow. */
 void demur_record_begin(struct buf *out, enum demur_record_type type,
-                        const uint8_t channel[static 32]); /* CHANNEL: pass NULL */
+                        const uint8_t *channel); /* 32 bytes; NULL for CHANNEL */
 void demur_put_text(struct buf *out, enum demur_field field, struct span value);
 void demur_put_hash(struct buf *out, enum demur_field field, const uint8_t hash[static 32]);
 void demur_put_bytes(struct buf *out, enum demur_field field, struct span bytes); /* base64 */

@@ -1,0 +1,102 @@
+/* town.h - a small channel made in memory for tests: real keys from a seed,
+ * real signatures, real rings; a log of entries that the fold has taken.
+ * No I/O, no clock: `now` is a field that tests move. */
+#ifndef DEMUR_TEST_TOWN_H
+#define DEMUR_TEST_TOWN_H
+
+#include "../../core/channel.h"
+#include "../test.h"
+
+#define TOWN_MEMBERS 24
+#define TOWN_OFFICERS 8
+#define TOWN_ENTRIES 4096
+
+struct town_key {
+    uint8_t public_key[32], secret[64], x25519[32];
+    char recipient[64];
+    uint64_t seq;
+};
+
+struct town_member {
+    struct town_key key, invitation;
+    char handle[16];
+    uint32_t first_epoch;
+    uint8_t ring_secret[13][32], ring_key[13][32];
+};
+
+/* A case under way: who holds its phrase. */
+struct town_case {
+    struct town_key key;
+    char id[33];
+    uint8_t commitment[32];
+    uint32_t revision;
+};
+
+struct town {
+    struct demur_channel *c;
+    uint64_t now, seed;
+    uint8_t fingerprint[32];
+    struct town_key root, next_root, log, server, keeper, officers[TOWN_OFFICERS];
+    struct town_member members[TOWN_MEMBERS];
+    struct {
+        uint8_t *bytes;
+        size_t len;
+        struct span text; /* of a policy or calendar */
+    } entries[TOWN_ENTRIES];
+    size_t entries_len;
+    struct demur_diag diag; /* of the last append */
+    uint8_t record[DEMUR_RECORD_MAX];
+    struct buf out; /* over record: the record being written */
+};
+
+/* Found a channel at `now` with the calendars (name, text pairs) and policy;
+ * fails the test and returns NULL when it cannot. Free with town_free. */
+struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars)[2],
+                        size_t calendars_len, struct span policy);
+void town_free(struct town *w);
+void town_key_make(struct town *w, struct town_key *key);
+
+/* Write: begin a record, put lines with record.h into &w->out, then send. */
+struct buf *town_begin(struct town *w, enum demur_record_type type);
+/* begin, `by` and the key's next `seq`. */
+struct buf *town_begin_by(struct town *w, enum demur_record_type type, struct town_key *by);
+/* Append what was written as an entry at `now`: the fold's answer. Accepted
+ * entries are kept. */
+enum demur_err town_send(struct town *w, struct span text);
+/* Put the signature, then send. */
+enum demur_err town_sign_send(struct town *w, const struct town_key *key);
+
+/* The roster's keeper invites member i with attributes ("a=b" joined by spaces),
+ * and the member joins. */
+enum demur_err town_invite(struct town *w, size_t i, const char *attributes);
+enum demur_err town_join(struct town *w, size_t i);
+/* The root grants a role to officer i, or ends it. */
+enum demur_err town_grant(struct town *w, size_t i, const char *role);
+enum demur_err town_end_role(struct town *w, size_t i, const char *role);
+
+/* Member i opens a case and files it (or circulates it until `until`). `to` is
+ * roles joined by spaces, in order. slot: which filing slot. */
+enum demur_err town_file(struct town *w, size_t i, unsigned slot, const char *to,
+                          struct town_case *out);
+enum demur_err town_circulate(struct town *w, size_t i, unsigned slot, uint64_t until,
+                               struct town_case *out);
+/* Write an opening's lines up to and with `subset`-less card, leaving the rest
+ * to the caller: for tests that spoil it. */
+enum demur_err town_cosign(struct town *w, size_t i, const struct town_case *k,
+                            enum demur_record_type type);
+/* In a case: an officer's step, open or say; the author's say, withdraw. */
+enum demur_err town_step(struct town *w, const struct town_case *k, size_t officer,
+                          const char *role, const char *act, bool document, uint64_t until);
+enum demur_err town_open(struct town *w, const struct town_case *k, size_t officer,
+                          const char *role);
+enum demur_err town_say(struct town *w, const struct town_case *k, int officer,
+                         const char *role);
+enum demur_err town_withdraw(struct town *w, const struct town_case *k);
+/* `on` for a case. */
+void town_put_on(struct town *w, const struct town_case *k);
+void town_put_random_blob(struct town *w, enum demur_field field, uint64_t size);
+/* The ring proof in `field` by member i over everything written so far. */
+enum demur_err town_put_proof(struct town *w, enum demur_field field, size_t i,
+                               const struct town_case *k, unsigned slot);
+
+#endif
