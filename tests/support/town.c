@@ -90,7 +90,7 @@ static enum demur_err found(struct town *w)
 }
 
 struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars)[2],
-                        size_t calendars_len, struct span policy)
+                      size_t calendars_len, struct span policy)
 {
     struct town *w = calloc(1, sizeof *w);
     if (!w)
@@ -212,13 +212,45 @@ enum demur_err town_join(struct town *w, size_t i)
 
 void town_put_random_blob(struct town *w, enum demur_field field, uint64_t size)
 {
+    static const uint8_t zeros[4096];
     struct demur_blob_ref ref = {.size = size};
-    test_random(&w->seed, ref.hash, 32);
+    struct demur_hasher h;
+    if (w->blobs_len == TOWN_BLOBS || size < 32) {
+        test_failed(__FILE__, __LINE__, "the test names too many blobs");
+        return;
+    }
+    uint8_t *start = w->blobs[w->blobs_len].start;
+    test_random(&w->seed, start, 32);
+    demur_hasher_init(&h);
+    demur_hasher_add(&h, span_of(start, 32));
+    for (uint64_t left = size - 32; left;) {
+        size_t n = left < sizeof zeros ? (size_t)left : sizeof zeros;
+        demur_hasher_add(&h, span_of(zeros, n));
+        left -= n;
+    }
+    demur_hasher_final(&h, ref.hash);
+    memcpy(w->blobs[w->blobs_len].hash, ref.hash, 32);
+    w->blobs[w->blobs_len++].size = size;
     demur_put_blob(&w->out, field, &ref);
 }
 
+bool town_blob_bytes(const struct town *w, const uint8_t hash[static 32], struct buf *out)
+{
+    for (size_t i = 0; i < w->blobs_len; i++) {
+        if (memcmp(w->blobs[i].hash, hash, 32) != 0)
+            continue;
+        uint8_t *p = buf_reserve(out, (size_t)w->blobs[i].size);
+        if (!p)
+            return false;
+        memset(p, 0, (size_t)w->blobs[i].size);
+        memcpy(p, w->blobs[i].start, 32);
+        return true;
+    }
+    return false;
+}
+
 enum demur_err town_put_proof(struct town *w, enum demur_field field, size_t i,
-                               const struct town_case *k, unsigned slot)
+                              const struct town_case *k, unsigned slot)
 {
     static uint8_t keys[TOWN_MEMBERS][32];
     uint8_t text[200], proof[DEMUR_RING_SIGNATURE_MAX], entropy[64], entry[32];
@@ -300,14 +332,15 @@ static enum demur_err send_opening(struct town *w, size_t i, unsigned slot, stru
 }
 
 enum demur_err town_file(struct town *w, size_t i, unsigned slot, const char *to,
-                          struct town_case *out)
+                         struct town_case *out)
 {
     uint8_t release[32];
     town_begin(w, DEMUR_RECORD_FILE);
     enum demur_err err = put_opening(w, slot, out);
     if (err)
         return err;
-    test_random(&w->seed, release, 32);
+    test_random(&w->seed, w->release, 32);
+    demur_release_commitment(release, w->release);
     demur_put_hash(&w->out, DEMUR_FIELD_RELEASE, release);
     struct span rest = span_str(to);
     while (rest.len) {
@@ -318,7 +351,7 @@ enum demur_err town_file(struct town *w, size_t i, unsigned slot, const char *to
 }
 
 enum demur_err town_circulate(struct town *w, size_t i, unsigned slot, uint64_t until,
-                               struct town_case *out)
+                              struct town_case *out)
 {
     town_begin(w, DEMUR_RECORD_CIRCULATE);
     enum demur_err err = put_opening(w, slot, out);
@@ -330,7 +363,7 @@ enum demur_err town_circulate(struct town *w, size_t i, unsigned slot, uint64_t 
 }
 
 enum demur_err town_cosign(struct town *w, size_t i, const struct town_case *k,
-                            enum demur_record_type type)
+                           enum demur_record_type type)
 {
     town_begin(w, type);
     demur_put_text(&w->out, DEMUR_FIELD_DISSENT, span_str(k->id));
@@ -353,7 +386,7 @@ void town_put_on(struct town *w, const struct town_case *k)
 }
 
 enum demur_err town_step(struct town *w, const struct town_case *k, size_t officer,
-                          const char *role, const char *act, bool document, uint64_t until)
+                         const char *role, const char *act, bool document, uint64_t until)
 {
     town_begin_by(w, DEMUR_RECORD_STEP, &w->officers[officer]);
     town_put_on(w, k);
@@ -367,7 +400,7 @@ enum demur_err town_step(struct town *w, const struct town_case *k, size_t offic
 }
 
 enum demur_err town_open(struct town *w, const struct town_case *k, size_t officer,
-                          const char *role)
+                         const char *role)
 {
     struct demur_dissent_info d = {0};
     if (!demur_channel_dissent_find(w->c, span_str(k->id), w->now, &d))

@@ -10,6 +10,7 @@
 #define TOWN_MEMBERS 24
 #define TOWN_OFFICERS 8
 #define TOWN_ENTRIES 4096
+#define TOWN_BLOBS 4096
 
 struct town_key {
     uint8_t public_key[32], secret[64], x25519[32];
@@ -44,6 +45,12 @@ struct town {
         struct span text; /* of a policy or calendar */
     } entries[TOWN_ENTRIES];
     size_t entries_len;
+    struct {
+        uint8_t hash[32], start[32]; /* its first bytes; the rest is zero */
+        uint64_t size;
+    } blobs[TOWN_BLOBS]; /* every blob that a record names */
+    size_t blobs_len;
+    uint8_t release[32];    /* the release key of the last `file` */
     struct demur_diag diag; /* of the last append */
     uint8_t record[DEMUR_RECORD_MAX];
     struct buf out; /* over record: the record being written */
@@ -52,7 +59,7 @@ struct town {
 /* Found a channel at `now` with the calendars (name, text pairs) and policy;
  * fails the test and returns NULL when it cannot. Free with town_free. */
 struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars)[2],
-                        size_t calendars_len, struct span policy);
+                      size_t calendars_len, struct span policy);
 void town_free(struct town *w);
 void town_key_make(struct town *w, struct town_key *key);
 
@@ -77,26 +84,28 @@ enum demur_err town_end_role(struct town *w, size_t i, const char *role);
 /* Member i opens a case and files it (or circulates it until `until`). `to` is
  * roles joined by spaces, in order. slot: which filing slot. */
 enum demur_err town_file(struct town *w, size_t i, unsigned slot, const char *to,
-                          struct town_case *out);
+                         struct town_case *out);
 enum demur_err town_circulate(struct town *w, size_t i, unsigned slot, uint64_t until,
-                               struct town_case *out);
+                              struct town_case *out);
 /* Write an opening's lines up to and with `subset`-less card, leaving the rest
  * to the caller: for tests that spoil it. */
 enum demur_err town_cosign(struct town *w, size_t i, const struct town_case *k,
-                            enum demur_record_type type);
+                           enum demur_record_type type);
 /* In a case: an officer's step, open or say; the author's say, withdraw. */
 enum demur_err town_step(struct town *w, const struct town_case *k, size_t officer,
-                          const char *role, const char *act, bool document, uint64_t until);
+                         const char *role, const char *act, bool document, uint64_t until);
 enum demur_err town_open(struct town *w, const struct town_case *k, size_t officer,
-                          const char *role);
-enum demur_err town_say(struct town *w, const struct town_case *k, int officer,
                          const char *role);
+enum demur_err town_say(struct town *w, const struct town_case *k, int officer, const char *role);
 enum demur_err town_withdraw(struct town *w, const struct town_case *k);
 /* `on` for a case. */
 void town_put_on(struct town *w, const struct town_case *k);
+/* `size` is at least 32. */
 void town_put_random_blob(struct town *w, enum demur_field field, uint64_t size);
+/* Write the bytes of a blob that was put, all `size` of them; false when it was not. */
+bool town_blob_bytes(const struct town *w, const uint8_t hash[static 32], struct buf *out);
 /* The ring proof in `field` by member i over everything written so far. */
 enum demur_err town_put_proof(struct town *w, enum demur_field field, size_t i,
-                               const struct town_case *k, unsigned slot);
+                              const struct town_case *k, unsigned slot);
 
 #endif
