@@ -42,6 +42,15 @@ static enum MHD_Result hand_over(struct demur_request *r)
     return MHD_YES;
 }
 
+/* No path of ours has anything to unescape, so `%` is a character that fits
+ * nothing, and `%00` cannot end a path early. */
+static size_t unescape_nothing(void *cls, struct MHD_Connection *connection, char *text)
+{
+    (void)cls;
+    (void)connection;
+    return strlen(text);
+}
+
 static enum MHD_Result access_handler(void *cls, struct MHD_Connection *connection, const char *url,
                                       const char *method, const char *version,
                                       const char *upload_data, size_t *upload_data_size,
@@ -124,8 +133,8 @@ enum demur_err demur_http_start(struct demur_http **out, struct demur_service *s
         (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS], MHD_OPTION_PER_IP_CONNECTION_LIMIT,
         per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
         MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_NOTIFY_CONNECTION,
-        connection_notify, http, MHD_OPTION_ARRAY,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED,
+        completed, http, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, http, MHD_OPTION_ARRAY,
         config->certificate ? tls : &tls[DEMUR_COUNT(tls) - 1], MHD_OPTION_END);
     if (!http->daemon) {
         demur_http_stop(http);

@@ -13,7 +13,7 @@
 #include "files.h"
 #include "signer_wire.h"
 
-#define LOCK_WAIT_MS 10000
+#define LOCK_WAIT_MS 5000
 
 struct signer {
     int fd;

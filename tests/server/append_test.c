@@ -1,0 +1,373 @@
+/* Appending over HTTP: receipts, retries, what must be stored before, what is
+ * refused and with which words, and many clients at a time. */
+#include <pthread.h>
+#include <signal.h>
+#include <sodium.h>
+#include <unistd.h>
+
+#include "../../core/age.h"
+#include "../../core/receipt.h"
+#include "fixture.h"
+
+static struct fixture_answer a, b;
+static const struct span no_body = {NULL, 0};
+
+static void path_of(char *out, size_t cap, const char *before, const uint8_t hash[32])
+{
+    char hex[65];
+    sodium_bin2hex(hex, sizeof hex, hash, 32);
+    snprintf(out, cap, "%s%s", before, hex);
+}
+
+static bool post(struct fixture *f, size_t i)
+{
+    return fixture_ask(f, &a, "POST", "/append", fixture_record(f, i));
+}
+
+static size_t last(const struct fixture *f) { return f->w->entries_len - 1; }
+
+TEST(append_receipts)
+{
+    char path[96];
+    uint8_t leaf[32];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    REQUIRE(fixture_people(f, 6));
+    for (size_t i = 0; i < f->w->entries_len; i++) {
+        demur_leaf_hash(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+        path_of(path, sizeof path, "/receipt/", leaf);
+        CHECK(fixture_ask(f, &a, "GET", path, no_body));
+        CHECK(fixture_receipt_ok(f, &a, i));
+    }
+    leaf[0] ^= 1;
+    path_of(path, sizeof path, "/receipt/", leaf);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    fixture_free(f);
+}
+
+TEST(append_again_is_the_same_entry)
+{
+    struct demur_receipt one, two;
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    REQUIRE(fixture_people(f, 2));
+    size_t n = f->w->entries_len;
+    for (size_t i = 0; i < n; i++) {
+        CHECK(post(f, i));
+        CHECK(fixture_receipt_ok(f, &a, i));
+        REQUIRE(!demur_receipt_parse(&one, span_of(a.body, a.len), NULL));
+        CHECK(one.index == i && one.head.size == n);
+    }
+    /* Also after a restart, which the retry does not know of. */
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    REQUIRE(fixture_start(f, NULL));
+    CHECK(post(f, n - 1));
+    CHECK(fixture_receipt_ok(f, &a, n - 1));
+    REQUIRE(!demur_receipt_parse(&two, span_of(a.body, a.len), NULL));
+    CHECK(two.index == n - 1 && two.head.size == n);
+    fixture_free(f);
+}
+
+TEST(append_refusals)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    REQUIRE(fixture_people(f, 2));
+    struct town *w = f->w;
+    CHECK(fixture_ask(f, &a, "POST", "/append", span_lit("demur dance v1\nchannel x\n")));
+    CHECK_PROBLEM(&a, 501, "upgrade");
+    CHECK(fixture_ask(f, &a, "POST", "/append", span_lit("hello\n")));
+    CHECK_PROBLEM(&a, 400, "syntax");
+    CHECK(fixture_ask(f, &a, "POST", "/append", span_lit("")));
+    CHECK(a.status == 400);
+
+    /* A replayed sequence number, a false signature, somebody without the right. */
+    w->keeper.seq--;
+    town_begin_by(w, DEMUR_RECORD_INVITE, &w->keeper);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("zed"));
+    demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(w->root.public_key, 32));
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->keeper.secret);
+    CHECK(fixture_ask(f, &a, "POST", "/append", buf_span(&w->out)));
+    CHECK_PROBLEM(&a, 409, "replay");
+    town_begin_by(w, DEMUR_RECORD_INVITE, &w->keeper);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("zed"));
+    demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(w->root.public_key, 32));
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
+    CHECK(fixture_ask(f, &a, "POST", "/append", buf_span(&w->out)));
+    CHECK_PROBLEM(&a, 403, "verification");
+    town_begin_by(w, DEMUR_RECORD_INVITE, &w->officers[3]);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("zed"));
+    demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(w->root.public_key, 32));
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->officers[3].secret);
+    CHECK(fixture_ask(f, &a, "POST", "/append", buf_span(&w->out)));
+    CHECK_PROBLEM(&a, 403, "forbidden");
+
+    CHECK(fixture_ask(f, &a, "GET", "/metrics", no_body));
+    a.body[a.len] = 0;
+    CHECK(strstr((char *)a.body, "demur_refused_total{code=\"replay\"} 1\n"));
+    CHECK(strstr((char *)a.body, "demur_refused_total{code=\"forbidden\"} 1\n"));
+    fixture_free(f);
+}
+
+TEST(append_a_log_key_that_nobody_holds)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    struct town *w = f->w;
+    town_begin_by(w, DEMUR_RECORD_ROTATE, &w->root);
+    demur_put_bytes(&w->out, DEMUR_FIELD_LOG_KEY, span_of(w->officers[0].public_key, 32));
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
+    CHECK(fixture_ask(f, &a, "POST", "/append", buf_span(&w->out)));
+    CHECK_PROBLEM(&a, 403, "key");
+    fixture_free(f);
+}
+
+/* ---- blobs ------------------------------------------------------------------- */
+
+TEST(blob_put_and_get)
+{
+    static uint8_t bytes[200000];
+    uint8_t hash[32];
+    char path[96];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    memset(bytes, 'b', sizeof bytes);
+    crypto_hash_sha256(hash, bytes, sizeof bytes);
+    path_of(path, sizeof path, "/blob/", hash);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes - 1)));
+    CHECK_PROBLEM(&a, 409, "verification");
+    CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes)));
+    CHECK(a.status == 201);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes)));
+    CHECK(a.status == 200);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK(a.status == 200 && strstr(a.head, "immutable"));
+    CHECK_SPAN(span_of(a.body, a.len), span_of(bytes, sizeof bytes));
+    CHECK(fixture_ask(f, &a, "HEAD", path, no_body));
+    CHECK(a.status == 200 && strstr(a.head, "Content-Length: 200000"));
+    fixture_free(f);
+}
+
+TEST(blob_waiting_is_limited)
+{
+    static uint8_t bytes[700000];
+    uint8_t hash[32];
+    char path[96];
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_WAITING_BLOBS] = 1 << 20;
+    if (fixture_create(f) && fixture_start(f, NULL)) {
+        for (int i = 0; i < 2; i++) {
+            bytes[0] = (uint8_t)i;
+            crypto_hash_sha256(hash, bytes, sizeof bytes);
+            path_of(path, sizeof path, "/blob/", hash);
+            CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes)));
+            if (i)
+                CHECK_PROBLEM(&a, 507, "full");
+            else
+                CHECK(a.status == 201);
+        }
+    }
+    fixture_free(f);
+}
+
+/* File a dissent in the town, and nothing of it on the server. */
+static bool filed(struct fixture *f, struct town_case *k)
+{
+    if (!fixture_people(f, 6))
+        return false;
+    enum demur_err err = town_file(f->w, 2, 0, "people-office", k);
+    if (err)
+        test_failed(__FILE__, __LINE__, "file: %s", f->w->diag.text);
+    return !err;
+}
+
+TEST(file_wants_its_blobs_and_release_key_first)
+{
+    static struct demur_record r;
+    struct demur_blob_ref memo;
+    struct town_case k;
+    char path[96], name[65];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    REQUIRE(filed(f, &k));
+    REQUIRE(!demur_record_parse(&r, fixture_record(f, last(f)), NULL));
+    demur_record_blob(&r, DEMUR_FIELD_MEMO, 0, &memo);
+    CHECK(post(f, last(f)));
+    CHECK_PROBLEM(&a, 424, "missing");
+
+    /* A release key has no place before its blob. */
+    path_of(path, sizeof path, "/release/", memo.hash);
+    static const char wrong[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(wrong)));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    REQUIRE(fixture_put_blobs(f));
+    CHECK(fixture_ask(f, &a, "PUT", path, span_lit("AA")));
+    CHECK_PROBLEM(&a, 400, "syntax");
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(wrong))); /* may be replaced until it is named */
+    CHECK(a.status == 204);
+    CHECK(post(f, last(f)));
+    CHECK_PROBLEM(&a, 403, "verification");
+    sodium_bin2hex(name, sizeof name, f->w->release, 32);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(name)));
+    CHECK(a.status == 204);
+    CHECK(post(f, last(f)));
+    CHECK(fixture_receipt_ok(f, &a, last(f)));
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(wrong)));
+    CHECK_PROBLEM(&a, 409, "replay");
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(name)));
+    CHECK(a.status == 204);
+    fixture_free(f);
+}
+
+TEST(stale_on_says_what_is_latest)
+{
+    struct town_case k;
+    struct demur_dissent_info d;
+    char hex[65], want[96];
+    static uint8_t early[4096];
+    struct buf record = buf_over(early, sizeof early);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    REQUIRE(filed(f, &k) && fixture_put_blobs(f) && fixture_send(f));
+    /* Two records on the same entry: the second is late. */
+    town_begin(f->w, DEMUR_RECORD_WITHDRAW);
+    town_put_on(f->w, &k);
+    demur_put_signature(&f->w->out, DEMUR_FIELD_SIG, k.key.secret);
+    buf_put_span(&record, buf_span(&f->w->out));
+    REQUIRE(!town_say(f->w, &k, -1, NULL));
+    REQUIRE(fixture_put_blobs(f) && fixture_send(f));
+    CHECK(fixture_ask(f, &a, "POST", "/append", buf_span(&record)));
+    CHECK_PROBLEM(&a, 409, "stale");
+    REQUIRE(demur_channel_dissent_find(f->w->c, span_str(k.id), f->w->now, &d));
+    sodium_bin2hex(hex, sizeof hex, d.latest, 32);
+    snprintf(want, sizeof want, "\"latest\":\"%s\"", hex);
+    a.body[a.len] = 0;
+    CHECK(strstr((char *)a.body, want));
+    fixture_free(f);
+}
+
+TEST(release_only_through_a_logged_open)
+{
+    struct town_case k;
+    char path[96], hex[65];
+    uint8_t leaf[32], plain[256], want[66];
+    struct demur_age_identity officer;
+    struct buf out = buf_over(plain, sizeof plain);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    /* An officer whose age secret the test knows. */
+    uint8_t secret[32] = {1, 2, 3};
+    demur_age_identity_init(&officer, secret);
+    struct demur_age_recipient recipient = demur_age_identity_recipient(&officer);
+    struct buf text = buf_over(f->w->officers[0].recipient, sizeof f->w->officers[0].recipient - 1);
+    demur_age_recipient_encode(&text, &recipient);
+    REQUIRE(!town_grant(f->w, 0, "people-office"));
+    REQUIRE(fixture_send(f) && filed(f, &k) && fixture_put_blobs(f) && fixture_send(f));
+    demur_leaf_hash(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
+    path_of(path, sizeof path, "/release/", leaf); /* the `file` entry itself opens nothing */
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 403, "forbidden");
+
+    if (town_open(f->w, &k, 0, "people-office")) {
+        test_failed(__FILE__, __LINE__, "open: %s", f->w->diag.text);
+        fixture_free(f);
+        return;
+    }
+    demur_leaf_hash(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
+    path_of(path, sizeof path, "/release/", leaf);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body)); /* not logged yet */
+    CHECK_PROBLEM(&a, 404, "unknown");
+    REQUIRE(fixture_send(f));
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK(a.status == 200 && strstr(a.head, "no-store"));
+    CHECK_ERR(demur_age_open(&out, span_of(a.body, a.len), &officer, 1, NULL), DEMUR_OK);
+    sodium_bin2hex(hex, sizeof hex, f->w->release, 32);
+    snprintf((char *)want, sizeof want, "%s\n", hex);
+    CHECK_SPAN(buf_span(&out), span_of(want, 65));
+    CHECK(fixture_ask(f, &b, "GET", path, no_body));
+    CHECK(a.len == b.len && memcmp(a.body, b.body, a.len) != 0); /* fresh entropy each time */
+    fixture_free(f);
+}
+
+/* ---- many at a time ------------------------------------------------------------ */
+
+#define CLIENTS 8
+#define EACH 24
+
+struct client {
+    struct fixture *f;
+    size_t from;
+    unsigned ok;
+    struct fixture_answer answer;
+};
+
+static void *client_run(void *arg)
+{
+    struct client *c = arg;
+    for (size_t i = c->from; i < c->from + EACH; i++)
+        for (int again = 0; again < 2; again++)
+            c->ok += fixture_ask(c->f, &c->answer, "POST", "/append", fixture_record(c->f, i)) &&
+                     c->answer.status == 200;
+    return NULL;
+}
+
+/* Invitations by many keepers, each with its own numbers, in any order. */
+TEST(append_many_at_a_time)
+{
+    static struct client clients[CLIENTS];
+    pthread_t threads[CLIENTS];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    struct town *w = f->w;
+    for (size_t i = 0; i < CLIENTS; i++)
+        REQUIRE(!town_grant(w, i, "people-office"));
+    REQUIRE(fixture_send(f));
+    size_t first = w->entries_len;
+    for (size_t i = 0; i < CLIENTS * EACH; i++) {
+        char handle[16];
+        struct town_key invitation;
+        struct town_key *keeper = &w->officers[i / EACH];
+        town_key_make(w, &invitation);
+        snprintf(handle, sizeof handle, "h%zu", i);
+        town_begin_by(w, DEMUR_RECORD_INVITE, keeper);
+        demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(handle));
+        demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(invitation.public_key, 32));
+        REQUIRE(!town_sign_send(w, keeper));
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i].f = f;
+        clients[i].from = first + i * EACH;
+        clients[i].ok = 0;
+        REQUIRE(!pthread_create(&threads[i], NULL, client_run, &clients[i]));
+    }
+    for (size_t i = 0; i < CLIENTS; i++) {
+        pthread_join(threads[i], NULL);
+        if (clients[i].ok != 2 * EACH)
+            test_failed(__FILE__, __LINE__, "client %zu: %u of %d, last %ld %.200s", i,
+                        clients[i].ok, 2 * EACH, clients[i].answer.status,
+                        (const char *)clients[i].answer.body);
+    }
+    /* Same clock, so each entry's bytes are the town's, at whatever index. */
+    for (size_t i = first; i < w->entries_len; i += 7) {
+        uint8_t leaf[32];
+        char path[96];
+        demur_leaf_hash(leaf, span_of(w->entries[i].bytes, w->entries[i].len));
+        path_of(path, sizeof path, "/receipt/", leaf);
+        CHECK(fixture_ask(f, &a, "GET", path, no_body));
+        CHECK(fixture_receipt_ok(f, &a, i));
+    }
+    CHECK(fixture_ask(f, &a, "GET", "/metrics", no_body));
+    a.body[a.len] = 0;
+    char want[64];
+    snprintf(want, sizeof want, "demur_log_size %zu\n", w->entries_len);
+    CHECK(strstr((char *)a.body, want));
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    REQUIRE(fixture_start(f, NULL)); /* and it folds to the same */
+    fixture_free(f);
+}

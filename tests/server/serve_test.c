@@ -1,0 +1,337 @@
+/* The server over real sockets: who may ask, what is answered, every limit. */
+#include <curl/curl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../core/tile.h"
+#include "../../embedded/embedded.h"
+#include "fixture.h"
+
+static struct fixture_answer a;
+static const struct span no_body = {NULL, 0};
+
+TEST(serve_token)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    static const char *const wrong[] = {"", "reading-toke", "reading-token2", "Reading-token",
+                                        "reading-token "};
+    for (size_t i = 0; i < DEMUR_COUNT(wrong); i++) {
+        CHECK(fixture_ask_as(f, &a, wrong[i], "GET", "/checkpoint", no_body));
+        /* A trailing space is not part of a header's value. */
+        if (i + 1 < DEMUR_COUNT(wrong))
+            CHECK_PROBLEM(&a, 401, "unauthorized");
+    }
+    CHECK(fixture_ask_as(f, &a, NULL, "GET", "/checkpoint", no_body));
+    CHECK_PROBLEM(&a, 401, "unauthorized");
+    CHECK(strstr(a.head, "WWW-Authenticate: Bearer"));
+    CHECK(fixture_ask_as(f, &a, NULL, "GET", "/nowhere", no_body));
+    CHECK_PROBLEM(&a, 401, "unauthorized");
+    CHECK(fixture_ask_as(f, &a, NULL, "GET", "/healthz", no_body));
+    CHECK(a.status == 200);
+    CHECK_SPAN(span_of(a.body, a.len), span_lit("ok\n"));
+    CHECK(fixture_ask(f, &a, "GET", "/checkpoint", no_body));
+    CHECK(a.status == 200 && strstr(a.head, "no-store"));
+    CHECK(!strstr(a.head, "Set-Cookie"));
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    fixture_free(f);
+}
+
+TEST(serve_tokens_while_they_change)
+{
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.tokens[1] = span_lit("the-next-one");
+    f->settings.tokens_len = 2;
+    if (fixture_create(f) && fixture_start(f, NULL)) {
+        CHECK(fixture_ask_as(f, &a, "the-next-one", "GET", "/checkpoint", no_body));
+        CHECK(a.status == 200);
+        CHECK(fixture_ask(f, &a, "GET", "/checkpoint", no_body));
+        CHECK(a.status == 200);
+    }
+    fixture_free(f);
+}
+
+TEST(serve_refuses_what_is_no_request)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    char path[400] = "/";
+    memset(path + 1, 'x', 300);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 404, "not-found");
+    CHECK(fixture_ask(f, &a, "GET", "/nowhere", no_body));
+    CHECK_PROBLEM(&a, 404, "not-found");
+    CHECK(fixture_ask(f, &a, "DELETE", "/append", no_body));
+    CHECK_PROBLEM(&a, 405, "method");
+    CHECK(strstr(a.head, "Allow: POST"));
+    CHECK(fixture_ask(f, &a, "GET", "/api/board?now=5", no_body));
+    CHECK_PROBLEM(&a, 400, "query");
+    CHECK(fixture_ask(f, &a, "GET", "/checkpoint", span_lit("body")));
+    CHECK_PROBLEM(&a, 400, "syntax");
+    CHECK(fixture_ask(f, &a, "GET", "/blob/XYZ", no_body));
+    CHECK_PROBLEM(&a, 404, "not-found");
+    CHECK(fixture_ask(f, &a, "GET", "/tile/0/0", no_body));
+    CHECK_PROBLEM(&a, 404, "not-found");
+    CHECK(fixture_ask(f, &a, "GET", "/api/dissent/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    fixture_free(f);
+}
+
+TEST(serve_oversize)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    static uint8_t big[3 << 20];
+    memset(big, 'a', sizeof big);
+    CHECK(fixture_ask(f, &a, "POST", "/append", span_of(big, 60001)));
+    CHECK_PROBLEM(&a, 413, "limit");
+    CHECK(fixture_ask(f, &a, "POST", "/append", span_of(big, 60000)));
+    CHECK_PROBLEM(&a, 400, "syntax");
+    CHECK(fixture_ask(f, &a, "PUT",
+                      "/release/00000000000000000000000000000000000000000000000000000000000000ab",
+                      span_of(big, 66)));
+    CHECK_PROBLEM(&a, 413, "limit");
+    /* Over what is read to its end: the answer may be cut off by a reset. */
+    if (fixture_ask(f, &a, "POST", "/append", span_of(big, sizeof big)))
+        CHECK_PROBLEM(&a, 413, "limit");
+    CHECK(fixture_ask(f, &a, "GET", "/healthz", no_body));
+    CHECK(a.status == 200);
+    fixture_free(f);
+}
+
+/* A raw request; what comes back within two seconds. */
+static size_t raw(struct fixture *f, const char *text, char *out, size_t cap)
+{
+    int fd = fixture_connect(f);
+    size_t n = 0;
+    struct pollfd p = {fd, POLLIN, 0};
+    CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+    while (n < cap - 1 && poll(&p, 1, 2000) == 1) {
+        ssize_t got = recv(fd, out + n, cap - 1 - n, 0);
+        if (got <= 0)
+            break;
+        n += (size_t)got;
+    }
+    out[n] = 0;
+    close(fd);
+    return n;
+}
+
+TEST(serve_odd_requests)
+{
+    static char out[65536], head[40000];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+#define AUTH "Host: x\r\nConnection: close\r\nAuthorization: Bearer " FIXTURE_TOKEN "\r\n"
+    raw(f, "POST /append HTTP/1.1\r\n" AUTH "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+        out, sizeof out);
+    CHECK(strstr(out, " 411 ") && strstr(out, "#length"));
+    raw(f, "POST /append HTTP/1.1\r\n" AUTH "Content-Length: 99999999999999999999999\r\n\r\n", out,
+        sizeof out);
+    CHECK(strstr(out, "HTTP/1.1 4"));
+    raw(f, "GET /checkpoint%00x HTTP/1.1\r\n" AUTH "\r\n", out, sizeof out);
+    CHECK(strstr(out, "HTTP/1.1 4"));
+    raw(f, "NONSENSE\r\n\r\n", out, sizeof out);
+    snprintf(head, sizeof head, "GET /checkpoint HTTP/1.1\r\n" AUTH "X: ");
+    memset(head + strlen(head), 'y', sizeof head - 100 - strlen(head));
+    memcpy(head + sizeof head - 100, "\r\n\r\n", 5);
+    raw(f, head, out, sizeof out);
+    CHECK(!strstr(out, " 200 "));
+    raw(f, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", out, sizeof out);
+    CHECK(strstr(out, " 200 "));
+    fixture_free(f);
+}
+
+/* Does the server end a connection that sends `text` and then a byte a second? */
+static double slow_life_s(struct fixture *f, const char *text, const char *drip)
+{
+    int fd = fixture_connect(f);
+    struct timespec from, to;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+    for (int i = 0; i < 15; i++) {
+        char bytes[4096];
+        struct pollfd p = {fd, POLLIN, 0};
+        if (poll(&p, 1, 1000) == 1 && recv(fd, bytes, sizeof bytes, 0) <= 0)
+            break;
+        if (drip && send(fd, drip, 1, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &to);
+    close(fd);
+    return (double)(to.tv_sec - from.tv_sec) + (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+}
+
+TEST(serve_slow_clients_are_dropped)
+{
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_HEADER_SECONDS] = 2;
+    f->settings.limits[DEMUR_LIMIT_BODY_SECONDS] = 2;
+    f->settings.limits[DEMUR_LIMIT_IDLE_SECONDS] = 2;
+    if (fixture_create(f) && fixture_start(f, NULL)) {
+        double head = slow_life_s(f, "GET /checkpoint HTTP/1.1\r\nHost: x\r\nX: ", "y");
+        double silent = slow_life_s(f, "", NULL);
+        double body =
+            slow_life_s(f, "POST /append HTTP/1.1\r\n" AUTH "Content-Length: 50\r\n\r\ndemur", "x");
+        double idle = slow_life_s(f, "HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n", NULL);
+        if (head < 1 || head > 8 || silent > 8 || body > 8 || idle > 8)
+            test_failed(__FILE__, __LINE__, "seconds: head %f silent %f body %f idle %f", head,
+                        silent, body, idle);
+        CHECK(fixture_ask(f, &a, "GET", "/metrics", no_body));
+        a.body[a.len < sizeof a.body ? a.len : sizeof a.body - 1] = 0;
+        CHECK(strstr((char *)a.body, "demur_connections_dropped_total 4\n"));
+        CHECK(fixture_stop(f, SIGTERM) == 0);
+    }
+    fixture_free(f);
+}
+
+TEST(serve_connections_are_limited_and_come_back)
+{
+    struct fixture *f = fixture_prepare();
+    int fds[40];
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_CONNECTIONS] = 8;
+    f->settings.limits[DEMUR_LIMIT_HEADER_SECONDS] = 2;
+    if (fixture_create(f) && fixture_start(f, NULL)) {
+        for (size_t i = 0; i < DEMUR_COUNT(fds); i++)
+            fds[i] = fixture_connect(f);
+        /* Whoever waits is served once the idle ones have been dropped. */
+        CHECK(fixture_ask(f, &a, "GET", "/healthz", no_body));
+        CHECK(a.status == 200);
+        for (size_t i = 0; i < DEMUR_COUNT(fds); i++)
+            if (fds[i] >= 0)
+                close(fds[i]);
+    }
+    fixture_free(f);
+}
+
+TEST(serve_plain_http_only_on_loopback)
+{
+    int status = 0;
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->listen = "0.0.0.0:0";
+    if (fixture_create(f)) {
+        CHECK(!fixture_start(f, &status));
+        CHECK(status == 2);
+        CHECK(strstr(f->diag.text, "plain HTTP is only served on a loopback address"));
+        f->listen = "localhost:0";
+        CHECK(!fixture_start(f, &status));
+        CHECK(strstr(f->diag.text, "no address to listen at"));
+        f->listen = "[::1]:0";
+        if (fixture_start(f, &status)) {
+            CHECK(!strncmp(f->url, "http://[::1]:", 13));
+            CHECK(fixture_stop(f, SIGINT) == 0);
+        }
+    }
+    fixture_free(f);
+}
+
+TEST(serve_behind_a_proxy)
+{
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.behind_proxy = true;
+    f->settings.listen = span_lit("0.0.0.0:0");
+    if (fixture_create(f)) {
+        CHECK(fixture_start(f, NULL));
+        CHECK(fixture_stop(f, SIGTERM) == 0);
+    }
+    fixture_free(f);
+}
+
+TEST(serve_tiles_and_caching)
+{
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    char path[64];
+    size_t n = f->w->entries_len;
+    snprintf(path, sizeof path, "/tile/entries/000.p/%zu", n);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK(a.status == 200 && strstr(a.head, "immutable"));
+    struct span rest = span_of(a.body, a.len), entry;
+    for (size_t i = 0; i < n; i++) {
+        REQUIRE(demur_bundle_next(&rest, &entry));
+        CHECK_SPAN(entry, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+    }
+    CHECK(!rest.len);
+    snprintf(path, sizeof path, "/tile/0/000.p/%zu", n);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK(a.status == 200 && a.len == 32 * n);
+    CHECK(fixture_ask(f, &a, "GET", "/tile/0/000.p/1", no_body)); /* of an earlier size */
+    CHECK(a.status == 200 && a.len == 32 && !memcmp(a.body, f->w->fingerprint, 32));
+    CHECK(fixture_ask(f, &a, "HEAD", "/tile/0/000.p/1", no_body));
+    CHECK(a.status == 200 && !a.len && strstr(a.head, "Content-Length: 32"));
+    snprintf(path, sizeof path, "/tile/0/000.p/%zu", n + 1);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    CHECK(fixture_ask(f, &a, "GET", "/tile/0/000", no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    CHECK(fixture_ask(f, &a, "GET", "/tile/1/000.p/1", no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    CHECK(fixture_ask(f, &a, "GET", "/tile/63/000.p/1", no_body));
+    CHECK(a.status == 404);
+    fixture_free(f);
+}
+
+TEST(serve_views)
+{
+    static const char *const paths[] = {"/api/channel", "/api/policy", "/api/calendars",
+                                        "/api/roster", "/api/board"};
+    static uint8_t view[65536];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    for (size_t i = 0; i < DEMUR_COUNT(paths); i++) {
+        CHECK(fixture_ask(f, &a, "GET", paths[i], no_body));
+        CHECK(a.status == 200 && a.len > 2 && a.body[0] == '{' && a.body[a.len - 1] == '\n');
+        CHECK(strstr(a.head, "application/json") && strstr(a.head, "no-store"));
+    }
+    struct buf out = buf_over(view, sizeof view);
+    CHECK_ERR(demur_view_channel(f->w->c, f->w->now, &out), DEMUR_OK);
+    CHECK(fixture_ask(f, &a, "GET", "/api/channel", no_body));
+    CHECK_SPAN(span_of(a.body, a.len), buf_span(&out)); /* the town's own view of its copy */
+    CHECK(fixture_ask(f, &a, "GET", "/openapi.yaml", no_body));
+    const struct demur_embedded *file = demur_embedded_find("docs/api/openapi.yaml");
+    CHECK_SPAN(span_of(a.body, a.len), span_of(file->bytes, file->len));
+    CHECK(fixture_ask(f, &a, "GET", "/metrics", no_body));
+    CHECK(a.status == 200);
+    fixture_free(f);
+}
+
+TEST(serve_create_is_all_or_nothing)
+{
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    uint8_t other[64] = {5};
+    struct span records[8];
+    struct demur_server_birth birth = {.dir = f->dir,
+                                       .settings = &f->settings,
+                                       .log_seed = other,
+                                       .server_seed = f->w->server.secret,
+                                       .at = f->w->now,
+                                       .records = records};
+    for (size_t i = 0; i < f->w->entries_len; i++)
+        records[birth.records_len++] = fixture_record(f, i);
+    CHECK_ERR(demur_server_create(&birth, &f->diag), DEMUR_ERR_KEY);
+    CHECK(access(f->dir, F_OK) != 0);
+    birth.log_seed = f->w->log.secret;
+    CHECK_ERR(demur_server_create(&birth, &f->diag), DEMUR_ERR_MISSING); /* no blobs */
+    CHECK(access(f->dir, F_OK) != 0);
+    CHECK(fixture_create(f)); /* and nothing of it is in the way */
+    birth.records_len = 1;
+    CHECK_ERR(demur_server_create(&birth, &f->diag), DEMUR_ERR_IO);
+    CHECK(strstr(f->diag.text, "not empty"));
+    CHECK(fixture_start(f, NULL)); /* nor has it hurt what is there */
+    fixture_free(f);
+}
