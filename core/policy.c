@@ -20,10 +20,10 @@ enum demur_err demur_policy_executable(const struct demur_policy *policy, struct
     buf_put_span(&b, span_take(l->statement, sizeof field - 1));
     field[b.len] = 0;
     return demur_fail_at(diag, DEMUR_ERR_UPGRADE, l->line, 1, field,
-                         "this version cannot execute \"%.*s%s%.*s\" and %u like it: use a newer "
-                         "demur, or leave it out",
+                         "this version cannot execute \"%.*s%s%.*s\" (the first of %u such lines): "
+                         "use a newer demur, or leave them out",
                          SPAN_ARG(l->statement), l->clause.len ? " " : "", SPAN_ARG(l->clause),
-                         policy->later_len - 1);
+                         policy->later_len);
 }
 
 /* ---- names ---- */

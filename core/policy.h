@@ -269,7 +269,7 @@ struct demur_policy {
     uint8_t narrows_len;
 
     /* attachments; count 0: none allowed */
-    uint32_t attachments_max;
+    uint32_t attachments_max, attachments_line;
     uint64_t attachment_bytes, attachments_bytes; /* one, and all together */
 
     /* markings */
@@ -279,7 +279,6 @@ struct demur_policy {
 
     demur_set roster_kept_by;      /* roles that invite and revoke; one at least */
     demur_set expunge_by;          /* 0: nobody */
-    demur_set hold_by;             /* 0: nobody; legal hold */
     struct demur_period keep_memo; /* after the end of the case; count 0: for good */
     uint32_t suppress_below;       /* statistics hide counts from 1 to this - 1; 0: none hidden */
 };

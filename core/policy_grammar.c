@@ -76,7 +76,9 @@ const struct demur_policy_clause_rule demur_policy_clauses[] = {
     {DEMUR_ST_FILING, "circulation", "none", ONCE},
     {DEMUR_ST_FILING, "circulation", "at-most <period>", ONCE},
     {DEMUR_ST_FILING, "confidential-to", "<roles>", LATER},
-    {DEMUR_ST_FILING, "means", "written|oral|in-person", MANY | LATER},
+    {DEMUR_ST_FILING, "means", "written", EACH | TEXT},
+    {DEMUR_ST_FILING, "means", "oral", EACH | LATER},
+    {DEMUR_ST_FILING, "means", "in-person", EACH | LATER},
 
     {DEMUR_ST_SIGNATURES, "kind", "cosign", EACH | TEXT},
     {DEMUR_ST_SIGNATURES, "kind", "co-author", EACH | LATER},
@@ -230,7 +232,7 @@ const struct demur_policy_clause_rule demur_policy_clauses[] = {
 
     {DEMUR_ST_RETENTION, "memo", "<period>", ONCE},
     {DEMUR_ST_RETENTION, "expunged-by", "<roles>", ONCE},
-    {DEMUR_ST_RETENTION, "held-by", "<roles>", ONCE},
+    {DEMUR_ST_RETENTION, "held-by", "<roles>", LATER},
     {DEMUR_ST_RETENTION, "names", "<period>", LATER},
 
     {DEMUR_ST_REPRISAL, "text", "<text>", MANY | TEXT},

@@ -290,11 +290,11 @@ static enum demur_err check_distribution(const struct demur_policy *p, struct de
 static enum demur_err check_attachments(const struct demur_policy *p, struct demur_diag *diag)
 {
     if (p->attachment_bytes > ATTACHMENT_MAX)
-        return demur_fail(diag, DEMUR_ERR_LIMIT,
-                          "an attachment has at most 64 MiB: lower \"each\"");
+        return demur_fail_at(diag, DEMUR_ERR_LIMIT, p->attachments_line, 1, "attachments",
+                             "an attachment has at most 64 MiB: lower \"each\"");
     if (p->attachment_bytes > p->attachments_bytes)
-        return demur_fail(diag, DEMUR_ERR_SYNTAX,
-                          "attachments together must be allowed as much as each of them");
+        return demur_fail_at(diag, DEMUR_ERR_SYNTAX, p->attachments_line, 1, "attachments",
+                             "attachments together must be allowed as much as each of them");
     return DEMUR_OK;
 }
 

@@ -365,8 +365,6 @@ static enum demur_err store_retention(struct demur_policy_parser *p, struct demu
         p->out->keep_memo = args[0].period;
     else if (is(rule, "expunged-by"))
         p->out->expunge_by = args[0].set;
-    else if (is(rule, "held-by"))
-        p->out->hold_by = args[0].set;
     else
         return unknown(w);
     return DEMUR_OK;
@@ -440,6 +438,9 @@ enum demur_err demur_policy_store_head(struct demur_policy_parser *p, struct dem
     switch (p->in) {
     case DEMUR_ST_POLICY:
         out->name = args[0].text;
+        return DEMUR_OK;
+    case DEMUR_ST_ATTACHMENTS:
+        out->attachments_line = w->line;
         return DEMUR_OK;
     case DEMUR_ST_POINTS:
         out->points = (enum demur_need)(DEMUR_NEED_OPTIONAL + args[0].number);

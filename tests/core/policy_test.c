@@ -234,3 +234,56 @@ TEST(policy_company)
     CHECK(policy.steps[appeal].entitles == demur_set_of(role("board")));
     CHECK(policy.clocks[clock_named("appeal-window")].window);
 }
+
+/* Directive 2019/1937: three months from the acknowledgement, or from the end of
+ * the seventh day after the report. */
+TEST(policy_fallback)
+{
+    REQUIRE(load("eu-2019-1937.policy"));
+    struct demur_calendars all = calendars();
+    int64_t start, target, limit;
+    REQUIRE(demur_clock_fallback(&policy, clock_named("feedback"), &all,
+                                 time_of("2026-04-10T10:00:00Z"), &start) == DEMUR_OK);
+    CHECK_TIME(start, "2026-04-17T21:59:59Z");
+    REQUIRE(demur_clock_due(&policy, clock_named("feedback"), &all, start, NULL, 0, NULL, 0,
+                            &target, &limit, NULL) == DEMUR_OK);
+    CHECK_TIME(limit, "2026-07-17T21:59:59Z");
+}
+
+/* The NRC's EDO extends to a date: later than the limit, no later than allowed. */
+TEST(policy_extension_to_a_date)
+{
+    REQUIRE(load("nrc-dpo.policy"));
+    struct demur_calendars all = calendars();
+    int64_t start = time_of("2026-01-05T15:00:00Z"), target, limit = 0;
+    int clock = clock_named("disposition");
+    REQUIRE(demur_clock_due(&policy, clock, &all, start, NULL, 0, NULL, 0, &target, &limit, NULL) ==
+            DEMUR_OK);
+    CHECK_TIME(limit, "2026-03-07T04:59:59Z");
+    static const struct {
+        const char *until;
+        enum demur_err want;
+        const char *limit;
+    } cases[] = {
+        {"2026-03-06T17:00:00Z", DEMUR_ERR_TIME, NULL}, /* the old limit's own day */
+        {"2026-03-07T17:00:00Z", DEMUR_OK, "2026-03-08T04:59:59Z"},
+        {"2026-07-04T17:00:00Z", DEMUR_OK, "2026-07-05T03:59:59Z"}, /* 120 days on */
+        {"2026-07-05T17:00:00Z", DEMUR_ERR_TIME, NULL},
+    };
+    for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
+        struct demur_extension e = {0, time_of(cases[i].until)};
+        limit = 0;
+        CHECK_ERR(
+            demur_clock_due(&policy, clock, &all, start, NULL, 0, &e, 1, &target, &limit, NULL),
+            cases[i].want);
+        if (cases[i].limit)
+            CHECK_TIME(limit, cases[i].limit);
+        else
+            CHECK(limit == 0);
+    }
+    struct demur_extension two[] = {{0, time_of("2026-04-01T12:00:00Z")},
+                                    {0, time_of("2026-07-30T12:00:00Z")}};
+    REQUIRE(demur_clock_due(&policy, clock, &all, start, NULL, 0, two, 2, &target, &limit, NULL) ==
+            DEMUR_OK);
+    CHECK_TIME(limit, "2026-07-31T03:59:59Z");
+}
