@@ -1,5 +1,7 @@
-/* Runs every registered unit test. Usage: unit [-q] [-t SUBSTRING] [DATA-FOLDER...]
- * -q: this is a slow place, be quick (test_quick).
+/* Runs every registered unit test. Usage:
+ *     unit [-q] [-s K/N] [-t SUBSTRING] [DATA-FOLDER...]
+ * -q: this is a slow place, be quick (test_quick). -s: only each N-th test,
+ * from the K-th on (from 0), so that N processes share the work.
  * A data folder's files are loaded under their paths below it; a folder that
  * is not there is passed over, and the tests that want it skip by name. */
 #define _XOPEN_SOURCE 700
@@ -31,6 +33,7 @@ int main(int argc, char **argv)
     if (sodium_init() < 0)
         return 2;
     const char *only = NULL;
+    unsigned share = 0, shares = 1;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-t") == 0 && i + 1 < argc) {
             only = argv[++i];
@@ -40,12 +43,21 @@ int main(int argc, char **argv)
             test_set_quick();
             continue;
         }
+        if (strcmp(argv[i], "-s") == 0 && i + 1 < argc) {
+            if (sscanf(argv[++i], "%u/%u", &share, &shares) != 2 || share >= shares) {
+                fprintf(stderr, "unit: -s takes K/N with K below N\n");
+                return 2;
+            }
+            continue;
+        }
         root_len = strlen(argv[i]);
         nftw(argv[i], load, 16, FTW_PHYS);
     }
     int counts[3] = {0, 0, 0};
     const struct test_case *t;
     for (size_t i = 0; (t = test_at(i)); i++) {
+        if (i % shares != share)
+            continue;
         if (only && !strstr(t->name, only) && !strstr(t->file, only))
             continue;
         enum test_outcome r = test_run(i);
