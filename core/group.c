@@ -276,6 +276,27 @@ void group_affine_of(struct group_affine *out, const struct group_point *p)
     field_carry(&out->difference);
 }
 
+/* Montgomery's trick: out[i].t2d holds Z_0···Z_(i-1) on the way up, and on the
+ * way down `inverse` is that of Z_0···Z_i. */
+void group_affine_of_many(struct group_affine *out, const struct group_point *p, size_t n)
+{
+    struct field inverse = one, z_inverse;
+    for (size_t i = 0; i < n; i++) {
+        out[i].t2d = inverse;
+        field_mul(&inverse, &inverse, &p[i].z);
+    }
+    field_invert(&inverse, &inverse);
+    for (size_t i = n; i-- > 0;) {
+        struct group_point q = {.z = one};
+        field_mul(&z_inverse, &inverse, &out[i].t2d);
+        field_mul(&inverse, &inverse, &p[i].z);
+        field_mul(&q.x, &p[i].x, &z_inverse);
+        field_mul(&q.y, &p[i].y, &z_inverse);
+        field_mul(&q.t, &p[i].t, &z_inverse);
+        group_affine_of(&out[i], &q);
+    }
+}
+
 /* With Z = 2: X = 2x, Y = 2y, T = XY/2 = 2xy. */
 void group_of_affine(struct group_point *out, const struct group_affine *p)
 {

@@ -96,6 +96,8 @@ void group_neg(struct group_point *out, const struct group_point *p);
 void group_cache(struct group_cached *out, const struct group_point *p);
 /* p->z must be 1, as group_decode leaves it. */
 void group_affine_of(struct group_affine *out, const struct group_point *p);
+/* The same for any Z, at the price of one inversion for all n. */
+void group_affine_of_many(struct group_affine *out, const struct group_point *p, size_t n);
 /* out = p as a sum to go on from: the affine form back in extended coordinates. */
 void group_of_affine(struct group_point *out, const struct group_affine *p);
 /* As ristretto elements. */

@@ -1,4 +1,4 @@
-#include "ring_parts.h"
+#include "ring_check.h"
 
 void demur_ring_key_from_seed(uint8_t secret[static 32], uint8_t public_key[static 32],
                               const uint8_t seed[static 64])
@@ -61,27 +61,58 @@ void demur_ring_digest(uint8_t digest[static 32], const uint8_t (*keys)[32], siz
     crypto_hash_sha256_final(&sha, digest);
 }
 
-enum demur_err demur_ring_init(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
-                               struct demur_diag *diag)
+static enum demur_err check_key(const uint8_t (*keys)[32], size_t i, struct group_point *point,
+                                struct demur_diag *diag)
 {
+    int order = i ? memcmp(keys[i - 1], keys[i], 32) : -1;
+    if (order == 0)
+        return demur_fail(diag, DEMUR_ERR_CANON, "ring key %zu repeats the one before it", i);
+    if (order > 0)
+        return demur_fail(diag, DEMUR_ERR_CANON, "ring key %zu is out of order; sort the keys", i);
+    if (!group_decode(point, keys[i]) || group_is_identity(point))
+        return demur_fail(diag, DEMUR_ERR_SYNTAX, "ring key %zu is not a valid key", i);
+    return DEMUR_OK;
+}
+
+static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
+                                struct ring_points *points, struct demur_diag *diag)
+{
+    struct ring_shape shape;
     if (n == 0)
         return demur_fail(diag, DEMUR_ERR_MISSING, "the ring has no members");
-    if (n > DEMUR_RING_MAX)
+    if (!ring_shape_for(n, &shape))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the ring has %zu members; at most %d are allowed",
                           n, DEMUR_RING_MAX);
     for (size_t i = 0; i < n; i++) {
-        int order = i ? memcmp(keys[i - 1], keys[i], 32) : -1;
-        if (order == 0)
-            return demur_fail(diag, DEMUR_ERR_CANON, "ring key %zu repeats the one before it", i);
-        if (order > 0)
-            return demur_fail(diag, DEMUR_ERR_CANON, "ring key %zu is out of order; sort the keys",
-                              i);
-        if (!demur_ring_key_ok(keys[i]))
-            return demur_fail(diag, DEMUR_ERR_SYNTAX, "ring key %zu is not a valid key", i);
+        struct group_point point;
+        enum demur_err err = check_key(keys, i, &point, diag);
+        if (err != DEMUR_OK)
+            return err;
+        if (points)
+            group_affine_of(&points->keys[i], &point);
     }
-    *ring = (struct demur_ring){.keys = keys, .n = n};
+    if (points)
+        ring_shared_points(points->shared, shape);
+    *ring = (struct demur_ring){.keys = keys, .n = n, .points = points};
     demur_ring_digest(ring->digest, keys, n);
     return DEMUR_OK;
+}
+
+enum demur_err demur_ring_init(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
+                               struct demur_diag *diag)
+{
+    return make_ring(ring, keys, n, NULL, diag);
+}
+
+enum demur_err demur_ring_load(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
+                               void *storage, struct demur_diag *diag)
+{
+    return make_ring(ring, keys, n, storage, diag);
+}
+
+size_t demur_ring_storage_len(size_t n)
+{
+    return sizeof(struct ring_points) + n * sizeof(struct group_affine);
 }
 
 size_t demur_ring_signature_len(size_t n)
@@ -93,7 +124,7 @@ size_t demur_ring_signature_len(size_t n)
 void demur_ring_tag(uint8_t tag[static 32], struct span scope, const uint8_t secret[static 32])
 {
     uint8_t h[32];
-    ring_scope_point(h, scope);
+    ring_scope_encoded(h, scope);
     point_mul(tag, secret, h);
 }
 

@@ -45,6 +45,7 @@ struct demur_ring {
     const uint8_t (*keys)[32];
     size_t n;
     uint8_t digest[32]; /* what records pin: demur_ring_digest */
+    const void *points; /* what demur_ring_load computed, or NULL */
 };
 
 /* Check n keys and set *ring (untouched on failure). The keys must be strictly
@@ -53,6 +54,13 @@ struct demur_ring {
  * DEMUR_RING_MAX, CANON for order or repetition, SYNTAX for what is no key. */
 enum demur_err demur_ring_init(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
                                struct demur_diag *diag) DEMUR_CHECKED;
+/* The same, and keep what verifying needs of the keys in `storage`, which has
+ * demur_ring_storage_len(n) bytes, aligned for uint64_t, and must outlive *ring.
+ * A loaded ring verifies faster, and in batches; it may be used by many threads
+ * at once. */
+enum demur_err demur_ring_load(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
+                               void *storage, struct demur_diag *diag) DEMUR_CHECKED;
+size_t demur_ring_storage_len(size_t n);
 /* SHA-256("demur v1 ring" ‖ be64 n ‖ keys). Checks nothing. */
 void demur_ring_digest(uint8_t digest[static 32], const uint8_t (*keys)[32], size_t n);
 

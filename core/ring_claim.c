@@ -30,7 +30,7 @@ void demur_claim_prove(uint8_t proof[static DEMUR_CLAIM_LEN], const uint8_t secr
     ring_transcript_bytes(&t, seed);
     ring_nonce(nonce, seed, 0);
 
-    ring_scope_point(h, scope);
+    ring_scope_encoded(h, scope);
     point_mul_base(key, secret);
     point_mul(tag, secret, h);
     point_mul_base(r1, nonce);
@@ -51,7 +51,7 @@ enum demur_err demur_claim_verify(const uint8_t proof[static DEMUR_CLAIM_LEN],
     if (!scalar_ok(proof) || !scalar_ok(proof + 32))
         return demur_fail(diag, DEMUR_ERR_CANON, "the claim is not canonical");
     uint8_t h[32], r1[32], r2[32], product[32], c[32];
-    ring_scope_point(h, scope);
+    ring_scope_encoded(h, scope);
     point_mul_base(r1, proof + 32);
     point_mul(product, proof, key);
     point_sub(r1, r1, product);

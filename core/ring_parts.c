@@ -26,29 +26,35 @@ struct ring_layout ring_layout_for(struct ring_shape shape)
     return at;
 }
 
-void ring_generator(uint8_t point[static 32], char family, uint32_t j, uint32_t i)
+static void hash_domain(uint8_t uniform[static 64], const char *domain, struct span text)
 {
-    static const char domain[] = "demur v1 generator ";
-    const uint8_t name[3] = {(uint8_t)family, (uint8_t)j, (uint8_t)i};
     crypto_hash_sha512_state sha;
-    uint8_t uniform[64];
     crypto_hash_sha512_init(&sha);
-    crypto_hash_sha512_update(&sha, (const uint8_t *)domain, sizeof domain - 1);
-    crypto_hash_sha512_update(&sha, name, sizeof name);
+    crypto_hash_sha512_update(&sha, (const uint8_t *)domain, strlen(domain));
+    crypto_hash_sha512_update(&sha, text.p, text.len);
     crypto_hash_sha512_final(&sha, uniform);
-    crypto_core_ristretto255_from_hash(point, uniform);
 }
 
-void ring_scope_point(uint8_t point[static 32], struct span scope)
+void ring_generator(struct group_point *out, char family, uint32_t j, uint32_t i)
 {
-    static const char domain[] = "demur v1 scope";
-    crypto_hash_sha512_state sha;
+    const uint8_t name[3] = {(uint8_t)family, (uint8_t)j, (uint8_t)i};
     uint8_t uniform[64];
-    crypto_hash_sha512_init(&sha);
-    crypto_hash_sha512_update(&sha, (const uint8_t *)domain, sizeof domain - 1);
-    crypto_hash_sha512_update(&sha, scope.p, scope.len);
-    crypto_hash_sha512_final(&sha, uniform);
-    crypto_core_ristretto255_from_hash(point, uniform);
+    hash_domain(uniform, "demur v1 generator ", span_of(name, sizeof name));
+    group_from_uniform(out, uniform);
+}
+
+void ring_scope_point(struct group_point *out, struct span scope)
+{
+    uint8_t uniform[64];
+    hash_domain(uniform, "demur v1 scope", scope);
+    group_from_uniform(out, uniform);
+}
+
+void ring_scope_encoded(uint8_t out[static 32], struct span scope)
+{
+    uint8_t uniform[64];
+    hash_domain(uniform, "demur v1 scope", scope);
+    crypto_core_ristretto255_from_hash(out, uniform);
 }
 
 void ring_transcript_start(struct ring_transcript *t, const char *domain)

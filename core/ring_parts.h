@@ -4,6 +4,7 @@
 #ifndef DEMUR_CORE_RING_PARTS_H
 #define DEMUR_CORE_RING_PARTS_H
 
+#include "group.h"
 #include "ring.h"
 
 #include <sodium.h>
@@ -32,9 +33,10 @@ struct ring_layout ring_layout_for(struct ring_shape shape);
 
 /* The independent generators: family 'F' (j = i = 0), 'E' or 'D' (the second
  * family, which takes the squares). */
-void ring_generator(uint8_t point[static 32], char family, uint32_t j, uint32_t i);
+void ring_generator(struct group_point *out, char family, uint32_t j, uint32_t i);
 /* H of a scope. */
-void ring_scope_point(uint8_t point[static 32], struct span scope);
+void ring_scope_point(struct group_point *out, struct span scope);
+void ring_scope_encoded(uint8_t out[static 32], struct span scope);
 
 /* A transcript hashes items, each behind its length as 8 bytes big-endian. */
 struct ring_transcript {

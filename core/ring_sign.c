@@ -1,16 +1,8 @@
 /* The prover. Every step is the same whichever member signs: digits are spread
- * into masks, and no zero coefficient is passed over, since p[k][t] is zero
- * just where k and the signer's position share fewer than t digits. */
-#include "ring_parts.h"
-
-struct prover {
-    struct ring_shape shape;
-    /* The signer's digits as scalars, sigma[j][i] = 1 where digit j is i, and
-     * their masks a[j][i], which sum to zero over i. */
-    uint8_t sigma[RING_DIGITS_MAX][RING_BASE_MAX][32];
-    uint8_t a[RING_DIGITS_MAX][RING_BASE_MAX][32];
-    uint8_t r_a[32], r_b[32], rho[RING_DIGITS_MAX][32];
-};
+ * into masks, and keys are fetched by looks at the whole ring. The sums over
+ * the ring's keys, in which nearly all the time goes, stand in
+ * ring_commit.c. */
+#include "ring_prover.h"
 
 /* 0xffffffff when equal, else 0. */
 static uint32_t equal_mask(uint32_t a, uint32_t b)
@@ -50,118 +42,131 @@ static void draw_seed(uint8_t seed[static 64], const struct demur_ring *ring,
     ring_transcript_bytes(&t, seed);
 }
 
-static void prover_init(struct prover *p, struct ring_shape shape, uint32_t member,
+static void draw(struct group_scalar *out, const uint8_t seed[static 64], uint64_t *drawn)
+{
+    uint8_t bytes[32];
+    ring_nonce(bytes, seed, (*drawn)++);
+    group_scalar_load(out, bytes);
+    sodium_memzero(bytes, sizeof bytes);
+}
+
+static void prover_init(struct ring_prover *p, struct ring_shape shape, uint32_t member,
                         const uint8_t seed[static 64])
 {
     uint64_t drawn = 0;
     memset(p, 0, sizeof *p);
     p->shape = shape;
+    p->member = member;
     for (uint32_t j = 0; j < shape.digits; j++) {
         uint32_t digit = ring_digit(shape, member, j);
         for (uint32_t i = 0; i < shape.base; i++)
-            p->sigma[j][i][0] = (uint8_t)(equal_mask(digit, i) & 1);
+            p->sigma[j][i].w[0] = equal_mask(digit, i) & 1;
         for (uint32_t i = 1; i < shape.base; i++) {
-            ring_nonce(p->a[j][i], seed, drawn++);
-            crypto_core_ristretto255_scalar_sub(p->a[j][0], p->a[j][0], p->a[j][i]);
+            draw(&p->a[j][i], seed, &drawn);
+            group_scalar_sub(&p->a[j][0], &p->a[j][0], &p->a[j][i]);
         }
     }
-    ring_nonce(p->r_a, seed, drawn++);
-    ring_nonce(p->r_b, seed, drawn++);
+    draw(&p->r_a, seed, &drawn);
+    draw(&p->r_b, seed, &drawn);
     for (uint32_t t = 0; t < shape.digits; t++)
-        ring_nonce(p->rho[t], seed, drawn++);
+        draw(&p->rho[t], seed, &drawn);
+}
+
+/* sum += Σ scalars[i]·tables[i] */
+static void add_products(struct group_point *sum, const struct group_scalar *scalars,
+                         const struct group_table *tables, size_t n)
+{
+    struct group_digits digits[2 * RING_BASE_MAX];
+    struct group_point part;
+    struct group_cached cached;
+    for (size_t i = 0; i < n; i++)
+        group_digits_of(&digits[i], &scalars[i]);
+    group_straus(&part, digits, tables, NULL, n);
+    group_cache(&cached, &part);
+    group_add(sum, sum, &cached);
+    sodium_memzero(digits, sizeof digits);
+}
+
+static void generator_table(struct group_table *table, char family, uint32_t j, uint32_t i)
+{
+    struct group_point p;
+    ring_generator(&p, family, j, i);
+    group_table_of(table, &p);
 }
 
 /* A = Σ a·E - Σ a²·D + rA·F and B = Σ σ·E + Σ a(1-2σ)·D + rB·F. */
-static void commit_digits(const struct prover *p, uint8_t a_out[static 32],
+static void commit_digits(const struct ring_prover *p, uint8_t a_out[static 32],
                           uint8_t b_out[static 32])
 {
-    uint8_t e[32], d[32], square[32], product[32];
-    ring_generator(e, 'F', 0, 0);
-    point_mul(a_out, p->r_a, e);
-    point_mul(b_out, p->r_b, e);
+    struct group_table tables[2 * RING_BASE_MAX];
+    struct group_scalar for_a[2 * RING_BASE_MAX], for_b[2 * RING_BASE_MAX];
+    struct group_point a_sum = group_identity, b_sum = group_identity;
+    generator_table(&tables[0], 'F', 0, 0);
+    add_products(&a_sum, &p->r_a, tables, 1);
+    add_products(&b_sum, &p->r_b, tables, 1);
     for (uint32_t j = 0; j < p->shape.digits; j++) {
         for (uint32_t i = 0; i < p->shape.base; i++) {
-            const uint8_t *a = p->a[j][i], *sigma = p->sigma[j][i];
-            ring_generator(e, 'E', j, i);
-            ring_generator(d, 'D', j, i);
-            point_mul_add(a_out, a, e);
-            crypto_core_ristretto255_scalar_mul(square, a, a);
-            crypto_core_ristretto255_scalar_negate(square, square);
-            point_mul_add(a_out, square, d);
-            point_mul_add(b_out, sigma, e);
-            crypto_core_ristretto255_scalar_mul(product, a, sigma);
-            crypto_core_ristretto255_scalar_add(product, product, product);
-            crypto_core_ristretto255_scalar_sub(product, a, product);
-            point_mul_add(b_out, product, d);
+            const struct group_scalar *a = &p->a[j][i], *sigma = &p->sigma[j][i];
+            struct group_scalar *a_d = &for_a[2 * i + 1], *b_d = &for_b[2 * i + 1];
+            generator_table(&tables[2 * i], 'E', j, i);
+            generator_table(&tables[2 * i + 1], 'D', j, i);
+            for_a[2 * i] = *a;
+            group_scalar_mul(a_d, a, a);
+            group_scalar_neg(a_d, a_d);
+            for_b[2 * i] = *sigma;
+            group_scalar_mul(b_d, a, sigma);
+            group_scalar_add(b_d, b_d, b_d);
+            group_scalar_sub(b_d, a, b_d);
         }
+        add_products(&a_sum, for_a, tables, 2 * p->shape.base);
+        add_products(&b_sum, for_b, tables, 2 * p->shape.base);
     }
-    sodium_memzero(square, sizeof square);
-    sodium_memzero(product, sizeof product);
+    group_encode(a_out, &a_sum);
+    group_encode(b_out, &b_sum);
+    sodium_memzero(for_a, sizeof for_a);
+    sodium_memzero(for_b, sizeof for_b);
 }
 
-/* The coefficients of p_k(X) = Π_j (σ[j][k_j]·X + a[j][k_j]), t = 0..digits. */
-static void member_polynomial(const struct prover *p, uint32_t k,
-                              uint8_t c[static RING_DIGITS_MAX + 1][32])
+/* T = r·H and Y[t] = ρ[t]·H. */
+static void commit_tag(const struct ring_prover *p, const struct group_scalar *secret,
+                       struct span scope, uint8_t *tag_out, uint8_t *y_out)
 {
-    uint8_t product[32];
-    memset(c, 0, (RING_DIGITS_MAX + 1) * sizeof c[0]);
-    c[0][0] = 1;
-    for (uint32_t j = 0; j < p->shape.digits; j++) {
-        uint32_t i = ring_digit(p->shape, k, j);
-        for (uint32_t t = j + 1; t > 0; t--) {
-            crypto_core_ristretto255_scalar_mul(c[t], c[t], p->a[j][i]);
-            crypto_core_ristretto255_scalar_mul(product, c[t - 1], p->sigma[j][i]);
-            crypto_core_ristretto255_scalar_add(c[t], c[t], product);
-        }
-        crypto_core_ristretto255_scalar_mul(c[0], c[0], p->a[j][i]);
+    struct group_table table;
+    struct group_point h, sum = group_identity;
+    ring_scope_point(&h, scope);
+    group_table_of(&table, &h);
+    add_products(&sum, secret, &table, 1);
+    group_encode(tag_out, &sum);
+    for (uint32_t t = 0; t < p->shape.digits; t++) {
+        sum = group_identity;
+        add_products(&sum, &p->rho[t], &table, 1);
+        group_encode(y_out + 32 * t, &sum);
     }
-    sodium_memzero(product, sizeof product);
-}
-
-/* X[t] = Σ_k p[k][t]·M_k + ρ[t]·G. Positions from the last member on all stand
- * for that member, and Σ_k p[k][t] = 0 for t < digits (Σ_i σ = 1, Σ_i a = 0),
- * so the last member's coefficient is what is missing to zero. */
-static void commit_members(const struct prover *p, const struct demur_ring *ring, uint8_t *x_out)
-{
-    uint8_t c[RING_DIGITS_MAX + 1][32], last[RING_DIGITS_MAX][32] = {{0}};
-    for (uint32_t t = 0; t < p->shape.digits; t++)
-        point_mul_base(x_out + 32 * t, p->rho[t]);
-    for (uint32_t k = 0; k + 1 < ring->n; k++) {
-        member_polynomial(p, k, c);
-        for (uint32_t t = 0; t < p->shape.digits; t++) {
-            crypto_core_ristretto255_scalar_sub(last[t], last[t], c[t]);
-            point_mul_add(x_out + 32 * t, c[t], ring->keys[k]);
-        }
-    }
-    for (uint32_t t = 0; t < p->shape.digits; t++)
-        point_mul_add(x_out + 32 * t, last[t], ring->keys[ring->n - 1]);
-    sodium_memzero(c, sizeof c);
-    sodium_memzero(last, sizeof last);
 }
 
 /* f = σ·x + a, zA = rA + x·rB, z = r·x^m - Σ ρ[t]·x^t. */
-static void respond(const struct prover *p, const uint8_t secret[static 32],
-                    const uint8_t x[static 32], struct ring_layout at, uint8_t *sig)
+static void respond(const struct ring_prover *p, const struct group_scalar *secret,
+                    const struct group_scalar *x, struct ring_layout at, uint8_t *sig)
 {
-    uint8_t power[32] = {1}, product[32], z[32] = {0};
+    struct group_scalar power = group_scalar_of(1), z = group_scalar_of(0), term;
     uint8_t *f = sig + at.f;
     for (uint32_t j = 0; j < p->shape.digits; j++) {
         for (uint32_t i = 1; i < p->shape.base; i++, f += 32) {
-            crypto_core_ristretto255_scalar_mul(f, p->sigma[j][i], x);
-            crypto_core_ristretto255_scalar_add(f, f, p->a[j][i]);
+            group_scalar_mul_add(&term, &p->sigma[j][i], x, &p->a[j][i]);
+            group_scalar_encode(f, &term);
         }
     }
-    crypto_core_ristretto255_scalar_mul(product, x, p->r_b);
-    crypto_core_ristretto255_scalar_add(sig + at.z_a, p->r_a, product);
+    group_scalar_mul_add(&term, x, &p->r_b, &p->r_a);
+    group_scalar_encode(sig + at.z_a, &term);
     for (uint32_t t = 0; t < p->shape.digits; t++) {
-        crypto_core_ristretto255_scalar_mul(product, p->rho[t], power);
-        crypto_core_ristretto255_scalar_sub(z, z, product);
-        crypto_core_ristretto255_scalar_mul(power, power, x);
+        group_scalar_mul(&term, &p->rho[t], &power);
+        group_scalar_sub(&z, &z, &term);
+        group_scalar_mul(&power, &power, x);
     }
-    crypto_core_ristretto255_scalar_mul(product, secret, power);
-    crypto_core_ristretto255_scalar_add(sig + at.z, z, product);
-    sodium_memzero(product, sizeof product);
-    sodium_memzero(z, sizeof z);
+    group_scalar_mul_add(&z, secret, &power, &z);
+    group_scalar_encode(sig + at.z, &z);
+    sodium_memzero(&term, sizeof term);
+    sodium_memzero(&z, sizeof z);
 }
 
 enum demur_err demur_ring_sign(struct buf *out, const struct demur_ring *ring,
@@ -175,22 +180,22 @@ enum demur_err demur_ring_sign(struct buf *out, const struct demur_ring *ring,
     if (!buf_ok(out) || out->cap - out->len < at.len)
         return DEMUR_ERR_SPACE;
 
-    uint8_t sig[DEMUR_RING_SIGNATURE_MAX], seed[64], key[32], h[32], x[32];
-    struct prover p;
+    uint8_t sig[DEMUR_RING_SIGNATURE_MAX], seed[64], key[32], challenge[32];
+    struct ring_prover p;
+    struct group_scalar r, x;
     uint32_t found;
+    group_scalar_load(&r, secret);
     point_mul_base(key, secret);
     uint32_t member = find_member(ring, key, &found);
     draw_seed(seed, ring, secret, scope, message, entropy);
     prover_init(&p, shape, member, seed);
 
-    ring_scope_point(h, scope);
-    point_mul(sig + at.tag, secret, h);
+    commit_tag(&p, &r, scope, sig + at.tag, sig + at.y);
     commit_digits(&p, sig + at.a, sig + at.b);
-    commit_members(&p, ring, sig + at.x);
-    for (uint32_t t = 0; t < shape.digits; t++)
-        point_mul(sig + at.y + 32 * t, p.rho[t], h);
-    ring_challenge(x, shape, ring, scope, message, sig);
-    respond(&p, secret, x, at, sig);
+    ring_commit_members(&p, ring, sig + at.x);
+    ring_challenge(challenge, shape, ring, scope, message, sig);
+    group_scalar_load(&x, challenge);
+    respond(&p, &r, &x, at, sig);
 
     /* Whether the secret belongs to the ring is not branched on: the caller
      * learns it from the code, the processor does not. */
@@ -200,6 +205,7 @@ enum demur_err demur_ring_sign(struct buf *out, const struct demur_ring *ring,
     memcpy(out->p + out->len, sig, at.len);
     out->len += len;
     sodium_memzero(&p, sizeof p);
+    sodium_memzero(&r, sizeof r);
     sodium_memzero(seed, sizeof seed);
     sodium_memzero(key, sizeof key);
     sodium_memzero(sig, sizeof sig);

@@ -1,5 +1,6 @@
 /* Properties of ring signatures, possession proofs and claims. */
 #include "ring_fixture.h"
+#include "ring_oracle.h"
 
 static uint8_t keys[1100][32];
 static struct demur_ring ring;
@@ -72,6 +73,52 @@ TEST(ring_signatures_are_complete_in_a_full_ring)
 {
     fixture_ring(&ring, keys, 1024);
     check_member(1023);
+}
+
+/* With the same entropy the prover and the one written out as the page says make
+ * the same bytes, in rings that fill a power of two, just miss it, or exceed it,
+ * and in one of more digits. */
+TEST(ring_signatures_are_those_of_the_oracle)
+{
+    static const size_t sizes[] = {1, 2, 3, 4, 5, 16, 31, 127, 129, 200, 1025};
+    struct span scope = span_lit("scope"), message = span_lit("message");
+    for (size_t i = 0; i < DEMUR_COUNT(sizes) - test_quick(); i++) {
+        uint8_t secret[32], key[32], tag[32], entropy[64] = {(uint8_t)i};
+        struct signature fast, slow;
+        struct buf out = buf_over(fast.mem, sizeof fast.mem);
+        struct buf slow_out = buf_over(slow.mem, sizeof slow.mem);
+        fixture_ring(&ring, keys, sizes[i]);
+        fixture_member(secret, key, sizes[i] * 2 / 3);
+        CHECK_ERR(demur_ring_sign(&out, &ring, secret, scope, message, entropy), DEMUR_OK);
+        CHECK_ERR(ring_oracle_sign(&slow_out, &ring, secret, scope, message, entropy), DEMUR_OK);
+        CHECK_SPAN(buf_span(&out), buf_span(&slow_out));
+        CHECK_ERR(ring_oracle_verify(buf_span(&out), &ring, scope, message, tag, NULL), DEMUR_OK);
+    }
+}
+
+/* With and without a loaded ring, the verifier and the oracle give every altered
+ * signature the same verdict. */
+TEST(ring_verifiers_agree)
+{
+    struct span scope = span_lit("s"), message = span_lit("m");
+    fixture_ring(&ring, keys, 5);
+    struct demur_ring loaded;
+    static uint64_t storage[4096];
+    REQUIRE(demur_ring_storage_len(5) <= sizeof storage);
+    CHECK_ERR(demur_ring_load(&loaded, (const uint8_t(*)[32])keys, 5, storage, NULL), DEMUR_OK);
+    struct signature s = sign(1, scope, message, 1);
+    uint64_t seed = 9;
+    for (size_t i = 0; i < s.len; i += 1 + test_random_u64(&seed) % (test_quick() ? 64 : 8)) {
+        uint8_t held = s.mem[i], tag[32];
+        if (i)
+            s.mem[i] ^= (uint8_t)(1 << test_random_u64(&seed) % 8);
+        struct span bytes = span_of(s.mem, s.len);
+        enum demur_err want = ring_oracle_verify(bytes, &ring, scope, message, tag, NULL);
+        CHECK((want == DEMUR_OK) == (i == 0));
+        CHECK_ERR(demur_ring_verify(bytes, &ring, scope, message, tag, NULL), want);
+        CHECK_ERR(demur_ring_verify(bytes, &loaded, scope, message, tag, NULL), want);
+        s.mem[i] = held;
+    }
 }
 
 TEST(ring_signature_lengths_follow_the_table)
