@@ -136,6 +136,9 @@ const char *demur_client_data(const struct demur_client *client);           /* t
 uint64_t demur_client_now(const struct demur_client *client);
 /* What time to hand to the channel's views: now, or the last entry's when later. */
 uint64_t demur_client_view_time(const struct demur_client *client);
+/* When the server last gave its daily sign of life (a `tick`); 0: not yet. More than
+ * two days ago: it stands still, or hides what is newer. */
+uint64_t demur_client_last_tick(const struct demur_client *client);
 /* An entry of the copy (index below the channel's size). The caller frees *out. */
 enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
                                   struct demur_bytes *out, struct demur_diag *diag) DEMUR_CHECKED;
@@ -167,11 +170,11 @@ struct demur_sent {
     char receipt[512]; /* path of the receipt, in the copy's folder */
 };
 
-/* Common to all acts. Errors: those of the fold before anything is sent
- * (FORBIDDEN, STAGE, …, with a sentence), the server's own, IO when it cannot be
- * reached, VERIFY when its answer is false, TIME when the entry's time and this
- * machine's clock are more than 5 minutes apart (the act stands all the same).
- * `sent` may be NULL. */
+/* Common to all acts. Errors: what can be told beforehand (MISSING, FORBIDDEN, …,
+ * with a sentence), then the server's own refusals, whose sentences are the fold's;
+ * IO when it cannot be reached, VERIFY when its answer is false, TIME when the
+ * entry's time and this machine's clock are more than 5 minutes apart (then the act
+ * stands all the same, and `sent` is filled). `sent` may be NULL. */
 
 /* Send a record that was made elsewhere (its blobs stored before). */
 enum demur_err demur_act_append(struct demur_client *client, struct span record,
@@ -215,7 +218,8 @@ enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor 
 enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor *actor,
                                 const char *handle, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;
-/* Join with an identity made from the invitation, and saved. */
+/* Join with an identity made from the invitation, and saved. Done again, it gives
+ * the receipt of the first time. */
 enum demur_err demur_act_join(struct demur_client *client, struct demur_identity *identity,
                               const struct demur_invitation *invitation, struct demur_sent *sent,
                               struct demur_diag *diag) DEMUR_CHECKED;
@@ -250,8 +254,10 @@ const char *demur_draft_dissent(const struct demur_draft *draft); /* the id */
 uint64_t demur_draft_ring(const struct demur_draft *draft);       /* among how many the author is */
 /* The roles that the memo is sealed to: the i-th, or NULL; and its holders. */
 const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders);
-/* First make it durable in the outbox, then send. After an IO error it stays in
- * the outbox: demur_outbox_send sends the same bytes, and it is filed once. */
+/* First make it durable in the outbox, then send. After an error it stays there
+ * (demur_outbox_next tells): demur_outbox_send sends the same bytes, and it is filed
+ * once. Only STALE, REPLAY and STAGE, which no second try can mend, take it out:
+ * the log has moved on, so make the draft anew, with a new phrase. */
 enum demur_err demur_draft_send(struct demur_draft *draft, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;
 /* Wipes and frees. A draft that was never sent is gone. */
@@ -302,6 +308,10 @@ enum demur_err demur_act_share(struct demur_client *client, struct demur_actor *
                                const char *dissent, const char *role,
                                const uint8_t source[static 32], const uint8_t holder[static 32],
                                struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+/* The author appeals, where the policy has a step for it. document may be NULL. */
+enum demur_err demur_act_appeal(struct demur_client *client, struct demur_actor *author,
+                                const struct demur_writing *document, struct demur_sent *sent,
+                                struct demur_diag *diag) DEMUR_CHECKED;
 enum demur_err demur_act_withdraw(struct demur_client *client, struct demur_actor *author,
                                   struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
 
@@ -379,7 +389,8 @@ struct demur_audit_report {
     size_t findings_len;
 };
 /* Audit the whole channel from scratch, trusting nothing but the fingerprint: a
- * copy of its own is fetched into a fresh folder below options->data and removed.
+ * copy of its own is fetched into a fresh folder below options->data, of which only
+ * evidence against the operator stays.
  * `receipts` are texts to be found in that log. OK when the audit could be carried
  * out and found nothing; VERIFY when there are findings (the report is filled);
  * other errors when it could not be finished. */

@@ -134,7 +134,7 @@ static const struct row {
 } rows[ROWS] = {
     {"Channel", {'1', '1', '1'}, set_channel},   {"Dissent", {'1', '1', '1'}, set_dissent},
     {"Revision", {'1', '-', '-'}, set_revision}, {"Salt", {'1', '-', '-'}, set_salt},
-    {"Act", {'-', '1', '-'}, set_act},           {"From", {'-', '1', '?'}, set_from},
+    {"Act", {'-', '1', '-'}, set_act},           {"From", {'-', '?', '?'}, set_from},
     {"Title", {'1', '?', '-'}, set_title},       {"Marking", {'?', '?', '?'}, set_marking},
     {"Date", {'1', '1', '1'}, set_date},         {"To", {'1', '-', '-'}, set_to},
     {"Points", {'?', '?', '-'}, set_points},     {"Attachment", {'*', '-', '-'}, set_file},

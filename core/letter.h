@@ -37,7 +37,7 @@ struct demur_letter {
     uint32_t revision; /* memo; 0 otherwise */
     uint8_t salt[32];  /* memo */
     struct span act;   /* document */
-    struct span from;  /* document; message when an officer writes */
+    struct span from;  /* the role of an officer who writes; empty: the author */
     struct span title; /* empty: none */
     struct span marking;
     uint64_t date_s; /* Unix time */

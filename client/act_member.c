@@ -1,0 +1,186 @@
+/* Acts about the membership: inviting, removing, joining. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "../core/civil.h"
+#include "../core/compose.h"
+#include "../core/encode.h"
+#include "../core/lines.h"
+#include "internal.h"
+
+#define RECENT_S 60
+#define ATTRIBUTES_MAX 64
+
+struct invite_act {
+    struct demur_actor *actor;
+    struct demur_invitation invitation;
+    struct span attributes[ATTRIBUTES_MAX];
+    size_t attributes_len;
+    uint64_t seq;
+};
+
+static int by_bytes(const void *a, const void *b)
+{
+    return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
+static enum demur_err build_invite(struct demur_client *c, void *ctx, struct buf *record,
+                                   struct demur_diag *diag)
+{
+    struct invite_act *t = ctx;
+    uint8_t public_key[32], secret_key[64];
+    (void)diag;
+    crypto_sign_seed_keypair(public_key, secret_key, t->invitation.secret);
+    sodium_memzero(secret_key, sizeof secret_key);
+    t->seq = act_seq(c, t->actor);
+    demur_record_begin(record, DEMUR_RECORD_INVITE, c->options.channel);
+    act_put_by(record, c, t->actor);
+    demur_put_text(record, DEMUR_FIELD_HANDLE, span_str(t->invitation.handle));
+    for (size_t i = 0; i < t->attributes_len; i++)
+        demur_put_text(record, DEMUR_FIELD_ATTRIBUTE, t->attributes[i]);
+    demur_put_bytes(record, DEMUR_FIELD_INVITATION, span_of(public_key, 32));
+    demur_put_signature(record, DEMUR_FIELD_SIG, t->actor->keys.secret_key);
+    return DEMUR_OK;
+}
+
+/* Six random bytes: opaque, and short enough to be read out. */
+static void random_handle(char out[static DEMUR_WORD_MAX + 1])
+{
+    uint8_t bytes[6];
+    struct buf b = buf_over(out, DEMUR_WORD_MAX);
+    randombytes_buf(bytes, sizeof bytes);
+    buf_put_str(&b, "m-");
+    demur_base32_encode(&b, span_of(bytes, sizeof bytes));
+    out[b.len] = 0;
+}
+
+static enum demur_err make_invitation(const struct demur_client *c, struct demur_invitation *in,
+                                      const char *handle, struct demur_diag *diag)
+{
+    const struct demur_client_options *o = &c->options;
+    memcpy(in->channel, o->channel, 32);
+    randombytes_buf(in->secret, sizeof in->secret);
+    if (handle && (!demur_word_ok(span_str(handle)) ||
+                   !copy_text(in->handle, sizeof in->handle, span_str(handle))))
+        return demur_fail_at(diag, DEMUR_ERR_SYNTAX, 0, 0, "handle",
+                             "\"%.80s\" is no handle: small letters, digits, \".\", \"_\" and "
+                             "\"-\", at most %d of them",
+                             handle, DEMUR_WORD_MAX);
+    if (!handle)
+        random_handle(in->handle);
+    if (!o->url || !copy_text(in->url, sizeof in->url, span_str(o->url)))
+        return demur_fail(diag, DEMUR_ERR_IO, "an invitation needs the channel's address");
+    if (o->token && !copy_text(in->token, sizeof in->token, span_str(o->token)))
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "the reading token is too long");
+    return DEMUR_OK;
+}
+
+enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor *actor,
+                                const char *handle, const struct span *attributes,
+                                size_t attributes_len, struct buf *invitation,
+                                struct demur_sent *sent, struct demur_diag *diag)
+{
+    struct invite_act t = {.actor = actor, .attributes_len = attributes_len};
+    if (attributes_len > ATTRIBUTES_MAX)
+        return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "attribute",
+                             "a member has at most %d attributes", ATTRIBUTES_MAX);
+    for (size_t i = 0; i < attributes_len; i++)
+        t.attributes[i] = attributes[i];
+    qsort(t.attributes, attributes_len, sizeof t.attributes[0], by_bytes);
+    enum demur_err err = make_invitation(client, &t.invitation, handle, diag);
+    if (!err) {
+        demur_invitation_put(invitation, &t.invitation);
+        err = buf_ok(invitation) ? act_run(client, RECENT_S, ACT_ONCE, build_invite, &t, sent, diag)
+                                 : demur_fail(diag, DEMUR_ERR_SPACE, "no room for an invitation");
+    }
+    if (!err)
+        act_done(actor, t.seq);
+    demur_invitation_wipe(&t.invitation);
+    return err;
+}
+
+/* ---- removing --------------------------------------------------------------------- */
+
+struct revoke_act {
+    struct demur_actor *actor;
+    const char *handle;
+    uint64_t seq;
+};
+
+static enum demur_err build_revoke(struct demur_client *c, void *ctx, struct buf *record,
+                                   struct demur_diag *diag)
+{
+    struct revoke_act *t = ctx;
+    (void)diag;
+    t->seq = act_seq(c, t->actor);
+    demur_record_begin(record, DEMUR_RECORD_REVOKE, c->options.channel);
+    act_put_by(record, c, t->actor);
+    demur_put_text(record, DEMUR_FIELD_HANDLE, span_str(t->handle));
+    demur_put_signature(record, DEMUR_FIELD_SIG, t->actor->keys.secret_key);
+    return DEMUR_OK;
+}
+
+enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor *actor,
+                                const char *handle, struct demur_sent *sent,
+                                struct demur_diag *diag)
+{
+    struct revoke_act t = {.actor = actor, .handle = handle};
+    enum demur_err err = act_run(client, RECENT_S, ACT_ONCE, build_revoke, &t, sent, diag);
+    if (!err)
+        act_done(actor, t.seq);
+    return err;
+}
+
+/* ---- joining ------------------------------------------------------------------------ */
+
+struct join_act {
+    struct demur_identity *identity;
+    const struct demur_invitation *invitation;
+    uint64_t seq;
+};
+
+static enum demur_err build_join(struct demur_client *c, void *ctx, struct buf *record,
+                                 struct demur_diag *diag)
+{
+    struct join_act *t = ctx;
+    uint8_t entropy[64];
+    uint32_t now = demur_time_epoch((int64_t)demur_client_now(c));
+    /* A month may have ended since the identity was made. */
+    uint32_t epoch = now > t->identity->epoch ? now : t->identity->epoch;
+    struct demur_actor self;
+    demur_actor_from_identity(&self, t->identity);
+    t->seq = act_seq(c, &self);
+    demur_actor_wipe(&self);
+    randombytes_buf(entropy, sizeof entropy);
+    enum demur_err err =
+        demur_compose_member(record, t->identity, t->invitation, epoch, t->seq, entropy, diag);
+    sodium_memzero(entropy, sizeof entropy);
+    return err;
+}
+
+enum demur_err demur_act_join(struct demur_client *client, struct demur_identity *identity,
+                              const struct demur_invitation *invitation, struct demur_sent *sent,
+                              struct demur_diag *diag)
+{
+    struct join_act t = {identity, invitation, 0};
+    struct demur_member_info info;
+    enum demur_err err = act_begin(client, 0, diag);
+    if (err)
+        return err;
+    struct span handle = span_str(invitation->handle);
+    if (!demur_channel_member_find(client->channel, handle, &info))
+        return demur_fail(
+            diag, DEMUR_ERR_UNKNOWN,
+            "this invitation is not in the log: whoever sent it did not finish inviting "
+            "you, or meant another channel");
+    struct demur_actor self;
+    demur_actor_from_identity(&self, identity);
+    bool done = info.joined && memcmp(info.key, self.keys.public_key, 32) == 0;
+    demur_actor_wipe(&self);
+    if (done)
+        return act_receipt(client, info.joined_index, sent, diag);
+    err = act_run(client, RECENT_S, ACT_ONCE, build_join, &t, sent, diag);
+    if (!err || err == DEMUR_ERR_TIME)
+        identity->seq = t.seq;
+    return err;
+}

@@ -1,0 +1,92 @@
+/* Blobs: fetched and stored by their hash. */
+#include "../core/hash.h"
+#include "internal.h"
+
+void blob_name(struct demur_blob_ref *out, struct span bytes)
+{
+    demur_hash(out->hash, bytes);
+    out->size = bytes.len;
+}
+
+static bool is_blob(const struct demur_blob_ref *blob, struct span bytes)
+{
+    struct demur_blob_ref got;
+    blob_name(&got, bytes);
+    return got.size == blob->size && memcmp(got.hash, blob->hash, 32) == 0;
+}
+
+static enum demur_err fetch(struct demur_client *c, const struct demur_blob_ref *blob,
+                            struct demur_bytes *out, struct demur_diag *diag)
+{
+    char hex[65], path[80];
+    struct demur_bytes bytes = {0};
+    hex_text(hex, blob->hash);
+    snprintf(path, sizeof path, "/blob/%s", hex);
+    if (blob->size > DEMUR_BLOB_MAX)
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "a blob of that size is never fetched");
+    enum demur_err err =
+        http_want(c->http, HTTP_GET, path, span_of(NULL, 0), (size_t)blob->size, &bytes, diag);
+    if (err == DEMUR_ERR_UNKNOWN)
+        return demur_fail(
+            diag, err,
+            "the server has lost what a record in the log names (blob %.16s…): it may "
+            "have been expunged, or withheld",
+            hex);
+    if (err)
+        return err;
+    if (!is_blob(blob, demur_bytes_span(&bytes))) {
+        demur_bytes_free(&bytes);
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "what the server sent for blob %.16s… is not what the log names", hex);
+    }
+    *out = bytes;
+    return DEMUR_OK;
+}
+
+enum demur_err demur_client_blob(struct demur_client *client, const struct demur_blob_ref *blob,
+                                 struct demur_bytes *out, struct demur_diag *diag)
+{
+    char hex[65], path[PATH_LEN];
+    struct demur_bytes bytes = {0};
+    hex_text(hex, blob->hash);
+    int n = snprintf(path, sizeof path, "%s/blobs/%s", client->data, hex);
+    if (n > 0 && n < PATH_LEN && blob->size <= DEMUR_BLOB_MAX &&
+        demur_path_read(path, (size_t)blob->size, &bytes, NULL) == DEMUR_OK) {
+        if (is_blob(blob, demur_bytes_span(&bytes))) {
+            *out = bytes;
+            return DEMUR_OK;
+        }
+        demur_bytes_free(&bytes);
+    }
+    return fetch(client, blob, out, diag);
+}
+
+enum demur_err blob_text(struct demur_client *c, const struct demur_blob_ref *blob,
+                         struct demur_bytes *out, struct demur_diag *diag)
+{
+    char hex[65], path[PATH_LEN];
+    enum demur_err err = demur_client_blob(c, blob, out, diag);
+    if (err)
+        return err;
+    hex_text(hex, blob->hash);
+    int n = snprintf(path, sizeof path, "%s/blobs/%s", c->data, hex);
+    struct demur_bytes kept = {0};
+    if (n < 0 || n >= PATH_LEN)
+        return DEMUR_OK;
+    if (demur_path_read(path, (size_t)blob->size, &kept, NULL) != DEMUR_OK)
+        err = demur_path_write(path, demur_bytes_span(out), diag);
+    demur_bytes_free(&kept);
+    if (err)
+        demur_bytes_free(out);
+    return err;
+}
+
+enum demur_err blob_put(struct demur_client *c, struct span bytes, struct demur_blob_ref *out,
+                        struct demur_diag *diag)
+{
+    char hex[65], path[80];
+    blob_name(out, bytes);
+    hex_text(hex, out->hash);
+    snprintf(path, sizeof path, "/blob/%s", hex);
+    return http_want(c->http, HTTP_PUT, path, bytes, 4096, NULL, diag);
+}

@@ -1,0 +1,67 @@
+/* Heap bytes and small texts. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "../core/civil.h"
+#include "../core/encode.h"
+#include "internal.h"
+
+void demur_bytes_free(struct demur_bytes *b)
+{
+    if (b->p)
+        sodium_memzero(b->p, b->len);
+    free(b->p);
+    *b = (struct demur_bytes){0};
+}
+
+struct buf heap_buf(size_t cap)
+{
+    uint8_t *p = cap < SIZE_MAX ? malloc(cap + 1) : NULL;
+    return buf_over(p, p ? cap : 0);
+}
+
+void heap_buf_free(struct buf *b)
+{
+    if (b->p)
+        sodium_memzero(b->p, b->len);
+    free(b->p);
+    *b = buf_over(NULL, 0);
+}
+
+struct demur_bytes heap_buf_take(struct buf *b)
+{
+    struct demur_bytes out = {b->p, b->len};
+    if (b->p)
+        b->p[b->len] = 0;
+    *b = buf_over(NULL, 0);
+    return out;
+}
+
+enum demur_err no_memory(struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_MEMORY, "this machine is out of memory");
+}
+
+bool copy_text(char *out, size_t cap, struct span text)
+{
+    if (text.len >= cap)
+        return false;
+    if (text.len)
+        memcpy(out, text.p, text.len);
+    out[text.len] = 0;
+    return true;
+}
+
+void hex_text(char out[static 65], const uint8_t bytes[static 32])
+{
+    struct buf b = buf_over(out, 64);
+    demur_hex_encode(&b, span_of(bytes, 32));
+    out[64] = 0;
+}
+
+void time_text(char out[static 32], uint64_t unix_s)
+{
+    struct buf b = buf_over(out, 31);
+    demur_time_put(&b, (int64_t)unix_s, 0);
+    out[b.len] = 0;
+}

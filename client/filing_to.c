@@ -1,0 +1,132 @@
+/* To whom a memo goes: the roles, and the keys of those who hold them. */
+#include <stdlib.h>
+
+#include "../core/seal.h"
+#include "../core/table.h"
+#include "filing.h"
+
+/* Does the filing itself tell everybody the author's value of this attribute? A
+ * name does, to the offices; narrowing the ring by the attribute does too. */
+static bool attribute_shown(const struct making *m, int attribute)
+{
+    if (m->filing->named)
+        return true;
+    struct span name = m->policy->attributes[attribute].name;
+    for (size_t i = 0; i < m->filing->subsets_len; i++) {
+        bool found;
+        struct span rest = m->filing->subsets[i], by = span_split(&rest, '=', &found);
+        if (found && span_eq(by, name))
+            return true;
+    }
+    return false;
+}
+
+/* A rule about an attribute binds the author only where the attribute is shown: an
+ * anonymous author decides alone. */
+static enum demur_receives receives(const struct making *m, int role)
+{
+    const struct demur_policy *p = m->policy;
+    bool shown = true;
+    for (size_t i = 0; i < p->receivers_len; i++)
+        if (p->receivers[i].role == role && p->receivers[i].conditional)
+            shown = shown && attribute_shown(m, p->receivers[i].when.attribute);
+    return demur_policy_receives(p, role, shown ? m->attributes : NULL,
+                                 shown ? m->attributes_len : 0);
+}
+
+static bool asked_for(const struct demur_filing *f, struct span role)
+{
+    for (size_t i = 0; i < f->also_to_len; i++)
+        if (span_eq_str(role, f->also_to[i]))
+            return true;
+    return false;
+}
+
+static enum demur_err add_role(struct making *m, struct span role, struct demur_diag *diag)
+{
+    struct demur_draft *d = m->draft;
+    if (d->to_len == DEMUR_LETTER_TO_MAX ||
+        !copy_text(d->to_names[d->to_len], sizeof d->to_names[0], role))
+        return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "to", "a memo goes to %u roles at most",
+                             DEMUR_LETTER_TO_MAX);
+    d->to_len++;
+    return DEMUR_OK;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return span_cmp(span_str((const char *)a), span_str((const char *)b));
+}
+
+static enum demur_err choose_roles(struct making *m, struct demur_diag *diag)
+{
+    const struct demur_policy *p = m->policy;
+    struct demur_draft *d = m->draft;
+    for (size_t i = 0; i < m->filing->also_to_len; i++)
+        if (demur_policy_role(p, span_str(m->filing->also_to[i])) < 0)
+            return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "to",
+                                 "the policy knows no role \"%.60s\"", m->filing->also_to[i]);
+    for (int role = 0; role < p->roles_len; role++) {
+        enum demur_receives how = receives(m, role);
+        bool asked = asked_for(m->filing, p->roles[role].name);
+        if (asked && how != DEMUR_RECEIVES_MUST && how != DEMUR_RECEIVES_MAY)
+            return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "to",
+                                 "the policy does not let a filing go to %.*s",
+                                 SPAN_ARG(p->roles[role].name));
+        if (asked || how == DEMUR_RECEIVES_MUST) {
+            enum demur_err err = add_role(m, p->roles[role].name, diag);
+            if (err)
+                return err;
+        }
+    }
+    if (d->to_len == 0)
+        return demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
+                             "say to which roles the memo goes: the policy names none that must "
+                             "receive it");
+    qsort(d->to_names, d->to_len, sizeof d->to_names[0], by_name);
+    for (size_t i = 0; i < d->to_len; i++)
+        d->to[i] = span_str(d->to_names[i]);
+    return DEMUR_OK;
+}
+
+/* Does this holder have the role for the author's part of the membership? */
+static bool for_author(const struct making *m, const struct demur_holder *holder)
+{
+    if (holder->attribute.len == 0)
+        return true;
+    bool found;
+    struct span value = holder->attribute, name = span_split(&value, '=', &found);
+    for (size_t i = 0; i < m->attributes_len; i++)
+        if (span_eq(m->attributes[i].name, name) && span_eq(m->attributes[i].value, value))
+            return true;
+    return false;
+}
+
+enum demur_err making_to(struct making *m, struct demur_diag *diag)
+{
+    struct demur_draft *d = m->draft;
+    enum demur_err err = choose_roles(m, diag);
+    if (err)
+        return err;
+    size_t cap = 0, n = 1, reached = 0;
+    if (!demur_grow(&d->recipients, &cap, 1, sizeof *d->recipients))
+        return no_memory(diag);
+    memcpy(d->recipients[0].public, d->keys.age.public, 32);
+    uint64_t now = demur_client_view_time(m->c);
+    struct demur_holder holder;
+    for (size_t i = 0; i < d->to_len; i++)
+        for (size_t k = 0; demur_channel_holder(m->c->channel, d->to[i], now, k, &holder); k++) {
+            if (!for_author(m, &holder))
+                continue;
+            if (!demur_grow(&d->recipients, &cap, n + 1, sizeof *d->recipients))
+                return no_memory(diag);
+            memcpy(d->recipients[n++].public, holder.x25519, 32);
+            d->holders[i]++;
+            reached++;
+        }
+    d->recipients_len = demur_recipients_order(d->recipients, n);
+    return reached ? DEMUR_OK
+                   : demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
+                                   "nobody holds any of the roles that the memo goes to, so that "
+                                   "nobody could read it: tell the channel's root");
+}

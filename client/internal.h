@@ -1,0 +1,210 @@
+/* internal.h - what the files of client/ share. Nobody else includes it. */
+#ifndef DEMUR_CLIENT_INTERNAL_H
+#define DEMUR_CLIENT_INTERNAL_H
+
+#include "../core/checkpoint.h"
+#include "../core/merkle.h"
+#include "../core/policy.h"
+#include "client.h"
+
+#define CLOCK_TOLERANCE_S 300u
+#define PATH_LEN 1024
+
+/* ---- bytes.c ---------------------------------------------------------------- */
+
+/* A buffer of `cap` bytes on the heap; p is NULL when memory is out. A NUL fits
+ * behind it. Released with demur_bytes_free, or handed on as demur_bytes. */
+struct buf heap_buf(size_t cap);
+void heap_buf_free(struct buf *b);
+/* Take over what was written. */
+struct demur_bytes heap_buf_take(struct buf *b);
+enum demur_err no_memory(struct demur_diag *diag);
+/* Copy text into an array and end it with a NUL; false when it is too long. */
+bool copy_text(char *out, size_t cap, struct span text);
+void hex_text(char out[static 65], const uint8_t bytes[static 32]);
+/* "2026-11-20T14:05:09Z" */
+void time_text(char out[static 32], uint64_t unix_s);
+
+/* ---- file.c ------------------------------------------------------------------- */
+
+/* dir/name, NUL-ended; false when it does not fit. */
+bool path_join(char out[static PATH_LEN], const char *dir, const char *name);
+enum demur_err path_remove_all(const char *path, struct demur_diag *diag);
+/* Names in a folder, sorted, each but "." and ".." handed to `each` until it
+ * returns false. A folder that is absent is empty. */
+enum demur_err path_list(const char *path, bool (*each)(void *ctx, const char *name), void *ctx,
+                         struct demur_diag *diag);
+
+/* ---- http.c --------------------------------------------------------------------- */
+
+struct http;
+enum http_method { HTTP_GET, HTTP_PUT, HTTP_POST };
+struct http_answer {
+    long status;
+    struct demur_bytes body;
+};
+enum demur_err http_new(struct http **out, const struct demur_client_options *options,
+                        struct demur_diag *diag);
+void http_free(struct http *h);
+/* One request, repeated a few times when the network or the server falters, which
+ * does no harm: every request of ours may be repeated. `path` begins with a slash.
+ * Any answer that came is OK; IO when none did, LIMIT when the body is longer than
+ * `max`. The caller frees out->body. */
+enum demur_err http_send(struct http *h, enum http_method method, const char *path,
+                         struct span body, size_t max, struct http_answer *out,
+                         struct demur_diag *diag);
+/* http_send that wants status 200 (for PUT 200, 201 or 204): anything else is
+ * turned into the error that the problem document tells. */
+enum demur_err http_want(struct http *h, enum http_method method, const char *path,
+                         struct span body, size_t max, struct demur_bytes *out,
+                         struct demur_diag *diag);
+
+/* ---- problem.c --------------------------------------------------------------------- */
+
+/* Set *diag from a refusal of the server's, and return its code. */
+enum demur_err problem_read(long status, struct span body, struct demur_diag *diag);
+
+/* ---- the client ---------------------------------------------------------------------- */
+
+/* A receipt given to us for an entry that the copy does not hold yet. */
+struct expected {
+    uint64_t index;
+    uint8_t leaf[32];
+};
+
+struct demur_client {
+    struct demur_client_options options; /* strings are owned */
+    struct http *http;                   /* NULL: offline */
+    char data[PATH_LEN];
+    int lock;
+    struct demur_channel *channel;
+    struct demur_frontier frontier;
+    struct demur_bytes checkpoint; /* last verified */
+    struct span head;              /* the checkpoint that is being folded towards */
+    uint64_t size;                 /* entries under `checkpoint` */
+    uint8_t root[32];
+    uint64_t synced_at;          /* own clock at the last successful sync; 0: not in this run */
+    uint64_t last_tick;          /* `at` of the last accepted tick */
+    bool upgrade;                /* an entry that this version does not understand */
+    struct demur_record *record; /* work space */
+    uint64_t *bad;               /* entries whose signatures or proofs do not verify */
+    size_t bad_len, bad_cap;
+    struct demur_finding *findings;
+    size_t findings_len, findings_cap;
+    struct expected *expected;
+    size_t expected_len, expected_cap;
+};
+
+/* client.c */
+void client_progress(const struct demur_client *c, const char *what, uint64_t done, uint64_t total);
+
+/* entries.c: the entries on disk, in bundles of 256. UNKNOWN when there is none. */
+enum demur_err entries_read(const struct demur_client *c, uint64_t bundle, struct demur_bytes *out,
+                            struct demur_diag *diag);
+enum demur_err entries_write(const struct demur_client *c, uint64_t bundle, struct span bytes,
+                             struct demur_diag *diag);
+/* The first n entries of a bundle; false when it has fewer or is broken. */
+bool entries_take(struct span bundle, size_t n, struct span *out);
+
+/* fold.c: from entries to the channel. */
+/* Fold what the copy's last checkpoint covers, and check that it is what was
+ * signed. Signatures that were verified in an earlier run are not verified again. */
+enum demur_err fold_copy(struct demur_client *c, struct demur_diag *diag);
+/* Fold one more entry: the channel and the frontier grow, c->size does not yet.
+ * What the channel refuses is a finding. Errors: those that stop the fold. */
+enum demur_err fold_entry(struct demur_client *c, struct span entry, bool trusted,
+                          struct demur_diag *diag);
+/* Make a checkpoint, whose entries are folded and on disk, the copy's own. */
+enum demur_err fold_commit(struct demur_client *c, struct span checkpoint, struct demur_diag *diag);
+
+/* evidence.c */
+struct evidence_part {
+    const char *title;
+    struct span bytes;
+};
+/* Keep evidence against the operator: a file in the copy's folder, and a finding.
+ * `name` makes the file's name, so that the same thing is kept once. `text` is the
+ * sentence; `parts` are what proves it. */
+void evidence_keep(struct demur_client *c, const char *kind, const char *name, const char *text,
+                   const struct evidence_part *parts, size_t parts_len);
+enum demur_err evidence_load(struct demur_client *c, struct demur_diag *diag);
+
+/* blob.c */
+void blob_name(struct demur_blob_ref *out, struct span bytes);
+/* The text of a policy or calendar: kept in the copy once it was fetched. */
+enum demur_err blob_text(struct demur_client *c, const struct demur_blob_ref *blob,
+                         struct demur_bytes *out, struct demur_diag *diag);
+enum demur_err blob_put(struct demur_client *c, struct span bytes, struct demur_blob_ref *out,
+                        struct demur_diag *diag);
+
+/* act.c: what every act does. */
+/* Make a record: sync is done, what it names is stored. Called anew on a retry. */
+typedef enum demur_err act_builder(struct demur_client *c, void *ctx, struct buf *record,
+                                   struct demur_diag *diag);
+enum act_retry {
+    ACT_ONCE,  /* what is newer must be read first */
+    ACT_AGAIN, /* a newer entry in the case changes nothing about this act */
+};
+/* Sync (unless the copy is younger than max_age_s), build, send. A sequence number
+ * that was overtaken is always tried again. */
+enum demur_err act_run(struct demur_client *c, uint64_t max_age_s, enum act_retry retry,
+                       act_builder *build, void *ctx, struct demur_sent *sent,
+                       struct demur_diag *diag);
+/* Sync, and refuse when the channel holds what this version does not understand. */
+enum demur_err act_begin(struct demur_client *c, uint64_t max_age_s, struct demur_diag *diag);
+/* The sequence number for the actor's next record; the lines `by` and `seq`; and,
+ * once it was sent, the identity's new figure. */
+uint64_t act_seq(const struct demur_client *c, const struct demur_actor *actor);
+void act_put_by(struct buf *out, const struct demur_client *c, const struct demur_actor *actor);
+void act_done(struct demur_actor *actor, uint64_t seq);
+/* Send a record, verify the receipt and keep it. A fresh record's time must agree
+ * with this machine's clock. */
+enum demur_err act_send(struct demur_client *c, struct span record, bool fresh,
+                        struct demur_sent *sent, struct demur_diag *diag);
+
+/* Fetch the receipt of an entry that the copy holds, and keep it. */
+enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_sent *sent,
+                           struct demur_diag *diag);
+
+/* case.c: a dissent as those see it who act in it. */
+enum demur_err case_find(const struct demur_client *c, const char *dissent,
+                         struct demur_dissent_info *out, struct demur_diag *diag);
+/* The i-th role that may matter in a dissent: those it was filed to, then the
+ * policy's others; false past the end. */
+bool case_role(const struct demur_client *c, struct span id, size_t i, struct span *role);
+/* Recipients of what is said in the dissent: the case first, then every officer who
+ * may read it. The caller frees *out. */
+enum demur_err case_recipients(struct demur_client *c, const struct demur_dissent_info *info,
+                               struct demur_age_recipient **out, size_t *n,
+                               struct demur_diag *diag);
+/* The age recipient of the officer with this key. */
+enum demur_err case_holder(const struct demur_client *c, const struct demur_dissent_info *info,
+                           const uint8_t key[static 32], struct demur_age_recipient *out,
+                           struct demur_diag *diag);
+/* The one role under which key may take this act now. */
+enum demur_err case_act_role(const struct demur_client *c, const struct demur_dissent_info *info,
+                             const uint8_t key[static 32], struct span act,
+                             char out[static DEMUR_WORD_MAX + 1], struct demur_diag *diag);
+/* The entry in which this officer opened the dissent's memo. */
+bool case_opened(const struct demur_client *c, const char *dissent, const uint8_t key[static 32],
+                 struct demur_sent *out);
+/* A role under which key may open the dissent: `wanted`, or when NULL the first. */
+enum demur_err case_reader_role(const struct demur_client *c, const struct demur_dissent_info *info,
+                                const uint8_t key[static 32], const char *wanted,
+                                char out[static DEMUR_WORD_MAX + 1], struct demur_diag *diag);
+/* Parse the record of entry `index` into c->record; *entry holds its bytes and is
+ * freed by the caller after the record's last use. */
+enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_bytes *entry,
+                           uint64_t *at, struct demur_diag *diag);
+
+/* reading.c: sync, find the dissent, and see that a phrase is its own. */
+enum demur_err read_begin(struct demur_client *c, const struct demur_actor *actor,
+                          const char *dissent, struct demur_dissent_info *info,
+                          struct demur_diag *diag);
+/* The plaintext of a blob of the dissent, with its padding. The officer's
+ * opening is logged first where the memo or an attachment is asked for. */
+enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor, const char *dissent,
+                             const char *role, const uint8_t source[static 32],
+                             struct demur_bytes *out, struct demur_diag *diag);
+
+#endif

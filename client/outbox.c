@@ -1,0 +1,215 @@
+/* Filings on their way. One folder for each, named by the dissent:
+ *
+ *     blobs/<hash>   what the record names, sealed
+ *     release        the release key, 64 hex digits and LF
+ *     record         the record, byte for byte; written last: without it there was
+ *                    no filing
+ *
+ * The receipt phrase is not there. Sending the same bytes twice files once. */
+#include <sodium.h>
+
+#include "../core/encode.h"
+#include "filing.h"
+
+#define RELEASE_LEN 65
+
+static bool outbox_path(char out[static PATH_LEN], const struct demur_client *c,
+                        const char *dissent, const char *name)
+{
+    int n = snprintf(out, PATH_LEN, "%s/outbox/%s%s%s", c->data, dissent, *name ? "/" : "", name);
+    return n > 0 && n < PATH_LEN;
+}
+
+static enum demur_err bad_path(struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
+}
+
+static enum demur_err write_part(const struct demur_client *c, const char *dissent,
+                                 const char *name, struct span bytes, struct demur_diag *diag)
+{
+    char path[PATH_LEN];
+    return outbox_path(path, c, dissent, name) ? demur_path_write(path, bytes, diag)
+                                               : bad_path(diag);
+}
+
+static enum demur_err write_blob(const struct demur_draft *d, const struct sealed *s,
+                                 struct demur_diag *diag)
+{
+    char name[80] = "blobs/";
+    hex_text(name + 6, s->name.hash);
+    return write_part(d->client, d->dissent, name, demur_bytes_span(&s->bytes), diag);
+}
+
+enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag)
+{
+    char path[PATH_LEN], release[RELEASE_LEN + 1];
+    if (!outbox_path(path, draft->client, draft->dissent, "blobs"))
+        return bad_path(diag);
+    enum demur_err err = demur_path_folder(path, diag);
+    if (!err)
+        err = write_blob(draft, &draft->memo, diag);
+    if (!err)
+        err = write_blob(draft, &draft->card, diag);
+    for (size_t i = 0; !err && i < draft->files_len; i++)
+        err = write_blob(draft, &draft->files[i], diag);
+    hex_text(release, draft->release);
+    release[64] = '\n';
+    if (!err)
+        err = write_part(draft->client, draft->dissent, "release", span_of(release, RELEASE_LEN),
+                         diag);
+    sodium_memzero(release, sizeof release);
+    return err ? err
+               : write_part(draft->client, draft->dissent, "record",
+                            demur_bytes_span(&draft->record), diag);
+}
+
+/* ---- sending ---------------------------------------------------------------------- */
+
+static bool id_ok(const char *dissent)
+{
+    uint8_t bytes[20];
+    return demur_base32_exact(bytes, sizeof bytes, span_str(dissent)) == DEMUR_OK;
+}
+
+static enum demur_err read_part(const struct demur_client *c, const char *dissent, const char *name,
+                                size_t max, struct demur_bytes *out, struct demur_diag *diag)
+{
+    char path[PATH_LEN];
+    return outbox_path(path, c, dissent, name) ? demur_path_read(path, max, out, diag)
+                                               : bad_path(diag);
+}
+
+static enum demur_err put_release(struct demur_client *c, const char *dissent,
+                                  const struct demur_blob_ref *memo, struct demur_diag *diag)
+{
+    char hex[65], path[80];
+    struct demur_bytes key = {0};
+    hex_text(hex, memo->hash);
+    snprintf(path, sizeof path, "/release/%s", hex);
+    enum demur_err err = read_part(c, dissent, "release", RELEASE_LEN, &key, diag);
+    if (!err)
+        err = http_want(c->http, HTTP_PUT, path, span_take(demur_bytes_span(&key), 64), 4096, NULL,
+                        diag);
+    demur_bytes_free(&key);
+    return err;
+}
+
+static enum demur_err put_blobs(struct demur_client *c, const char *dissent,
+                                struct demur_diag *diag)
+{
+    struct demur_blob_ref blobs[DEMUR_LETTER_ATTACHMENTS_MAX + 2], stored;
+    size_t n = demur_record_blobs(c->record, blobs, DEMUR_COUNT(blobs));
+    for (size_t i = 0; i < n; i++) {
+        char name[80] = "blobs/";
+        struct demur_bytes bytes = {0};
+        hex_text(name + 6, blobs[i].hash);
+        enum demur_err err = read_part(c, dissent, name, (size_t)blobs[i].size, &bytes, diag);
+        if (!err)
+            err = blob_put(c, demur_bytes_span(&bytes), &stored, diag);
+        demur_bytes_free(&bytes);
+        if (err)
+            return err;
+        client_progress(c, "sending", i + 1, n);
+    }
+    return DEMUR_OK;
+}
+
+/* Did the log move on, so that these very bytes can never be filed? Every other
+ * refusal can be mended: a wrong token, a full disk, a clock. */
+static bool for_good(enum demur_err err)
+{
+    return err == DEMUR_ERR_STALE || err == DEMUR_ERR_REPLAY || err == DEMUR_ERR_STAGE;
+}
+
+static enum demur_err send_parts(struct demur_client *c, const char *dissent, struct span record,
+                                 struct demur_sent *sent, struct demur_diag *diag)
+{
+    struct demur_blob_ref memo;
+    enum demur_err err = demur_record_parse(c->record, record, diag);
+    if (err)
+        return err;
+    demur_record_blob(c->record, DEMUR_FIELD_MEMO, 0, &memo);
+    err = put_blobs(c, dissent, diag);
+    if (!err)
+        err = put_release(c, dissent, &memo, diag);
+    return err ? err : act_send(c, record, false, sent, diag);
+}
+
+enum demur_err demur_outbox_send(struct demur_client *client, const char *dissent,
+                                 struct demur_sent *sent, struct demur_diag *diag)
+{
+    struct demur_bytes record = {0};
+    struct demur_sent own = {0};
+    struct demur_diag why = {0};
+    sent = sent ? sent : &own;
+    *sent = own;
+    if (!id_ok(dissent) ||
+        read_part(client, dissent, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
+                          dissent);
+    enum demur_err err = send_parts(client, dissent, demur_bytes_span(&record), sent, &why);
+    demur_bytes_free(&record);
+    bool filed = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
+    if (err && diag)
+        *diag = why;
+    char path[PATH_LEN];
+    if ((filed || for_good(err)) && outbox_path(path, client, dissent, "")) {
+        struct demur_diag rest;
+        enum demur_err removed = path_remove_all(path, &rest);
+        if (removed && filed && !err && diag)
+            *diag = rest;
+        return err ? err : removed;
+    }
+    return err;
+}
+
+/* ---- what is waiting ---------------------------------------------------------------- */
+
+struct waiting {
+    const struct demur_client *c;
+    size_t left;
+    char *out;
+    bool found;
+};
+
+static bool look(void *ctx, const char *name)
+{
+    struct waiting *w = ctx;
+    struct demur_bytes record = {0};
+    if (!id_ok(name) ||
+        read_part(w->c, name, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
+        return true;
+    demur_bytes_free(&record);
+    if (w->left-- > 0)
+        return true;
+    w->found = copy_text(w->out, 33, span_str(name));
+    return false;
+}
+
+bool demur_outbox_next(const struct demur_client *client, size_t i, char dissent[static 33])
+{
+    char path[PATH_LEN];
+    struct waiting w = {client, i, dissent, false};
+    if (!path_join(path, client->data, "outbox") || path_list(path, look, &w, NULL) != DEMUR_OK)
+        return false;
+    return w.found;
+}
+
+enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
+                                 struct demur_diag *diag)
+{
+    char path[PATH_LEN];
+    struct demur_dissent_info info;
+    if (!id_ok(dissent) || !outbox_path(path, client, dissent, ""))
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
+                          dissent);
+    enum demur_err err = act_begin(client, 0, diag);
+    if (err)
+        return err;
+    if (demur_channel_dissent_find(client->channel, span_str(dissent),
+                                   demur_client_view_time(client), &info))
+        return demur_fail(diag, DEMUR_ERR_STALE,
+                          "this dissent is in the log already: send it again for its receipt");
+    return path_remove_all(path, diag);
+}

@@ -1,0 +1,436 @@
+/* Reading what is sealed: memos, attachments, documents, messages, shared copies. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "../core/card.h"
+#include "../core/encode.h"
+#include "../core/ring.h"
+#include "../core/seal.h"
+#include "internal.h"
+
+#define RELEASE_ANSWER_MAX 8192
+
+void demur_reading_free(struct demur_reading *reading)
+{
+    demur_bytes_free(&reading->text);
+    sodium_memzero(reading, sizeof *reading);
+}
+
+/* ---- the release key ------------------------------------------------------------------ */
+
+/* The server's answer: 64 hex digits and LF, sealed to the officer. */
+static enum demur_err fetch_release(struct demur_client *c, const struct demur_actor *actor,
+                                    const uint8_t open_leaf[static 32], uint8_t out[static 32],
+                                    struct demur_diag *diag)
+{
+    char hex[65], path[80];
+    uint8_t text[RELEASE_ANSWER_MAX];
+    struct demur_bytes sealed = {0};
+    hex_text(hex, open_leaf);
+    snprintf(path, sizeof path, "/release/%s", hex);
+    enum demur_err err =
+        http_want(c->http, HTTP_GET, path, span_of(NULL, 0), RELEASE_ANSWER_MAX, &sealed, diag);
+    if (err)
+        return err;
+    struct buf plain = buf_over(text, sizeof text);
+    if (demur_age_open(&plain, demur_bytes_span(&sealed), &actor->keys.age, 1, NULL) != DEMUR_OK ||
+        plain.len != 65 || text[64] != '\n' ||
+        demur_hex_exact(out, 32, span_of(text, 64)) != DEMUR_OK)
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the server did not hand over the key that opens this memo: what it sent "
+                         "is something else");
+    sodium_memzero(text, sizeof text);
+    demur_bytes_free(&sealed);
+    return err;
+}
+
+static enum demur_err release_key(struct demur_client *c, const struct demur_actor *actor,
+                                  const struct demur_dissent_info *info, uint8_t out[static 32],
+                                  struct demur_diag *diag)
+{
+    uint8_t commitment[32];
+    enum demur_err err = DEMUR_OK;
+    if (actor->identity) {
+        struct demur_sent opened;
+        if (!case_opened(c, info->id, actor->keys.public_key, &opened))
+            return demur_fail(diag, DEMUR_ERR_STAGE, "your opening of this memo is not logged yet");
+        err = fetch_release(c, actor, opened.leaf, out, diag);
+    } else {
+        demur_release_key(out, actor->phrase, c->options.channel, info->revision);
+    }
+    demur_release_commitment(commitment, out);
+    if (!err && memcmp(commitment, info->release, 32) != 0) {
+        sodium_memzero(out, 32);
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the server handed over another key than the one to which the author "
+                         "committed");
+    }
+    return err;
+}
+
+/* ---- opening blobs ------------------------------------------------------------------------ */
+
+static enum demur_err open_direct(struct demur_client *c, const struct demur_actor *actor,
+                                  const struct demur_blob_ref *blob, struct demur_bytes *out,
+                                  struct demur_diag *diag)
+{
+    struct demur_bytes file = {0};
+    enum demur_err err = demur_client_blob(c, blob, &file, diag);
+    if (err)
+        return err;
+    struct buf plain = heap_buf(file.len);
+    err = plain.p ? demur_age_open(&plain, demur_bytes_span(&file), &actor->keys.age, 1, diag)
+                  : no_memory(diag);
+    if (err == DEMUR_ERR_KEY)
+        err = demur_fail(diag, err,
+                         "this was not sealed to you: ask somebody who can read it to share it");
+    demur_bytes_free(&file);
+    if (!err)
+        *out = heap_buf_take(&plain);
+    heap_buf_free(&plain);
+    return err;
+}
+
+static enum demur_err open_wrapped(struct demur_client *c, const struct demur_actor *actor,
+                                   const struct demur_blob_ref *blob,
+                                   const uint8_t release[static 32], struct demur_bytes *out,
+                                   struct demur_diag *diag)
+{
+    struct demur_bytes file = {0};
+    enum demur_err err = demur_client_blob(c, blob, &file, diag);
+    if (err)
+        return err;
+    struct buf inner = heap_buf(file.len), plain = heap_buf(file.len);
+    if (!inner.p || !plain.p)
+        err = no_memory(diag);
+    if (!err)
+        err = demur_age_unwrap(&inner, demur_bytes_span(&file), release, diag);
+    if (err && err != DEMUR_ERR_MEMORY)
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the memo does not open with the key that its author gave the server");
+    if (!err)
+        err = demur_age_open(&plain, buf_span(&inner), &actor->keys.age, 1, diag);
+    if (err == DEMUR_ERR_KEY)
+        err =
+            demur_fail(diag, err,
+                       "this memo was not sealed to you, who came into office after it was filed: "
+                       "ask somebody who can read it to share it");
+    if (!err)
+        *out = heap_buf_take(&plain);
+    heap_buf_free(&inner);
+    heap_buf_free(&plain);
+    demur_bytes_free(&file);
+    return err;
+}
+
+/* A copy of `source` that somebody shared with this officer. */
+static bool find_shared(struct demur_client *c, const struct demur_actor *actor, struct span id,
+                        const uint8_t source[static 32], struct demur_blob_ref *out)
+{
+    struct demur_event event;
+    bool found = false;
+    for (size_t i = 0; actor->identity && demur_channel_event(c->channel, id, i, &event); i++) {
+        struct demur_bytes entry = {0};
+        uint8_t hash[32], holder[32];
+        uint64_t at;
+        if (event.type != DEMUR_RECORD_SHARE ||
+            case_record(c, event.index, &entry, &at, NULL) != DEMUR_OK)
+            continue;
+        if (demur_record_hash(c->record, DEMUR_FIELD_SOURCE, hash) &&
+            demur_record_key(c->record, DEMUR_FIELD_HOLDER, holder) &&
+            memcmp(hash, source, 32) == 0 && memcmp(holder, actor->keys.public_key, 32) == 0)
+            found = demur_record_blob(c->record, DEMUR_FIELD_BLOB, 0, out);
+        demur_bytes_free(&entry);
+    }
+    return found;
+}
+
+/* The blob of the dissent that has this hash; *wrapped tells a memo's or its
+ * attachments' from others. */
+static bool find_blob(const struct demur_client *c, const struct demur_dissent_info *info,
+                      const uint8_t hash[static 32], struct demur_blob_ref *out, bool *wrapped)
+{
+    struct span id = span_str(info->id);
+    struct demur_event event;
+    *wrapped = true;
+    if (memcmp(info->memo.hash, hash, 32) == 0) {
+        *out = info->memo;
+        return true;
+    }
+    for (size_t i = 0; demur_channel_dissent_attachment(c->channel, id, i, out); i++)
+        if (memcmp(out->hash, hash, 32) == 0)
+            return true;
+    *wrapped = false;
+    for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++)
+        if (event.blob.size && memcmp(event.blob.hash, hash, 32) == 0) {
+            *out = event.blob;
+            return true;
+        }
+    return false;
+}
+
+enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor, const char *dissent,
+                             const char *role, const uint8_t source[static 32],
+                             struct demur_bytes *out, struct demur_diag *diag)
+{
+    struct demur_dissent_info info;
+    struct demur_blob_ref blob, shared;
+    uint8_t release[32];
+    bool wrapped;
+    enum demur_err err = case_find(c, dissent, &info, diag);
+    if (err)
+        return err;
+    if (!find_blob(c, &info, source, &blob, &wrapped))
+        return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
+                             "this dissent has no such memo, attachment, document or message");
+    if (find_shared(c, actor, span_str(info.id), source, &shared))
+        return open_direct(c, actor, &shared, out, diag);
+    if (!wrapped)
+        return open_direct(c, actor, &blob, out, diag);
+    if (actor->identity) {
+        err = demur_act_open(c, actor, dissent, role, NULL, diag);
+        if (!err)
+            err = act_begin(c, 0, diag); /* so that the opening is in the copy */
+    }
+    if (!err)
+        err = release_key(c, actor, &info, release, diag);
+    if (!err)
+        err = open_wrapped(c, actor, &blob, release, out, diag);
+    sodium_memzero(release, sizeof release);
+    return err;
+}
+
+/* ---- letters -------------------------------------------------------------------------------- */
+
+static enum demur_err take_letter(struct demur_client *c, struct demur_reading *out,
+                                  struct demur_diag *diag)
+{
+    struct demur_diag why = {0};
+    out->text.len = demur_letter_unpad(demur_bytes_span(&out->text)).len;
+    if (demur_letter_parse(&out->letter, demur_bytes_span(&out->text), &why) != DEMUR_OK)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "what was sealed here is not a letter of this channel: %.150s", why.text);
+    if (memcmp(out->letter.channel, c->options.channel, 32) != 0 ||
+        !span_eq_str(out->letter.dissent, out->dissent))
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "what was sealed here was written for another dissent");
+    return DEMUR_OK;
+}
+
+static enum demur_err check_commitment(const struct demur_reading *r,
+                                       const struct demur_dissent_info *info,
+                                       struct demur_diag *diag)
+{
+    uint8_t commitment[32];
+    demur_commitment(commitment, r->letter.salt, demur_bytes_span(&r->text));
+    if (r->letter.kind != DEMUR_LETTER_MEMO || r->letter.revision != info->revision ||
+        memcmp(commitment, info->commitment, 32) != 0)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this is not the memo that was signed: its text does not match the "
+                          "commitment in the log");
+    return DEMUR_OK;
+}
+
+/* ---- the author's name card ------------------------------------------------------------------ */
+
+/* The record that brought the present revision's card and signature. */
+static bool card_record(struct demur_client *c, const struct demur_dissent_info *info,
+                        struct demur_blob_ref *card, uint8_t tag[static 32])
+{
+    struct demur_event event;
+    bool found = false;
+    for (size_t i = 0; demur_channel_event(c->channel, span_str(info->id), i, &event); i++) {
+        struct demur_bytes entry = {0};
+        uint8_t proof[DEMUR_RING_SIGNATURE_MAX];
+        struct buf p = buf_over(proof, sizeof proof);
+        uint64_t at;
+        bool opens = event.type == DEMUR_RECORD_CIRCULATE || event.type == DEMUR_RECORD_REVISE ||
+                     event.type == DEMUR_RECORD_FILE;
+        if (!opens || case_record(c, event.index, &entry, &at, NULL) != DEMUR_OK)
+            continue;
+        if (demur_record_number(c->record, DEMUR_FIELD_REVISION) == info->revision &&
+            demur_record_blob(c->record, DEMUR_FIELD_CARD, 0, card) &&
+            demur_record_bytes(c->record, DEMUR_FIELD_PROOF, &p))
+            found = demur_ring_signature_tag(tag, buf_span(&p));
+        demur_bytes_free(&entry);
+    }
+    return found;
+}
+
+/* Is the card's member on the roster with that key, and its ring key in the ring? */
+static enum demur_err check_roster(const struct demur_client *c,
+                                   const struct demur_dissent_info *info,
+                                   const struct demur_card *card, struct demur_diag *diag)
+{
+    struct demur_member_info member;
+    size_t n = 0;
+    if (!demur_channel_member_find(c->channel, card->handle, &member) || !member.joined)
+        return demur_fail(diag, DEMUR_ERR_VERIFY, "the roster has no member %.*s",
+                          SPAN_ARG(card->handle));
+    if (memcmp(member.key, card->key, 32) != 0)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "it is not signed by the key that the roster has for %.*s",
+                          SPAN_ARG(card->handle));
+    enum demur_err err = demur_channel_ring(c->channel, info->policy_entry, info->epoch,
+                                            info->roster, NULL, 0, NULL, 0, &n, diag);
+    uint8_t(*keys)[32] = err ? NULL : malloc((n ? n : 1) * 32);
+    if (!err && !keys)
+        return no_memory(diag);
+    if (!err)
+        err = demur_channel_ring(c->channel, info->policy_entry, info->epoch, info->roster, NULL, 0,
+                                 keys, n, &n, diag);
+    bool in = false;
+    for (size_t i = 0; !err && i < n && !in; i++)
+        in = memcmp(keys[i], card->ring_key, 32) == 0;
+    free(keys);
+    return err || in ? err
+                     : demur_fail(diag, DEMUR_ERR_VERIFY,
+                                  "its ring key is not in the ring that the dissent pinned");
+}
+
+static void read_card(struct demur_client *c, const struct demur_actor *actor,
+                      const struct demur_dissent_info *info, struct demur_reading *out)
+{
+    struct demur_blob_ref blob;
+    struct demur_bytes plain = {0};
+    struct demur_card card;
+    struct demur_diag why = {0};
+    uint8_t tag[32];
+    out->card = DEMUR_CARD_NONE;
+    if (!card_record(c, info, &blob, tag))
+        return;
+    out->card = DEMUR_CARD_CLOSED;
+    if (open_direct(c, actor, &blob, &plain, NULL) != DEMUR_OK)
+        return;
+    struct demur_card_about about = {c->options.channel, span_str(info->id), info->revision,
+                                     info->commitment, tag};
+    enum demur_err err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
+    if (!err)
+        err = demur_card_check(&card, &about, &why);
+    if (!err)
+        err = check_roster(c, info, &card, &why);
+    if (!err && (!copy_text(out->handle, sizeof out->handle, card.handle) ||
+                 !copy_text(out->name, sizeof out->name, card.name)))
+        err = demur_fail(&why, DEMUR_ERR_LIMIT, "its name is too long");
+    out->card = err ? DEMUR_CARD_WORTHLESS : DEMUR_CARD_NAMED;
+    memcpy(out->card_text, why.text, sizeof out->card_text);
+    demur_bytes_free(&plain);
+}
+
+/* ---- what people read ---------------------------------------------------------------------------
+ */
+
+static void reading_begin(struct demur_reading *out, const struct demur_dissent_info *info)
+{
+    memset(out, 0, sizeof *out);
+    memcpy(out->dissent, info->id, sizeof out->dissent);
+}
+
+enum demur_err read_begin(struct demur_client *client, const struct demur_actor *actor,
+                          const char *dissent, struct demur_dissent_info *info,
+                          struct demur_diag *diag)
+{
+    enum demur_err err = act_begin(client, 0, diag);
+    if (!err && !actor->identity && strcmp(dissent, actor->dissent) != 0)
+        err = demur_fail(diag, DEMUR_ERR_KEY,
+                         "this receipt phrase is of another dissent, %s, than %.40s",
+                         actor->dissent, dissent);
+    return err ? err : case_find(client, dissent, info, diag);
+}
+
+enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *actor,
+                               const char *dissent, const char *role, struct demur_reading *out,
+                               struct demur_diag *diag)
+{
+    struct demur_dissent_info info;
+    struct demur_reading r;
+    dissent = dissent ? dissent : actor->dissent;
+    enum demur_err err = read_begin(client, actor, dissent, &info, diag);
+    if (err)
+        return err;
+    if (!info.filed_at)
+        return demur_fail(diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
+    reading_begin(&r, &info);
+    r.at = info.filed_at;
+    struct demur_blob_ref shared; /* an officer with a copy of their own needs no role */
+    if (actor->identity && !find_shared(client, actor, span_str(info.id), info.memo.hash, &shared))
+        err = case_reader_role(client, &info, actor->keys.public_key, role, r.role, diag);
+    if (!err)
+        err = reading_plain(client, actor, dissent, r.role[0] ? r.role : NULL, info.memo.hash,
+                            &r.text, diag);
+    if (!err)
+        err = take_letter(client, &r, diag);
+    if (!err)
+        err = check_commitment(&r, &info, diag);
+    if (!err)
+        read_card(client, actor, &info, &r);
+    if (err)
+        demur_reading_free(&r);
+    else
+        *out = r;
+    return err;
+}
+
+enum demur_err demur_read_event(struct demur_client *client, struct demur_actor *actor,
+                                const char *dissent, size_t event, struct demur_reading *out,
+                                struct demur_diag *diag)
+{
+    struct demur_dissent_info info;
+    struct demur_event e;
+    struct demur_reading r;
+    dissent = dissent ? dissent : actor->dissent;
+    enum demur_err err = read_begin(client, actor, dissent, &info, diag);
+    if (err)
+        return err;
+    bool letter = demur_channel_event(client->channel, span_str(info.id), event, &e) &&
+                  e.blob.size &&
+                  (e.type == DEMUR_RECORD_STEP || e.type == DEMUR_RECORD_SAY ||
+                   e.type == DEMUR_RECORD_APPEAL);
+    if (!letter)
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "there is no document or message there");
+    reading_begin(&r, &info);
+    r.at = e.at;
+    memcpy(r.by, e.by, 32);
+    err = reading_plain(client, actor, dissent, NULL, e.blob.hash, &r.text, diag);
+    if (!err)
+        err = take_letter(client, &r, diag);
+    /* The role that a letter claims must be the one that the log knows. */
+    if (!err && !span_eq(r.letter.from, e.role))
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the letter says that \"%.*s\" wrote it, the log says \"%.*s\"",
+                         SPAN_ARG(r.letter.from), SPAN_ARG(e.role));
+    if (err)
+        demur_reading_free(&r);
+    else
+        *out = r;
+    return err;
+}
+
+enum demur_err demur_read_attachment(struct demur_client *client, struct demur_actor *actor,
+                                     const struct demur_reading *memo, size_t i,
+                                     struct demur_bytes *out, struct demur_diag *diag)
+{
+    struct demur_blob_ref blob, plain_name;
+    struct demur_bytes plain = {0};
+    if (i >= memo->letter.files_len ||
+        !demur_channel_dissent_attachment(client->channel, span_str(memo->dissent), i, &blob))
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the memo has no attachment %zu", i + 1);
+    const struct demur_letter_file *file = &memo->letter.files[i];
+    enum demur_err err = reading_plain(client, actor, memo->dissent,
+                                       memo->role[0] ? memo->role : NULL, blob.hash, &plain, diag);
+    if (err)
+        return err;
+    if (plain.len >= file->size) {
+        plain.len = (size_t)file->size;
+        plain.p[plain.len] = 0;
+    }
+    blob_name(&plain_name, demur_bytes_span(&plain));
+    if (plain_name.size != file->size || memcmp(plain_name.hash, file->hash, 32) != 0) {
+        demur_bytes_free(&plain);
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "the attachment \"%.*s\" is not the one that was signed",
+                          SPAN_ARG(file->name));
+    }
+    *out = plain;
+    return DEMUR_OK;
+}
