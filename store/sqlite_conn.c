@@ -26,9 +26,30 @@ static const struct {
     {SQLITE_TOOBIG, DEMUR_ERR_LIMIT, "a value is larger than the database takes"},
 };
 
-static bool is_full(int errno_now)
+/* The errno of the last failure on a file of the connection; 0 for none. What
+ * sqlite3_system_errno answers may have been overwritten by the rollback. */
+static int file_errno(sqlite3 *db, int which)
 {
-    return errno_now == ENOSPC || errno_now == EDQUOT || errno_now == EFBIG;
+    sqlite3_file *file = NULL;
+    int answer = 0;
+    if (!db || sqlite3_file_control(db, "main", which, &file) != SQLITE_OK)
+        return 0;
+    if (file && file->pMethods)
+        (void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &answer);
+    return answer;
+}
+
+static bool means_full(int errno_then)
+{
+    return errno_then == ENOSPC || errno_then == EDQUOT || errno_then == EFBIG;
+}
+
+/* SQLite knows ENOSPC only; a quota and a limit on file sizes mean the same. */
+static bool is_full(sqlite3 *db, int rc)
+{
+    return (rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE) &&
+           (means_full(file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER)) ||
+            means_full(file_errno(db, SQLITE_FCNTL_FILE_POINTER)));
 }
 
 enum demur_err demur_db_fail(const struct demur_store *store, sqlite3 *db, int rc,
@@ -37,18 +58,17 @@ enum demur_err demur_db_fail(const struct demur_store *store, sqlite3 *db, int r
     int primary = rc & 0xff;
     if (primary == SQLITE_OK || primary == SQLITE_ROW || primary == SQLITE_DONE)
         return DEMUR_OK;
-    int system = db ? sqlite3_system_errno(db) : 0;
-    if (primary == SQLITE_IOERR && is_full(system))
+    if (is_full(db, rc))
         primary = SQLITE_FULL;
     for (size_t i = 0; i < DEMUR_COUNT(meanings); i++)
         if (meanings[i].rc == primary)
             return demur_fail(diag, meanings[i].err, "%.140s: %s", store->path, meanings[i].text);
-    if ((primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN) && system)
-        return demur_fail(diag, DEMUR_ERR_IO,
-                          "%.140s: the system refused it (%s); mend that and try again",
-                          store->path, strerror(system));
-    return demur_fail(diag, DEMUR_ERR_IO, "%.140s: the database refused (%.80s)", store->path,
-                      db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+    const char *said = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+    if (primary == SQLITE_CANTOPEN && sqlite3_system_errno(db))
+        said = strerror(sqlite3_system_errno(db));
+    return demur_fail(diag, DEMUR_ERR_IO,
+                      "%.140s: the system refused it (%.60s); mend that and try again", store->path,
+                      said);
 }
 
 void demur_db_hex(char out[static 65], const uint8_t hash[static 32])
@@ -262,7 +282,7 @@ enum demur_err demur_db_write_begin(struct demur_store *store, struct db_conn **
  * the disk after a crash, and a later fsync may lie about them. */
 static void note_outcome(struct demur_store *store, int rc)
 {
-    if ((rc & 0xff) == SQLITE_IOERR && !is_full(sqlite3_system_errno(store->writer->db)))
+    if ((rc & 0xff) == SQLITE_IOERR && !is_full(store->writer->db, rc))
         store->broken = true;
 }
 

@@ -80,6 +80,11 @@ static enum demur_err release_write(struct demur_store *store, struct db_conn *c
     if (rc == SQLITE_DONE)
         return release_unknown(blob, "blob", diag);
     if (rc == SQLITE_ROW) {
+        rc = demur_db_first(conn, SQL_RELEASE_GET, DB_ARGS(db_hash(blob)));
+        store->scrub_due = store->scrub_due || rc == SQLITE_ROW; /* a replaced key is deleted */
+        demur_db_end(conn, SQL_RELEASE_GET);
+    }
+    if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
         uint8_t padded[DB_SECRET_LEN] = {0};
         memcpy(padded + sizeof padded - 32, key, 32);
         rc = demur_db_run(conn, SQL_RELEASE_PUT,
@@ -96,8 +101,6 @@ enum demur_err demur_store_release_put(struct demur_store *store, const uint8_t 
     enum demur_err err = demur_db_write_begin(store, &conn, diag);
     if (err != DEMUR_OK)
         return err;
-    /* a replaced key is deleted too */
-    store->scrub_due = true;
     err = release_write(store, conn, blob, key, diag);
     return demur_db_write_end(store, conn, err, diag);
 }

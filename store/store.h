@@ -239,7 +239,7 @@ enum demur_err demur_store_release_delete(struct demur_store *store, const uint8
 /* Overwrite the last traces of what was deleted in the store's own files, not
  * in the file system's or the disk's spare blocks. Deleting tries it by itself,
  * and again with later writes while a reader is in the way; call this to know
- * that it is done. IO when readers stay in the way for the busy timeout (5 s). */
+ * that it is done. IO when readers stay in the way for the busy timeout (2 s). */
 enum demur_err demur_store_scrub(struct demur_store *store, struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- small values and snapshots ---------------------------------------- */

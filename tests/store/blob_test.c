@@ -288,7 +288,7 @@ TEST(store_snapshots)
     struct demur_store_head head = {.size = 42, .root = {7}}, at;
     struct demur_store_bytes got = {NULL, 0};
     CHECK_ERR(demur_store_snapshot_get(store, &at, &got, "fold", NULL), DEMUR_ERR_UNKNOWN);
-    static const size_t sizes[] = {0, 5 << 20, 123, 70 << 20}; /* larger than a blob may be */
+    static const size_t sizes[] = {0, 5 << 20, 123, 65 << 20}; /* larger than a blob may be */
     for (size_t i = 0; i < DEMUR_COUNT(sizes); i++) {
         uint8_t *p = some_bytes(30 + i, sizes[i]);
         head.size++;

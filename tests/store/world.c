@@ -2,14 +2,26 @@
 #include <ftw.h>
 #include <sodium.h>
 #include <stdlib.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "world.h"
 
-void world_init(struct world *w)
+/* Memory, where there is plenty, since no test here pulls the plug; else a disk. */
+static const char *world_parent(void)
 {
     const char *tmp = getenv("TMPDIR");
-    snprintf(w->root, sizeof w->root, "%.150s/demur-store-XXXXXX", tmp ? tmp : "/tmp");
+    struct statvfs fs;
+    if (tmp)
+        return tmp;
+    bool roomy = statvfs("/dev/shm", &fs) == 0 && access("/dev/shm", W_OK) == 0 &&
+                 (uint64_t)fs.f_bavail * fs.f_frsize > (uint64_t)1 << 30;
+    return roomy ? "/dev/shm" : "/tmp";
+}
+
+void world_init(struct world *w)
+{
+    snprintf(w->root, sizeof w->root, "%.150s/demur-store-XXXXXX", world_parent());
     if (!mkdtemp(w->root))
         test_failed(__FILE__, __LINE__, "no folder %s", w->root);
     snprintf(w->dir, sizeof w->dir, "%s/s", w->root);
@@ -160,6 +172,33 @@ void maker_skip(struct maker *m, uint64_t size)
         maker_batch(m, left < 256 ? (size_t)left : 256);
         maker_accept(m);
     }
+}
+
+struct source {
+    struct demur_store *store;
+    uint8_t tile[DEMUR_TILE_BYTES];
+};
+
+static bool source_tile(void *ctx, const struct demur_tile *tile, struct span *bytes)
+{
+    struct source *source = ctx;
+    *bytes = span_of(source->tile, 32 * (size_t)tile->width);
+    return demur_store_tile_get(source->store, source->tile, (uint8_t)tile->level, tile->index,
+                                tile->width, NULL) == DEMUR_OK;
+}
+
+bool maker_load(struct maker *m, struct demur_store *store)
+{
+    struct demur_store_head head;
+    if (demur_store_head_get(store, &head, NULL) != DEMUR_OK)
+        return false;
+    struct source source = {.store = store};
+    struct demur_tile_source tiles = {source_tile, &source, head.size};
+    uint8_t root[32];
+    if (!demur_edge_load(&m->edge, &tiles))
+        return false;
+    demur_frontier_root(&m->edge.frontier, root);
+    return memcmp(root, head.root, 32) == 0;
 }
 
 /* ---- checks ------------------------------------------------------------ */

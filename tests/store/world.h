@@ -6,7 +6,7 @@
 #include "../../store/store.h"
 #include "../test.h"
 
-/* A fresh folder below TMPDIR and the path of a store to be made in it. */
+/* A fresh folder (below TMPDIR when that is set) and the path of a store to be made in it. */
 struct world {
     char root[200], dir[240], db[260];
 };
@@ -45,6 +45,9 @@ void maker_accept(struct maker *m);
 void maker_append(struct maker *m, struct demur_store *store, size_t n);
 /* Bring a fresh maker to `size` without a store. */
 void maker_skip(struct maker *m, uint64_t size);
+/* Bring a fresh maker to the store's head by its tiles. False when they are not
+ * all there or do not make the head's root. */
+bool maker_load(struct maker *m, struct demur_store *store) DEMUR_CHECKED;
 
 /* The store's check finds nothing; what it finds fails the test. */
 void check_clean(struct demur_store *store);

@@ -1,0 +1,80 @@
+/* What was deleted is gone from the store's files, not only from its answers. */
+#define _GNU_SOURCE /* memmem */
+#include <stdlib.h>
+
+#include "world.h"
+
+enum { KEYS = 400 };
+
+struct traces {
+    uint8_t key[KEYS][32], blob[KEYS][32];
+    bool gone[KEYS];
+};
+
+/* The file's bytes on the heap; an absent file is empty. */
+static struct demur_store_bytes slurp(const char *path)
+{
+    struct demur_store_bytes all = {NULL, 0};
+    FILE *f = fopen(path, "rb");
+    if (!f)
+        return all;
+    fseek(f, 0, SEEK_END);
+    long len = ftell(f);
+    rewind(f);
+    all.p = malloc((size_t)len + 1);
+    if (all.p)
+        all.len = fread(all.p, 1, (size_t)len, f);
+    fclose(f);
+    return all;
+}
+
+/* How often 8 bytes of each of the hashes lie in log.db or its WAL. */
+static void count_traces(struct world *w, const struct traces *t, size_t *live, size_t *dead)
+{
+    static const char *const names[] = {"s/log.db", "s/log.db-wal"};
+    *live = *dead = 0;
+    for (size_t i = 0; i < DEMUR_COUNT(names); i++) {
+        struct demur_store_bytes all = slurp(world_path(w, names[i]));
+        for (size_t k = 0; all.p && k < KEYS; k++)
+            if (memmem(all.p, all.len, t->key[k] + 12, 8))
+                ++*(t->gone[k] ? dead : live);
+        free(all.p);
+    }
+}
+
+TEST(store_release_keys_leave_no_trace)
+{
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    struct traces *t = calloc(1, sizeof *t);
+    REQUIRE(store && t);
+    uint64_t seed = 77;
+    size_t live, dead, alive = 0;
+    /* keys come and go in a random order, so that pages split and merge */
+    for (size_t i = 0; i < KEYS; i++) {
+        uint8_t bytes[40];
+        test_random(&seed, bytes, sizeof bytes);
+        test_random(&seed, t->key[i], 32);
+        hash_of(t->blob[i], span_of(bytes, sizeof bytes));
+        CHECK_ERR(demur_store_blob_put(store, t->blob[i], span_of(bytes, sizeof bytes), 1, NULL),
+                  DEMUR_OK);
+        CHECK_ERR(demur_store_release_put(store, t->blob[i], t->key[i], NULL), DEMUR_OK);
+        size_t k = (size_t)(test_random_u64(&seed) % (i + 1));
+        if (i % 3 == 0 || t->gone[k])
+            continue;
+        CHECK_ERR(i % 2 ? demur_store_release_delete(store, t->blob[k], NULL)
+                        : demur_store_blob_delete(store, t->blob[k], NULL),
+                  DEMUR_OK);
+        t->gone[k] = true;
+    }
+    CHECK_ERR(demur_store_scrub(store, NULL), DEMUR_OK);
+    for (size_t i = 0; i < KEYS; i++)
+        alive += !t->gone[i];
+    count_traces(&w, t, &live, &dead);
+    CHECK(alive > 60 && live == alive); /* the search finds what is there */
+    CHECK(dead == 0);
+    free(t);
+    demur_store_close(store);
+    world_end(&w);
+}
