@@ -90,6 +90,27 @@ enum demur_err demur_ring_verify(struct span signature, const struct demur_ring 
                                  struct span scope, struct span message, uint8_t tag[static 32],
                                  struct demur_diag *diag) DEMUR_CHECKED;
 
+/* One of a batch's signatures. `tag` and `err` are set as demur_ring_verify would
+ * set and return them. */
+struct demur_ring_item {
+    struct span signature, scope, message;
+    uint8_t tag[32];
+    enum demur_err err;
+};
+
+/* Verify n signatures in one loaded ring together: far cheaper than one by one
+ * when all hold. When they do not, halves are tried until the bad ones are named;
+ * should all be bad, that costs what verifying them one by one costs. `entropy`
+ * are fresh random bytes that the signatures' makers could not foresee. `work`
+ * has demur_ring_batch_work_len(ring, n) bytes, aligned for uint64_t. Errors:
+ * MISSING when the ring is not loaded; SPACE for too little work memory; else the
+ * first error among the items. */
+enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
+                                       const struct demur_ring *ring,
+                                       const uint8_t entropy[static 32], void *work,
+                                       size_t work_len) DEMUR_CHECKED;
+size_t demur_ring_batch_work_len(const struct demur_ring *ring, size_t n);
+
 /* One proof that the maker holds the secrets of all n keys (1 <= n <=
  * DEMUR_POSSESSION_MAX), bound to `context`. secrets[i] is the canonical
  * scalar of keys[i]. Error: LIMIT for n out of range. */

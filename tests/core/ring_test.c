@@ -121,6 +121,57 @@ TEST(ring_verifiers_agree)
     }
 }
 
+#define BATCH 9
+
+/* In batches of every size, with bad ones of every kind at every place: each
+ * signature gets the verdict and the tag that it gets alone. */
+TEST(ring_batches_name_the_bad_ones)
+{
+    static uint64_t storage[8192], work[65536];
+    static struct signature s[BATCH];
+    struct demur_ring_item items[BATCH];
+    struct demur_ring loaded;
+    const uint8_t entropy[32] = {5};
+    fixture_ring(&ring, keys, 17);
+    REQUIRE(demur_ring_storage_len(17) <= sizeof storage);
+    CHECK_ERR(demur_ring_load(&loaded, (const uint8_t(*)[32])keys, 17, storage, NULL), DEMUR_OK);
+    REQUIRE(demur_ring_batch_work_len(&loaded, BATCH) <= sizeof work);
+    for (size_t i = 0; i < BATCH; i++)
+        s[i] = sign(i, i % 3 ? span_lit("a") : span_lit("b"), span_lit("m"), i);
+    for (size_t bad = 0; bad < 1 << BATCH; bad += test_quick() ? 73 : 7) {
+        size_t n = bad % (BATCH + 1);
+        enum demur_err first = DEMUR_OK;
+        for (size_t i = 0; i < n; i++) {
+            items[i] = (struct demur_ring_item){.signature = span_of(s[i].mem, s[i].len),
+                                                .scope = i % 3 ? span_lit("a") : span_lit("b"),
+                                                .message = span_lit("m"),
+                                                .tag = {9}};
+            if (!(bad >> i & 1))
+                continue;
+            if (i % 3 == 0)
+                items[i].message = span_lit("n");
+            else if (i % 3 == 1)
+                items[i].signature.len--;
+            else
+                items[i].signature = span_of(s[i - 2].mem, s[i - 2].len);
+        }
+        enum demur_err err = demur_ring_verify_batch(items, n, &loaded, entropy, work, sizeof work);
+        for (size_t i = 0; i < n; i++) {
+            uint8_t tag[32] = {9};
+            CHECK_ERR(items[i].err, demur_ring_verify(items[i].signature, &loaded, items[i].scope,
+                                                      items[i].message, tag, NULL));
+            CHECK_SPAN(span_of(items[i].tag, 32), span_of(tag, 32));
+            first = first ? first : items[i].err;
+        }
+        CHECK_ERR(err, first);
+    }
+    CHECK_ERR(demur_ring_verify_batch(items, 1, &ring, entropy, work, sizeof work),
+              DEMUR_ERR_MISSING);
+    CHECK_ERR(demur_ring_verify_batch(items, 1, &loaded, entropy, work,
+                                      demur_ring_batch_work_len(&loaded, 1) - 1),
+              DEMUR_ERR_SPACE);
+}
+
 TEST(ring_signature_lengths_follow_the_table)
 {
     static const size_t want[][2] = {{0, 0},       {1, 960},     {1024, 960},   {1025, 1120},

@@ -1,0 +1,196 @@
+/* Many signatures in one ring. Their sums are added up, so that the ring's keys
+ * are gone through once: key k's coefficient is Σ_s v_s·p_k(x_s), in which each
+ * term is a product of two table entries, and one reduction is enough for all. */
+#include "ring_check.h"
+
+struct batch {
+    const struct demur_ring *ring;
+    struct ring_shape shape;
+    size_t n; /* signatures that could be read */
+    size_t own_count, low_count, high_count, n_buckets;
+    struct demur_ring_item **items;
+    struct ring_check *checks;
+    struct group_affine *own; /* own_count for each signature */
+    struct group_scalar *own_scalars;
+    struct group_factor *low, *high; /* by table entry, within it by signature */
+    struct group_scalar *key_scalars;
+    struct group_point *buckets;
+};
+
+/* Take n entries of `size` bytes, all multiples of 8, off the work memory. */
+static void *take(uint8_t **work, size_t *len, size_t n, size_t size)
+{
+    void *at = *work;
+    *len += n * size;
+    if (*work)
+        *work += n * size;
+    return at;
+}
+
+/* Lay the batch out in `work`, or only measure it when that is NULL. */
+static size_t lay_out(struct batch *b, const struct demur_ring *ring, size_t n, uint8_t *work)
+{
+    size_t len = 0;
+    *b = (struct batch){.ring = ring};
+    if (!ring_shape_for(ring->n, &b->shape))
+        return 0;
+    b->own_count = ring_own_count(b->shape);
+    b->low_count = ring_low_count(b->shape);
+    b->high_count = ring_high_count(b->shape);
+    b->n_buckets = group_buckets_for(ring->n + n * b->own_count + RING_SHARED_MAX);
+    b->items = take(&work, &len, n, sizeof(uint64_t));
+    b->checks = take(&work, &len, n, sizeof *b->checks);
+    b->own = take(&work, &len, n * b->own_count, sizeof *b->own);
+    b->own_scalars = take(&work, &len, n * b->own_count, sizeof *b->own_scalars);
+    b->low = take(&work, &len, n * b->low_count, sizeof *b->low);
+    b->high = take(&work, &len, n * b->high_count, sizeof *b->high);
+    b->key_scalars = take(&work, &len, ring->n, sizeof *b->key_scalars);
+    b->buckets = take(&work, &len, b->n_buckets, sizeof *b->buckets);
+    return len;
+}
+
+size_t demur_ring_batch_work_len(const struct demur_ring *ring, size_t n)
+{
+    struct batch b;
+    return lay_out(&b, ring, n, NULL);
+}
+
+/* What the weights hang on: the entropy, every challenge, which stands for the
+ * statement and the commitments, and every response. */
+static void read_items(struct batch *b, struct demur_ring_item *items, size_t n,
+                       const uint8_t entropy[static 32], uint8_t seed[static 64])
+{
+    struct ring_layout at = ring_layout_for(b->shape);
+    struct ring_transcript t;
+    ring_transcript_start(&t, "demur v1 verifier's weights");
+    ring_transcript_item(&t, entropy, 32);
+    for (size_t i = 0; i < n; i++) {
+        struct demur_ring_item *item = &items[i];
+        struct group_affine *own = b->own + b->n * b->own_count;
+        bool same = b->n > 0 && span_eq(item->scope, b->items[b->n - 1]->scope);
+        item->err = ring_check_read(&b->checks[b->n], own, b->ring, item->signature, item->scope,
+                                    item->message, same ? own - b->own_count : NULL, NULL);
+        if (item->err != DEMUR_OK)
+            continue;
+        uint8_t x[32];
+        group_scalar_encode(x, &b->checks[b->n].x);
+        ring_transcript_item(&t, x, sizeof x);
+        ring_transcript_item(&t, item->signature.p + at.f, at.len - at.f);
+        b->items[b->n++] = item;
+    }
+    ring_transcript_bytes(&t, seed);
+}
+
+/* 128 bits, not zero. */
+static void weight_of(struct group_scalar *out, const uint8_t bytes[static 16])
+{
+    uint8_t wide[64] = {0};
+    memcpy(wide, bytes, 16);
+    wide[0] |= sodium_is_zero(wide, 16) == 1;
+    group_scalar_wide(out, wide);
+}
+
+static void set_weights(struct batch *b, const uint8_t seed[static 64])
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct ring_check *check = &b->checks[i];
+        struct ring_transcript t;
+        uint8_t bytes[64];
+        ring_transcript_start(&t, "demur v1 verifier's weight");
+        ring_transcript_item(&t, seed, 64);
+        ring_transcript_u64(&t, i);
+        ring_transcript_bytes(&t, bytes);
+        weight_of(&check->u, bytes);
+        weight_of(&check->v, bytes + 16);
+        weight_of(&check->w, bytes + 32);
+        ring_check_low(check, b->low + i, b->n);
+        ring_check_high(check, b->high + i, b->n);
+    }
+}
+
+/* The keys' coefficients for the signatures first .. last - 1. */
+static void add_up_keys(struct batch *b, size_t first, size_t last)
+{
+    size_t n = b->ring->n;
+    struct group_scalar rest = group_scalar_of(0), total;
+    for (size_t i = first; i < last; i++) {
+        ring_check_total(&b->checks[i], &total);
+        group_scalar_add(&rest, &rest, &total);
+    }
+    for (size_t k = 0; k + 1 < n; k++) {
+        const struct group_factor *high = b->high + k / b->low_count * b->n;
+        const struct group_factor *low = b->low + k % b->low_count * b->n;
+        struct group_products sum = {{0}};
+        for (size_t i = first; i < last; i++)
+            group_products_add(&sum, &high[i], &low[i]);
+        group_products_reduce(&b->key_scalars[k], &sum);
+        group_scalar_sub(&rest, &rest, &b->key_scalars[k]);
+    }
+    b->key_scalars[n - 1] = rest;
+}
+
+/* The weighted sum of the signatures first .. last - 1. */
+static void sum_of(struct batch *b, size_t first, size_t last, struct group_point *sum)
+{
+    const struct ring_points *points = b->ring->points;
+    struct group_scalar shared[RING_SHARED_MAX] = {{{0}}};
+    for (size_t i = first; i < last; i++) {
+        ring_check_own(&b->checks[i], b->own_scalars + i * b->own_count);
+        ring_check_shared(&b->checks[i], shared);
+    }
+    add_up_keys(b, first, last);
+    struct group_terms lists[3] = {{b->key_scalars, points->keys, b->ring->n},
+                                   {b->own_scalars + first * b->own_count,
+                                    b->own + first * b->own_count, (last - first) * b->own_count},
+                                   {shared, points->shared, ring_shared_count(b->shape)}};
+    group_sum_vartime(sum, lists, 3, b->buckets, b->n_buckets);
+}
+
+/* Name the bad among first .. last - 1, whose weighted sum is `sum`. One half is
+ * summed anew; the other's sum is what is left. */
+static void judge(struct batch *b, size_t first, size_t last, const struct group_point *sum)
+{
+    if (group_is_identity(sum)) {
+        for (size_t i = first; i < last; i++)
+            memcpy(b->items[i]->tag, b->items[i]->signature.p, 32);
+        return;
+    }
+    if (last - first == 1) {
+        b->items[first]->err = DEMUR_ERR_VERIFY;
+        return;
+    }
+    size_t middle = first + (last - first) / 2;
+    struct group_point lower, upper;
+    struct group_cached cached;
+    sum_of(b, first, middle, &lower);
+    group_cache(&cached, &lower);
+    group_sub(&upper, sum, &cached);
+    judge(b, first, middle, &lower);
+    judge(b, middle, last, &upper);
+}
+
+enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
+                                       const struct demur_ring *ring,
+                                       const uint8_t entropy[static 32], void *work,
+                                       size_t work_len)
+{
+    struct batch b;
+    struct group_point sum;
+    uint8_t seed[64];
+    if (!ring->points)
+        return DEMUR_ERR_MISSING;
+    if (work_len < demur_ring_batch_work_len(ring, n))
+        return DEMUR_ERR_SPACE;
+    lay_out(&b, ring, n, work);
+    read_items(&b, items, n, entropy, seed);
+    if (b.n > 0) {
+        set_weights(&b, seed);
+        sum_of(&b, 0, b.n, &sum);
+        judge(&b, 0, b.n, &sum);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (items[i].err != DEMUR_OK)
+            return items[i].err;
+    }
+    return DEMUR_OK;
+}
