@@ -1,0 +1,278 @@
+/* Killing the server, its signer or both, at every step of a commit and at any
+ * moment: nothing that was promised is lost, nothing is filed twice, and no two
+ * heads of one size are ever seen. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <signal.h>
+#include <sodium.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../core/receipt.h"
+#include "fixture.h"
+
+#define EACH 6 /* records a round */
+
+/* Shared by the test, the server and the signer. */
+struct bomb {
+    uint64_t *clock_s;
+    int point, countdown; /* -1: none */
+};
+
+static uint64_t bomb_clock(void *ctx)
+{
+    return __atomic_load_n(((struct bomb *)ctx)->clock_s, __ATOMIC_SEQ_CST);
+}
+
+static void bomb_at(void *ctx, enum demur_server_point point)
+{
+    struct bomb *b = ctx;
+    if ((int)point != b->point || --b->countdown)
+        return;
+    if (point == DEMUR_POINT_PERSISTED)
+        kill(getppid(), SIGKILL);
+    kill(getpid(), SIGKILL);
+}
+
+static struct fixture_answer a;
+
+/* The root that the town's own log has at that size. */
+static void town_root(const struct fixture *f, uint64_t size, uint8_t root[32])
+{
+    struct demur_frontier frontier;
+    uint8_t leaf[32];
+    demur_frontier_init(&frontier);
+    for (size_t i = 0; i < size; i++) {
+        demur_leaf_hash(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+        CHECK(demur_frontier_append(&frontier, leaf));
+    }
+    demur_frontier_root(&frontier, root);
+}
+
+/* A receipt for entry i at its own index, under a head that is the town's. */
+static bool receipt_fits(const struct fixture *f, size_t i)
+{
+    struct demur_receipt receipt;
+    uint8_t root[32];
+    if (!fixture_receipt_ok(f, &a, i) ||
+        demur_receipt_parse(&receipt, span_of(a.body, a.len), NULL) || receipt.index != i ||
+        receipt.head.size > f->w->entries_len)
+        return false;
+    town_root(f, receipt.head.size, root);
+    return !memcmp(root, receipt.head.root, 32);
+}
+
+static void receipts_check(struct fixture *f, size_t from)
+{
+    for (size_t i = from; i < f->sent; i++) {
+        uint8_t leaf[32];
+        char hex[65], path[96];
+        demur_leaf_hash(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+        sodium_bin2hex(hex, sizeof hex, leaf, 32);
+        snprintf(path, sizeof path, "/receipt/%s", hex);
+        if (!fixture_ask(f, &a, "GET", path, span_of(NULL, 0)) || !receipt_fits(f, i))
+            test_failed(__FILE__, __LINE__, "the receipt of entry %zu is lost", i);
+    }
+}
+
+static bool records_write(struct fixture *f, unsigned *serial)
+{
+    struct town *w = f->w;
+    for (int i = 0; i < EACH; i++) {
+        char handle[16];
+        struct town_key invitation;
+        town_key_make(w, &invitation);
+        snprintf(handle, sizeof handle, "c%u", (*serial)++);
+        town_begin_by(w, DEMUR_RECORD_INVITE, &w->keeper);
+        demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(handle));
+        demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(invitation.public_key, 32));
+        if (town_sign_send(w, &w->keeper))
+            return false;
+    }
+    return true;
+}
+
+/* Send until the server dies or everything is filed; says whether it died. */
+static bool send_until_death(struct fixture *f)
+{
+    for (; f->sent < f->w->entries_len; f->sent++) {
+        if (!fixture_ask(f, &a, "POST", "/append", fixture_record(f, f->sent)))
+            return true;
+        if (a.status == 503)
+            return true;
+        if (!receipt_fits(f, f->sent)) {
+            test_failed(__FILE__, __LINE__, "entry %zu: %ld", f->sent, a.status);
+            return false;
+        }
+    }
+    return false;
+}
+
+static void reap(struct fixture *f)
+{
+    if (f->server > 0)
+        waitpid(f->server, NULL, 0);
+    f->server = -1;
+}
+
+static struct fixture *bombed_new(struct bomb **out, struct demur_server_hooks *hooks)
+{
+    struct fixture *f = fixture_new();
+    struct bomb *b =
+        mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (!f || b == MAP_FAILED || !fixture_people(f, 1)) {
+        fixture_free(f);
+        return NULL;
+    }
+    *b = (struct bomb){f->clock_s, -1, 0};
+    *hooks = (struct demur_server_hooks){b, bomb_at, bomb_clock};
+    f->hooks = hooks;
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    *out = b;
+    return f;
+}
+
+TEST(crash_at_every_step)
+{
+    struct bomb *bomb;
+    struct demur_server_hooks hooks;
+    unsigned serial = 0, deaths = 0;
+    int rounds = test_quick() ? 1 : 7;
+    struct fixture *f = bombed_new(&bomb, &hooks);
+    REQUIRE(f != NULL);
+    for (int round = 0; round < rounds; round++) {
+        for (int point = DEMUR_POINT_FOLDED; point <= DEMUR_POINT_PUBLISHED; point++) {
+            size_t checked = f->sent > 12 ? f->sent - 12 : 0;
+            if (!fixture_start(f, NULL) || !records_write(f, &serial)) {
+                test_failed(__FILE__, __LINE__, "round %d point %d: %s", round, point,
+                            f->diag.text);
+                fixture_free(f);
+                return;
+            }
+            receipts_check(f, checked);
+            *bomb = (struct bomb){f->clock_s, point, 1 + (round + point) % EACH};
+            deaths += send_until_death(f);
+            reap(f);
+            *bomb = (struct bomb){f->clock_s, -1, 0};
+        }
+    }
+    CHECK(deaths == (unsigned)rounds * 5);
+    CHECK(fixture_start(f, NULL));
+    CHECK(!send_until_death(f) && f->sent == f->w->entries_len);
+    receipts_check(f, 0);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    fixture_free(f);
+}
+
+/* Committed, not signed; then killed again while that is mended. */
+TEST(crash_while_recovering)
+{
+    struct bomb *bomb;
+    struct demur_server_hooks hooks;
+    unsigned serial = 0;
+    struct fixture *f = bombed_new(&bomb, &hooks);
+    REQUIRE(f != NULL);
+    REQUIRE(fixture_start(f, NULL) && records_write(f, &serial));
+    *bomb = (struct bomb){f->clock_s, DEMUR_POINT_COMMITTED, 2};
+    CHECK(send_until_death(f));
+    reap(f);
+    for (int again = 0; again < 2; again++) {
+        *bomb = (struct bomb){f->clock_s, DEMUR_POINT_PERSISTED, 1};
+        /* The second time the signer has it already, and there is nothing to persist. */
+        CHECK(fixture_start(f, NULL) == (again == 1));
+    }
+    CHECK(bomb->countdown == 1);
+    bomb->point = -1;
+    CHECK(!send_until_death(f) && f->sent == f->w->entries_len);
+    receipts_check(f, 0);
+    fixture_free(f);
+}
+
+TEST(crash_at_any_moment)
+{
+    struct bomb *bomb;
+    struct demur_server_hooks hooks;
+    unsigned serial = 0;
+    uint64_t state = 11;
+    int rounds = test_quick() ? 3 : 30;
+    struct fixture *f = bombed_new(&bomb, &hooks);
+    REQUIRE(f != NULL);
+    for (int round = 0; round < rounds; round++) {
+        if (!fixture_start(f, NULL) || !records_write(f, &serial)) {
+            test_failed(__FILE__, __LINE__, "round %d: %s", round, f->diag.text);
+            fixture_free(f);
+            return;
+        }
+        pid_t killer = fork();
+        if (!killer) {
+            usleep((useconds_t)(test_random_u64(&state) % 60000));
+            kill(f->server, SIGKILL);
+            _exit(0);
+        }
+        test_random_u64(&state);
+        send_until_death(f);
+        waitpid(killer, NULL, 0);
+        reap(f);
+    }
+    CHECK(fixture_start(f, NULL));
+    CHECK(!send_until_death(f) && f->sent == f->w->entries_len);
+    receipts_check(f, 0);
+    fixture_free(f);
+}
+
+/* The signer alone is killed: the server ends with a failure, and recovers. */
+TEST(crash_of_the_signer)
+{
+    struct bomb *bomb;
+    struct demur_server_hooks hooks;
+    unsigned serial = 0;
+    char path[96];
+    int how = 0;
+    struct fixture *f = bombed_new(&bomb, &hooks);
+    REQUIRE(f != NULL);
+    REQUIRE(fixture_start(f, NULL) && records_write(f, &serial));
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)f->server, (int)f->server);
+    FILE *children = fopen(path, "r");
+    int signer = 0;
+    if (!children || fscanf(children, "%d", &signer) != 1)
+        test_skip("/proc does not tell a process's children here");
+    else
+        kill(signer, SIGKILL);
+    if (children)
+        fclose(children);
+    if (signer) {
+        waitpid(f->server, &how, 0);
+        f->server = -1;
+        CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 1);
+        REQUIRE(fixture_start(f, NULL));
+        CHECK(!send_until_death(f) && f->sent == f->w->entries_len);
+    }
+    fixture_free(f);
+}
+
+/* An old copy of the store, put back: the signer has seen more. */
+TEST(crash_into_an_old_copy_is_refused)
+{
+    char store[128], copy[128];
+    static uint8_t bytes[4 << 20];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    snprintf(store, sizeof store, "%s/log.db", f->dir);
+    snprintf(copy, sizeof copy, "%s/log.db", f->parent);
+    FILE *from = fopen(store, "rb");
+    REQUIRE(from != NULL);
+    size_t n = fread(bytes, 1, sizeof bytes, from);
+    fclose(from);
+    REQUIRE(fixture_start(f, NULL) && fixture_people(f, 1));
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    unlink(store);
+    FILE *to = fopen(store, "wb");
+    CHECK(fwrite(bytes, 1, n, to) == n);
+    fclose(to);
+    int status = 0;
+    CHECK(!fixture_start(f, &status));
+    CHECK(status == 1);
+    CHECK(strstr(f->diag.text, "an old copy of the store was put back"));
+    fixture_free(f);
+}
