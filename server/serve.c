@@ -115,8 +115,7 @@ static enum demur_err listening_start(struct server *s, struct demur_diag *diag)
     err = demur_file_write(s->config->dir, "url", span_str(line), 0644, diag);
     if (err)
         return err;
-    demur_journal("listening on %s, log size %llu", url,
-                  (unsigned long long)demur_channel_size(s->service.engine->channel));
+    demur_journal("listening on %s", url);
     snprintf(line, sizeof line, "listening on %s\n", url);
     if (s->config->announce_fd >= 0 &&
         write(s->config->announce_fd, line, strlen(line)) != (ssize_t)strlen(line))

@@ -309,11 +309,15 @@ struct client {
 
 static void *client_run(void *arg)
 {
+    static const char *const views[] = {"/api/roster", "/metrics", "/api/board", "/checkpoint"};
     struct client *c = arg;
-    for (size_t i = c->from; i < c->from + EACH; i++)
+    for (size_t i = c->from; i < c->from + EACH; i++) {
         for (int again = 0; again < 2; again++)
             c->ok += fixture_ask(c->f, &c->answer, "POST", "/append", fixture_record(c->f, i)) &&
                      c->answer.status == 200;
+        c->ok += fixture_ask(c->f, &c->answer, "GET", views[i % DEMUR_COUNT(views)], no_body) &&
+                 c->answer.status == 200;
+    }
     return NULL;
 }
 
@@ -348,9 +352,9 @@ TEST(append_many_at_a_time)
     }
     for (size_t i = 0; i < CLIENTS; i++) {
         pthread_join(threads[i], NULL);
-        if (clients[i].ok != 2 * EACH)
+        if (clients[i].ok != 3 * EACH)
             test_failed(__FILE__, __LINE__, "client %zu: %u of %d, last %ld %.200s", i,
-                        clients[i].ok, 2 * EACH, clients[i].answer.status,
+                        clients[i].ok, 3 * EACH, clients[i].answer.status,
                         (const char *)clients[i].answer.body);
     }
     /* Same clock, so each entry's bytes are the town's, at whatever index. */
