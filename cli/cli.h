@@ -19,12 +19,12 @@
 /* Documented in `demur --help` and docs/cli.md. Scripts rely on them. */
 enum cli_exit {
     CLI_OK = 0,
-    CLI_REFUSED = 1,    /* the channel, the policy or the input refuses it */
-    CLI_USAGE = 2,      /* the command line is wrong */
-    CLI_UNVERIFIED = 3, /* something does not verify: a lie, a forgery, damage */
-    CLI_UNREACHABLE = 4,/* the server or the disk */
-    CLI_LOCKED = 5,     /* a wrong passphrase or phrase, or no key for it */
-    CLI_UPGRADE = 6,    /* this version of demur is too old */
+    CLI_REFUSED = 1,     /* the channel, the policy or the input refuses it */
+    CLI_USAGE = 2,       /* the command line is wrong */
+    CLI_UNVERIFIED = 3,  /* something does not verify: a lie, a forgery, damage */
+    CLI_UNREACHABLE = 4, /* the server or the disk */
+    CLI_LOCKED = 5,      /* a wrong passphrase or phrase, or no key for it */
+    CLI_UPGRADE = 6,     /* this version of demur is too old */
 };
 
 struct cli_option {
@@ -59,14 +59,16 @@ struct cli {
     bool identity_loaded;
     struct demur_bytes passphrase;
     struct demur_client *client;
+    const char *progress_what; /* what the client is about, and since when */
+    int64_t progress_since;
     struct demur_diag diag;
 };
 
 struct cli_command {
     const char *name, *usage, *summary;
-    const char *details; /* paragraphs for --help; may be NULL */
+    const char *details;              /* paragraphs for --help; may be NULL */
     const struct cli_option *options; /* ended by a NULL name; may be NULL */
-    int (*run)(struct cli *cli); /* an exit code */
+    int (*run)(struct cli *cli);      /* an exit code */
     bool hidden;
 };
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../core/civil.h"
@@ -49,8 +50,7 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
 int cli_fail(struct cli *cli, enum demur_err err)
 {
     const struct demur_diag *d = &cli->diag;
-    fprintf(stderr, "demur %s: %s", cli->command->name,
-            d->text[0] ? d->text : demur_err_name(err));
+    fprintf(stderr, "demur %s: %s", cli->command->name, d->text[0] ? d->text : demur_err_name(err));
     if (d->line)
         fprintf(stderr, " (line %u%s", d->line, d->column ? "" : ")");
     if (d->line && d->column)
@@ -185,8 +185,8 @@ enum demur_err cli_phrase(struct cli *cli, struct demur_actor *out)
         err = secret(cli, "phrase-file", "DEMUR_PHRASE", "Receipt phrase (nine words): ", &text,
                      &asked);
     if (!err)
-        err = demur_actor_from_phrase(out, demur_bytes_span(&text), cli->profile.channel,
-                                      &cli->diag);
+        err =
+            demur_actor_from_phrase(out, demur_bytes_span(&text), cli->profile.channel, &cli->diag);
     demur_bytes_free(&text);
     return err;
 }
@@ -260,8 +260,7 @@ static enum demur_err profile_line(struct cli *cli, struct demur_lines *lines, c
 
 static void set_text(char *out, size_t cap, struct span value)
 {
-    snprintf(out, cap, "%.*s", (int)(value.len < cap ? value.len : cap - 1),
-             (const char *)value.p);
+    snprintf(out, cap, "%.*s", (int)(value.len < cap ? value.len : cap - 1), (const char *)value.p);
 }
 
 static enum demur_err profile_parse(struct cli *cli, struct span text)
@@ -373,9 +372,17 @@ enum demur_err cli_identity_save(struct cli *cli)
 
 /* ---- the client ----------------------------------------------------------------- */
 
+/* Only what takes longer than a second is worth a line. */
 static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
 {
-    (void)ctx;
+    struct cli *cli = ctx;
+    time_t now = time(NULL);
+    if (cli->progress_what != what) {
+        cli->progress_what = what;
+        cli->progress_since = now;
+    }
+    if (now - cli->progress_since < 2)
+        return;
     if (isatty(2))
         fprintf(stderr, "\r%s: %llu of %llu%s", what, (unsigned long long)done,
                 (unsigned long long)total, done >= total ? "\n" : "");
@@ -392,7 +399,8 @@ enum demur_err cli_client_open(struct cli *cli, bool sync)
                                            .token = cli->profile.token,
                                            .proxy = cli->proxy,
                                            .ca_file = cli->ca_file,
-                                           .progress = progress};
+                                           .progress = progress,
+                                           .ctx = cli};
     memcpy(options.channel, cli->profile.channel, 32);
     char data[4200];
     snprintf(data, sizeof data, "%s", cli_path(cli, "copy"));

@@ -146,8 +146,7 @@ static int take_option(struct cli *cli, int argc, char **argv, int *i)
         return cli_usage(cli, "--%.*s takes no value", SPAN_ARG(name));
     }
     if (cli->given[place].len == CLI_REPEAT_MAX)
-        return cli_usage(cli, "--%.*s is given more than %d times", SPAN_ARG(name),
-                         CLI_REPEAT_MAX);
+        return cli_usage(cli, "--%.*s is given more than %d times", SPAN_ARG(name), CLI_REPEAT_MAX);
     cli->given[place].values[cli->given[place].len++] = value;
     return CLI_OK;
 }

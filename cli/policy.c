@@ -1,0 +1,224 @@
+/* demur policy: show the policy in force, or check a text before it is used. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/lines.h"
+#include "commands.h"
+#include "sources.h"
+
+#define VIEW_FIRST 65536u
+#define VIEW_MAX (64u << 20)
+
+/* ---- checking a file -------------------------------------------------------- */
+
+static enum demur_err check_text(struct cli *cli, struct span text, const char **kind,
+                                 char title[static 201])
+{
+    struct demur_policy *policy = calloc(1, sizeof *policy);
+    struct demur_calendar *calendar = calloc(1, sizeof *calendar);
+    enum demur_err err = DEMUR_OK;
+    *kind = span_starts(text, "demur calendar") ? "calendar" : "policy";
+    if (!policy || !calendar) {
+        err = demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    } else if (**kind == 'c') {
+        err = demur_calendar_parse(calendar, text, &cli->diag);
+        snprintf(title, 201, "%.*s", SPAN_ARG(calendar->name));
+    } else {
+        err = demur_policy_parse(policy, text, &cli->diag);
+        if (!err)
+            err = demur_policy_executable(policy, &cli->diag);
+        snprintf(title, 201, "%.*s", SPAN_ARG(policy->name));
+    }
+    free(policy);
+    free(calendar);
+    return err;
+}
+
+static int check(struct cli *cli, const char *path)
+{
+    struct cli_source source;
+    const char *kind = "";
+    char title[201] = "";
+    enum demur_err err = cli_source_file(cli, &source, path);
+    int code = err ? cli_fail(cli, err) : CLI_OK;
+    if (!err && (err = check_text(cli, source.text, &kind, title)))
+        code = cli_source_fail(cli, &source, err);
+    cli_source_free(&source);
+    if (code)
+        return code;
+    if (cli->json) {
+        uint8_t text[512];
+        struct buf b = buf_over(text, sizeof text);
+        struct demur_json j = demur_json_over(&b);
+        demur_json_open(&j, NULL, '{');
+        demur_json_text(&j, "kind", span_str(kind));
+        demur_json_text(&j, "name", span_str(title));
+        demur_json_bool(&j, "good", true);
+        demur_json_close(&j, '}');
+        buf_put_byte(&b, '\n');
+        cli_json(&b);
+    } else {
+        printf("%s: a good %s, %s.\n", path, kind, title);
+    }
+    return CLI_OK;
+}
+
+/* ---- the policy in force -------------------------------------------------------- */
+
+static enum demur_err print_view(struct cli *cli)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    enum demur_err err = DEMUR_ERR_SPACE;
+    for (size_t cap = VIEW_FIRST; err == DEMUR_ERR_SPACE && cap <= VIEW_MAX; cap *= 4) {
+        uint8_t *p = malloc(cap);
+        struct buf b = buf_over(p, cap);
+        if (!p)
+            return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+        err = demur_view_policy(c, &b);
+        if (!err)
+            cli_json(&b);
+        free(p);
+    }
+    return err;
+}
+
+/* The text as it stands in the blob of the latest policy entry. */
+static enum demur_err print_source(struct cli *cli, const uint8_t entry[static 32])
+{
+    struct demur_record *record = malloc(sizeof *record);
+    enum demur_err err =
+        record ? DEMUR_ERR_UNKNOWN : demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    uint64_t i = demur_channel_size(demur_client_channel(cli->client));
+    while (err == DEMUR_ERR_UNKNOWN && i-- > 0) {
+        struct demur_bytes bytes = {0}, text = {0};
+        struct demur_blob_ref blob;
+        uint8_t leaf[32];
+        uint64_t at;
+        struct span inner;
+        enum demur_err bad = demur_client_entry(cli->client, i, &bytes, &cli->diag);
+        demur_leaf_hash(leaf, demur_bytes_span(&bytes));
+        if (bad)
+            err = bad;
+        else if (memcmp(leaf, entry, 32) == 0 &&
+                 !(err = demur_entry_parse(&at, &inner, demur_bytes_span(&bytes), &cli->diag)) &&
+                 !(err = demur_record_parse(record, inner, &cli->diag)) &&
+                 demur_record_blob(record, DEMUR_FIELD_TEXT, 0, &blob) &&
+                 !(err = demur_client_blob(cli->client, &blob, &text, &cli->diag)))
+            fwrite(text.p, 1, text.len, stdout);
+        demur_bytes_free(&bytes);
+        demur_bytes_free(&text);
+    }
+    free(record);
+    return err;
+}
+
+static void print_roles(const struct cli *cli, const struct demur_policy *p)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    uint64_t now = demur_client_view_time(cli->client);
+    printf("\nRoles (and how many hold them now)\n");
+    for (size_t i = 0; i < p->roles_len; i++) {
+        struct demur_holder h;
+        size_t n = 0;
+        while (demur_channel_holder(c, p->roles[i].name, now, n, &h))
+            n++;
+        printf("  %-22.*s %2zu  %.*s\n", SPAN_ARG(p->roles[i].name), n,
+               SPAN_ARG(p->roles[i].title));
+    }
+}
+
+static void print_attributes(const struct demur_policy *p)
+{
+    if (p->attributes_len)
+        printf("\nAttributes of members (columns of a roster)\n");
+    for (size_t i = 0; i < p->attributes_len; i++) {
+        const struct demur_policy_attribute *a = &p->attributes[i];
+        struct span form = a->values.len ? a->values : a->pattern;
+        printf("  %-22.*s %s%s%.*s\n", SPAN_ARG(a->name), a->required ? "required" : "optional",
+               form.len ? ": " : "", SPAN_ARG(form));
+    }
+}
+
+static void print_clocks(const struct demur_policy *p)
+{
+    printf("\nClocks\n");
+    for (size_t i = 0; i < p->clocks_len; i++) {
+        uint8_t text[64];
+        struct buf b = buf_over(text, sizeof text);
+        demur_period_put(&b, p->clocks[i].limit);
+        printf("  %-22.*s %-16.*s %.*s\n", SPAN_ARG(p->clocks[i].name), (int)b.len,
+               (const char *)b.p, SPAN_ARG(p->clocks[i].title));
+    }
+}
+
+static void print_steps(const struct demur_policy *p)
+{
+    printf("\nSteps\n");
+    for (size_t i = 0; i < p->steps_len; i++) {
+        const struct demur_policy_step *s = &p->steps[i];
+        bool after = false;
+        printf("  %-22.*s by ", SPAN_ARG(s->name));
+        if (s->by_author)
+            printf("the author");
+        for (int r = 0; r < p->roles_len; r++)
+            if (demur_set_has(s->by, r)) {
+                printf("%s%.*s", after ? ", " : "", SPAN_ARG(p->roles[r].name));
+                after = true;
+            }
+        if (s->to >= 0)
+            printf(", to %.*s", SPAN_ARG(p->stages[s->to].name));
+        putchar('\n');
+    }
+}
+
+static enum demur_err show(struct cli *cli)
+{
+    uint8_t entry[32];
+    enum demur_err err = cli_client_open(cli, true);
+    if (err)
+        return err;
+    const struct demur_policy *p = demur_channel_policy(demur_client_channel(cli->client), entry);
+    if (!p)
+        return demur_fail(&cli->diag, DEMUR_ERR_MISSING, "the channel has no policy yet");
+    if (cli->json)
+        return print_view(cli);
+    if (cli_flag(cli, "text"))
+        return print_source(cli, entry);
+    printf("%.*s\n  policy %.*s, calendar %.*s\n", SPAN_ARG(p->title), SPAN_ARG(p->name),
+           SPAN_ARG(p->calendar));
+    printf("  %u filing%s a month; a ring of at least %u\n", p->quota, p->quota == 1 ? "" : "s",
+           p->ring_min);
+    print_roles(cli, p);
+    print_attributes(p);
+    print_clocks(p);
+    print_steps(p);
+    return DEMUR_OK;
+}
+
+static int run(struct cli *cli)
+{
+    const char *path = cli_option(cli, "check");
+    if (cli->args_len)
+        return cli_usage(cli, "to check a file, write --check before its name");
+    if (path)
+        return check(cli, path);
+    enum demur_err err = show(cli);
+    return err ? cli_fail(cli, err) : CLI_OK;
+}
+
+static const struct cli_option options[] = {
+    {"text", NULL, "print the policy's own text"},
+    {"check", "FILE", "check a policy or calendar file; no channel is needed"},
+    {NULL, NULL, NULL},
+};
+
+const struct cli_command command_policy = {
+    .name = "policy",
+    .usage = "[--text | --check FILE]",
+    .summary = "Show the rules in force, or check a policy or calendar file.",
+    .details = "Without an option it lists the roles, what members' attributes may hold, the\n"
+               "clocks and the steps. --check shows a mistake with its line and column.\n\n"
+               "Example:\n\n    demur policy --check our.policy",
+    .options = options,
+    .run = run,
+};

@@ -1,0 +1,34 @@
+/* demur serve: run the notary of one channel. */
+#include "../server/server.h"
+#include "commands.h"
+
+static int run(struct cli *cli)
+{
+    if (cli->args_len != 1)
+        return cli_usage(cli, "name the one directory that `demur init` made");
+    const struct demur_server_config config = {.dir = cli->args[0],
+                                               .listen = cli_option(cli, "listen"),
+                                               .behind_proxy = cli_flag(cli, "behind-proxy"),
+                                               .announce_fd = 1};
+    enum demur_err err = demur_server_run(&config, &cli->diag);
+    return err ? cli_fail(cli, err) : CLI_OK;
+}
+
+static const struct cli_option options[] = {
+    {"listen", "HOST:PORT", "listen there instead of where the config says; port 0: any free one"},
+    {"behind-proxy", NULL, "plain HTTP on any address: a proxy or onion service stands in front"},
+    {NULL, NULL, NULL},
+};
+
+const struct cli_command command_serve = {
+    .name = "serve",
+    .usage = "DIR [--listen HOST:PORT] [--behind-proxy]",
+    .summary = "Serve a channel until it is stopped with SIGTERM or Ctrl-C.",
+    .details = "Prints one line, `listening on URL`, as soon as it serves, and writes the same\n"
+               "address to DIR/url. Requests in flight are finished before it ends. Without a\n"
+               "certificate in DIR/config it listens on this machine only, unless --behind-proxy\n"
+               "says that something else keeps the connection private.\n\n"
+               "Example:\n\n    demur serve /srv/demur",
+    .options = options,
+    .run = run,
+};
