@@ -1,0 +1,16 @@
+/* homes.h - what the commands that make identities share (identity.c). */
+#ifndef DEMUR_CLI_HOMES_H
+#define DEMUR_CLI_HOMES_H
+
+#include "cli.h"
+
+/* REPLAY, with a sentence, when the home holds an identity already. */
+enum demur_err cli_home_unused(struct cli *cli) DEMUR_CHECKED;
+/* Put a person's name into cli->identity. SYNTAX for what is none. */
+enum demur_err cli_name_set(struct cli *cli, const char *name) DEMUR_CHECKED;
+/* The officer card of cli->identity: one line, without its end. */
+void cli_card_put(const struct cli *cli, struct buf *out);
+/* The channel, URL and token of cli->identity become the profile. */
+void cli_profile_of_identity(struct cli *cli);
+
+#endif
