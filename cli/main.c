@@ -4,8 +4,9 @@
 #include "commands.h"
 
 const struct cli_command *const cli_commands[] = {
-    &command_init, &command_serve,  &command_identity, &command_invite,
-    &command_join, &command_whoami, &command_policy,   NULL,
+    &command_init,   &command_serve,  &command_identity,
+    &command_invite, &command_grant,  &command_join,
+    &command_whoami, &command_policy, NULL,
 };
 
 int main(int argc, char **argv)
