@@ -1,0 +1,98 @@
+# For the end-to-end checks: a temporary folder, a real server on a free port,
+# homes. Source it first. DEMUR is the binary, absolute or from the top folder.
+set -u
+. "$(dirname "${BASH_SOURCE[0]}")/../suite.sh"
+case ${DEMUR:=build/release/demur} in /*) ;; *) DEMUR=$PWD/$DEMUR ;; esac
+[ -x "$DEMUR" ] || { skip "$(basename "$0")" "there is no $DEMUR"; exit 0; }
+TOP=$PWD
+WORK=$(mktemp -d /tmp/demur-e2e-XXXXXX)
+SERVERS=()
+finish() {
+    for pid in "${SERVERS[@]}"; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null; done
+    rm -rf "$WORK"
+}
+trap finish EXIT
+trap 'exit 1' INT TERM
+export DEMUR_TEST_LOG2N=4 # identity files that open at once
+export DEMUR_PASSPHRASE='a passphrase for tests'
+unset DEMUR_HOME DEMUR_PHRASE XDG_DATA_HOME
+export HOME=$WORK/nobody
+cd "$WORK" || exit 1
+
+demur() { "$DEMUR" "$@"; }
+# json KEY : the text of that key in the one object on the standard input.
+json() { sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }
+
+# found_channel [OPTION...] : a channel in ch/, its keys in keys/, served; sets
+# URL, CHANNEL, TOKEN. Homes are given `--url "$URL"`, for its port is not known before.
+found_channel() {
+    demur init ch --origin test.example/1 --keys keys --listen 127.0.0.1:0 \
+        --url http://127.0.0.1:1 --json "$@" > founded.json || return 1
+    CHANNEL=$(json channel < founded.json)
+    TOKEN=$(json token < founded.json)
+    start_server
+}
+# start_server [OPTION...] : serve ch/; SERVER is its process, URL where it is.
+start_server() {
+    rm -f ch/url
+    "$DEMUR" serve ch "$@" > serve.out 2> serve.err &
+    SERVER=$!
+    SERVERS+=("$SERVER")
+    local _
+    for _ in $(seq 300); do
+        grep -q '^listening on ' serve.out && break
+        kill -0 "$SERVER" 2>/dev/null || { cat serve.err; return 1; }
+        sleep 0.1
+    done
+    URL=$(sed -n 's/^listening on //p' serve.out)
+    [ -n "$URL" ]
+}
+stop_server() {
+    kill "$SERVER" && wait "$SERVER" # its status: 0 for a graceful stop
+}
+
+# officer HOME ROLE [GRANT OPTION...] : an officer with that role.
+officer() {
+    local home=$1 role=$2 card
+    shift 2
+    card=$(demur identity new --home "$home" --name "Officer $home" --channel "$CHANNEL" \
+        --url "$URL" --token "$TOKEN" --json | json card)
+    [ -n "$card" ] && demur grant "$role" "$card" --home keys/root --url "$URL" "$@"
+}
+# members N [ATTRIBUTES HEADER] : N members of the State policy in m1/ ... mN/.
+members() {
+    local i
+    { echo name,agency,citizenship,engagement,grade
+      for i in $(seq "$1"); do echo "Member $i,state,us,employee,FS-0$((i % 5 + 1))"; done
+    } > members.csv
+    demur invite members.csv --out invitations.csv --home keys/roster --url "$URL" || return 1
+    for i in $(seq "$1"); do
+        sed -n "s/^Member $i,[^,]*,//p" invitations.csv |
+            demur join - --home "m$i" --name "Member $i" || return 1
+    done
+}
+
+# here NAME COMMAND... : as expect, but in this shell, for what sets variables.
+here() {
+    local name=$1
+    shift
+    if "$@" > here.out 2>&1; then ok "$name"; else fail "$name" "$(cat here.out)"; fi
+}
+# refused NAME CODE TEXT COMMAND... : the case is that the command ends with that
+# exit code and says TEXT. Its input is empty, or the file INPUT.
+refused() {
+    local name=$1 code=$2 text=$3 out got=0
+    shift 3
+    out=$("$@" 2>&1 < "${INPUT:-/dev/null}") || got=$?
+    if [ "$got" = "$code" ] && grep -qF -- "$text" <<< "$out"; then
+        ok "$name"
+    else
+        fail "$name" "status $got, wanted $code and \"$text\": $out"
+    fi
+}
+# says NAME TEXT COMMAND... : the case is that the command succeeds and says TEXT.
+says() {
+    local name=$1 text=$2
+    shift 2
+    refused "$name" 0 "$text" "$@"
+}
