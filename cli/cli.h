@@ -89,6 +89,9 @@ void cli_note(const struct cli *cli, const char *fmt, ...) DEMUR_PRINTF(2, 3);
 /* HOME/name in a static buffer that the next call overwrites. */
 const char *cli_path(const struct cli *cli, const char *name);
 
+/* A line from the terminal, echoed or not; MISSING without a terminal. */
+enum demur_err cli_ask(struct cli *cli, const char *prompt, bool echo,
+                       struct demur_bytes *out) DEMUR_CHECKED;
 /* Ask without echo, or take it from --passphrase-file or $DEMUR_PASSPHRASE.
  * twice: a new one, asked for again and refused under 8 characters. */
 enum demur_err cli_passphrase(struct cli *cli, const char *prompt, bool twice) DEMUR_CHECKED;

@@ -82,8 +82,7 @@ const char *cli_path(const struct cli *cli, const char *name)
 
 /* ---- asking ---------------------------------------------------------------- */
 
-/* A line from the terminal, echoed or not; UNKNOWN without a terminal. */
-static enum demur_err ask(struct cli *cli, const char *prompt, bool echo, struct demur_bytes *out)
+enum demur_err cli_ask(struct cli *cli, const char *prompt, bool echo, struct demur_bytes *out)
 {
     int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
     struct termios old, quiet;
@@ -149,7 +148,7 @@ static enum demur_err secret(struct cli *cli, const char *option, const char *va
     if (env)
         return copy_text(cli, env, out);
     *asked = true;
-    return ask(cli, prompt, false, out);
+    return cli_ask(cli, prompt, false, out);
 }
 
 enum demur_err cli_passphrase(struct cli *cli, const char *prompt, bool twice)
@@ -166,7 +165,7 @@ enum demur_err cli_passphrase(struct cli *cli, const char *prompt, bool twice)
         err = demur_fail(&cli->diag, DEMUR_ERR_LIMIT,
                          "a passphrase has at least 8 characters; several words are best");
     if (!err && asked)
-        err = ask(cli, "The same again: ", false, &again);
+        err = cli_ask(cli, "The same again: ", false, &again);
     if (!err && asked &&
         (again.len != cli->passphrase.len || memcmp(again.p, cli->passphrase.p, again.len) != 0))
         err = demur_fail(&cli->diag, DEMUR_ERR_KEY, "the two passphrases differ");
@@ -237,7 +236,7 @@ bool cli_confirm(struct cli *cli, const char *question)
     if (cli_flag(cli, "yes"))
         return true;
     snprintf(prompt, sizeof prompt, "%s [y/N] ", question);
-    bool yes = ask(cli, prompt, true, &answer) == DEMUR_OK && answer.len &&
+    bool yes = cli_ask(cli, prompt, true, &answer) == DEMUR_OK && answer.len &&
                (answer.p[0] == 'y' || answer.p[0] == 'Y');
     demur_bytes_free(&answer);
     return yes;
