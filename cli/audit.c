@@ -1,0 +1,172 @@
+/* demur audit: verify a whole channel from nothing but its fingerprint. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../core/encode.h"
+#include "commands.h"
+
+#define RECEIPT_MAX (16u << 20)
+
+/* The counts of a report, in the order in which they are told. */
+struct count {
+    const char *name, *text;
+    uint64_t value;
+};
+#define COUNTS 16
+static void counts_of(const struct demur_audit_report *r, struct count out[static COUNTS])
+{
+    const struct count all[COUNTS] = {
+        {"entries", "entries, every one verified", r->entries},
+        {"refused", "of them without effect", r->refused},
+        {"members", "members invited", r->members},
+        {"joined", "joined", r->joined},
+        {"revoked", "revoked", r->revoked},
+        {"dissents", "dissents", r->dissents},
+        {"filed", "of them filed", r->filed},
+        {"final", "of them ended", r->final},
+        {"signatures", "signatures", r->signatures},
+        {"rings", "ring proofs checked", r->rings},
+        {"clocks_running", "clocks running", r->clocks_running},
+        {"clocks_overdue", "clocks overdue", r->clocks_overdue},
+        {"clocks_met_late", "clocks met late", r->clocks_met_late},
+        {"texts", "policy and calendar texts, checked by hash", r->blobs},
+        {"receipts", "receipts given", r->receipts},
+        {"receipts_good", "of them in this log", r->receipts_good},
+    };
+    memcpy(out, all, sizeof all);
+}
+
+static void put_findings(struct demur_json *j, const struct demur_audit_report *r)
+{
+    demur_json_open(j, "findings", '[');
+    for (size_t i = 0; i < r->findings_len; i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "kind", span_str(r->findings[i].kind));
+        demur_json_text(j, "text", span_str(r->findings[i].text));
+        demur_json_time(j, "at", r->findings[i].time_s);
+        demur_json_text(j, "evidence", span_str(r->findings[i].path));
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+}
+
+static enum demur_err print_json(struct cli *cli, const struct demur_audit_report *r)
+{
+    struct count counts[COUNTS];
+    size_t cap = 8192 + r->findings_len * 6 * sizeof *r->findings;
+    uint8_t *p = malloc(cap);
+    if (!p)
+        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    struct buf b = buf_over(p, cap);
+    struct demur_json j = demur_json_over(&b);
+    demur_json_open(&j, NULL, '{');
+    demur_json_text(&j, "origin", span_str(r->origin));
+    counts_of(r, counts);
+    for (size_t i = 0; i < COUNTS; i++)
+        demur_json_number(&j, counts[i].name, counts[i].value);
+    demur_json_number(&j, "days_without_tick", r->days_missing);
+    demur_json_time(&j, "first_at", r->first_at);
+    demur_json_time(&j, "last_at", r->last_at);
+    demur_json_hex(&j, "root", r->root, 32);
+    demur_json_text(&j, "state", span_str(r->state));
+    put_findings(&j, r);
+    demur_json_close(&j, '}');
+    buf_put_byte(&b, '\n');
+    cli_json(&b);
+    free(p);
+    return DEMUR_OK;
+}
+
+static void print_report(const struct demur_audit_report *r)
+{
+    struct count counts[COUNTS];
+    uint8_t hex[65] = {0};
+    struct buf b = buf_over(hex, 64);
+    printf("Channel \"%s\", from %s to %s\n\n", r->origin, cli_time(r->first_at),
+           cli_time(r->last_at));
+    counts_of(r, counts);
+    for (size_t i = 0; i < COUNTS; i++)
+        printf("%10llu  %s\n", (unsigned long long)counts[i].value, counts[i].text);
+    if (r->days_missing)
+        printf("%10llu  days without the server's sign of life\n",
+               (unsigned long long)r->days_missing);
+    demur_hex_encode(&b, span_of(r->root, 32));
+    printf("\nroot   %s\nstate  %s\nTwo honest auditors of the same log get the same state.\n",
+           (const char *)hex, r->state);
+    printf(r->findings_len ? "\n%zu finding%s:\n" : "\nNothing was found amiss.\n", r->findings_len,
+           r->findings_len == 1 ? "" : "s");
+    for (size_t i = 0; i < r->findings_len; i++)
+        printf("  %s: %s\n%s%s%s", r->findings[i].kind, r->findings[i].text,
+               r->findings[i].path[0] ? "    evidence " : "", r->findings[i].path,
+               r->findings[i].path[0] ? "\n" : "");
+}
+
+static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+{
+    (void)ctx;
+    if (isatty(2))
+        fprintf(stderr, "\r%s: %llu of %llu%s", what, (unsigned long long)done,
+                (unsigned long long)total, done >= total ? "\n" : "");
+}
+
+static enum demur_err audit(struct cli *cli, const struct span *receipts, size_t n,
+                            struct demur_audit_report *report)
+{
+    char data[4200];
+    struct demur_client_options options = {.url = cli->profile.url,
+                                           .token = cli->profile.token,
+                                           .proxy = cli->proxy,
+                                           .ca_file = cli->ca_file,
+                                           .progress = progress};
+    memcpy(options.channel, cli->profile.channel, 32);
+    snprintf(data, sizeof data, "%s", cli_path(cli, "audit"));
+    options.data = data;
+    enum demur_err err = demur_path_folder(data, &cli->diag);
+    return err ? err : demur_audit(report, &options, receipts, n, &cli->diag);
+}
+
+static int run(struct cli *cli)
+{
+    struct demur_audit_report report = {0};
+    struct demur_bytes texts[CLI_REPEAT_MAX] = {{0}};
+    struct span receipts[CLI_REPEAT_MAX];
+    const char *const *files;
+    size_t n = cli_values(cli, "receipt", &files), read = 0;
+    if (cli->args_len)
+        return cli_usage(cli, "audit takes options only");
+    enum demur_err err = cli_profile_load(cli);
+    for (; !err && read < n; read++) {
+        err = demur_path_read(files[read], RECEIPT_MAX, &texts[read], &cli->diag);
+        receipts[read] = demur_bytes_span(&texts[read]);
+    }
+    if (!err)
+        err = audit(cli, receipts, n, &report);
+    for (size_t i = 0; i < read; i++)
+        demur_bytes_free(&texts[i]);
+    bool finished = !err || (err == DEMUR_ERR_VERIFY && report.findings_len);
+    if (finished && !cli->json)
+        print_report(&report);
+    enum demur_err printed = finished && cli->json ? print_json(cli, &report) : DEMUR_OK;
+    demur_audit_report_free(&report);
+    if (printed || !finished)
+        return cli_fail(cli, printed ? printed : err);
+    return err ? CLI_UNVERIFIED : CLI_OK;
+}
+
+const struct cli_command command_audit = {
+    .name = "audit",
+    .usage = "--channel FINGERPRINT --url URL [--token TOKEN] [--receipt FILE]...",
+    .summary = "verify the whole channel from nothing but its fingerprint",
+    .details = "Fetches everything afresh and checks it: every signature and ring proof, every\n"
+               "entry's place in the tree, every act against the policy, every clock, and that\n"
+               "the receipts given are in this log. The exit code is 3 with findings. A member\n"
+               "needs no options: the profile says where the channel is.\n\n"
+               "  demur audit --channel 5f0c... --url https://dissent.example --receipt 17.receipt",
+    .options =
+        (const struct cli_option[]){
+            {"receipt", "FILE", "a receipt that must be in this log"},
+            {NULL, NULL, NULL},
+        },
+    .run = run,
+};

@@ -1,0 +1,368 @@
+/* demur file: file a dissent; also resume or drop one that was not confirmed. */
+#include <ctype.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../core/policy.h"
+#include "case.h"
+#include "commands.h"
+
+#define PHRASE_WORDS 9
+#define ATTRIBUTES_MAX 16
+
+/* ---- what is asked for -------------------------------------------------------- */
+
+/* The text of the first line that begins with "# ", or nothing. */
+static struct span first_heading(struct span memo)
+{
+    bool found = true;
+    while (found) {
+        struct span line = span_split(&memo, '\n', &found);
+        if (span_starts(line, "# ")) {
+            line = span_skip(line, 2);
+            while (line.len && (isspace(line.p[line.len - 1]) || line.p[line.len - 1] == '#'))
+                line.len--;
+            while (line.len && line.p[0] == ' ')
+                line = span_skip(line, 1);
+            return line;
+        }
+    }
+    return span_of(NULL, 0);
+}
+
+/* Named or anonymous, as told, else anonymous where the policy has it. */
+static enum demur_err choose_identity(struct cli *cli, bool *named)
+{
+    uint8_t entry[32];
+    const struct demur_policy *p = demur_channel_policy(demur_client_channel(cli->client), entry);
+    bool told = cli_flag(cli, "named") || cli_flag(cli, "anonymous");
+    if (!p)
+        return demur_fail(&cli->diag, DEMUR_ERR_MISSING, "this channel has no policy yet");
+    bool may_name = p->identities & (DEMUR_IDENTITY_NAMED | DEMUR_IDENTITY_OFFICE_ONLY);
+    bool may_hide = p->identities & DEMUR_IDENTITY_ANONYMOUS;
+    *named = told ? cli_flag(cli, "named") : !may_hide;
+    if (*named && !may_name)
+        return demur_fail(&cli->diag, DEMUR_ERR_FORBIDDEN,
+                          "this channel's policy takes anonymous dissents only: use --anonymous");
+    if (!*named && !may_hide)
+        return demur_fail(&cli->diag, DEMUR_ERR_FORBIDDEN,
+                          "this channel's policy takes named dissents only: use --named");
+    if (!told)
+        cli_note(cli, *named ? "The policy wants a name: the memo goes out with yours."
+                             : "Neither --named nor --anonymous was given: the memo goes out "
+                               "without your name.");
+    return DEMUR_OK;
+}
+
+/* --as grade=FS-01,bureau=EUR narrows by two attributes; a value may hold commas
+ * ("grade=FS-01,FS-02"): a part without "=" belongs to the attribute before it. */
+static size_t subsets_of(const struct cli *cli, struct span out[static ATTRIBUTES_MAX])
+{
+    const char *const *values;
+    size_t n = cli_values(cli, "as", &values), len = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct span rest = span_str(values[i]);
+        bool found = true, fresh = true;
+        while (found) {
+            struct span part = span_split(&rest, ',', &found);
+            if (!fresh && !memchr(part.p, '=', part.len) && len)
+                out[len - 1].len = (size_t)(part.p + part.len - out[len - 1].p);
+            else if (len < ATTRIBUTES_MAX)
+                out[len++] = part;
+            fresh = false;
+        }
+    }
+    return len;
+}
+
+static enum demur_err make_draft(struct cli *cli, struct cli_hand *hand,
+                                 const struct demur_bytes *memo, struct demur_draft **draft,
+                                 bool *named)
+{
+    struct span subsets[ATTRIBUTES_MAX];
+    const char *title = cli_option(cli, "title"), *marking = cli_option(cli, "marking"),
+               *points = cli_option(cli, "points");
+    uint64_t n = 0;
+    struct demur_filing filing = {
+        .title = title ? span_str(title) : first_heading(demur_bytes_span(memo)),
+        .body = demur_bytes_span(memo),
+        .marking = span_str(marking ? marking : ""),
+        .subsets = subsets,
+        .subsets_len = subsets_of(cli, subsets),
+    };
+    if (!filing.title.len)
+        return demur_fail(&cli->diag, DEMUR_ERR_MISSING,
+                          "the memo has no title: give --title, or begin it with a line such as "
+                          "\"# Title\"");
+    if (points && !span_u64(span_str(points), DEMUR_LETTER_POINTS_MAX, &n))
+        return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX, "--points wants a number");
+    enum demur_err err = choose_identity(cli, named);
+    if (err)
+        return err;
+    filing.points = (uint32_t)n;
+    filing.named = *named;
+    filing.files_len = cli_values(cli, "attach", &filing.files);
+    filing.also_to_len = cli_values(cli, "to", &filing.also_to);
+    cli_note(cli, "Sealing and signing ...");
+    return demur_draft_make(draft, cli->client, &hand->actor, &filing, &cli->diag);
+}
+
+/* ---- what the person sees before anything leaves -------------------------------- */
+
+static void explain(const struct cli *cli, const struct demur_draft *draft, bool named)
+{
+    const char *role;
+    size_t holders;
+    cli_note(cli, "\nThe memo is sealed on this machine, and only these can read it:");
+    for (size_t i = 0; (role = demur_draft_to(draft, i, &holders)); i++) {
+        struct span title = cli_case_role(cli, span_str(role));
+        cli_note(cli, "  %-20s %zu holder%s  %.*s", role, holders, holders == 1 ? " " : "s",
+                 SPAN_ARG(title));
+    }
+    cli_note(cli, "It is signed as one of %llu members: the log does not tell which.",
+             (unsigned long long)demur_draft_ring(draft));
+    if (named)
+        cli_note(cli, "Your name goes with it, sealed to the same offices.");
+    else
+        cli_note(cli, "Nobody is told your name. %s",
+                 cli->proxy ? "The server is reached through the proxy."
+                            : "The server sees your network address, unless you go\nthrough a "
+                              "proxy such as Tor: --proxy.");
+}
+
+/* The n-th word (from 1) of the phrase. */
+static struct span phrase_word(const char *phrase, unsigned n)
+{
+    struct span rest = span_str(phrase), word = rest;
+    bool found = true;
+    while (n-- && found)
+        word = span_split(&rest, ' ', &found);
+    return word;
+}
+
+static bool same_word(struct span typed, struct span word)
+{
+    while (typed.len && isspace(typed.p[0]))
+        typed = span_skip(typed, 1);
+    while (typed.len && isspace(typed.p[typed.len - 1]))
+        typed.len--;
+    if (typed.len != word.len)
+        return false;
+    for (size_t i = 0; i < word.len; i++)
+        if (tolower(typed.p[i]) != word.p[i])
+            return false;
+    return true;
+}
+
+static enum demur_err ask_word(struct cli *cli, const char *phrase, unsigned n)
+{
+    char prompt[80];
+    snprintf(prompt, sizeof prompt, "Word %u of the phrase, from your paper: ", n);
+    for (int tries = 0; tries < 3; tries++) {
+        struct demur_bytes typed = {0};
+        enum demur_err err = cli_ask(cli, prompt, true, &typed);
+        bool same = !err && same_word(demur_bytes_span(&typed), phrase_word(phrase, n));
+        demur_bytes_free(&typed);
+        if (err || same)
+            return err;
+        cli_note(cli, "That is not word %u.", n);
+    }
+    return demur_fail(&cli->diag, DEMUR_ERR_KEY,
+                      "the phrase was not written down right, so nothing was sent: file again, "
+                      "with a new phrase");
+}
+
+/* Nothing is sent before the phrase is safe: it is stored nowhere else. */
+static enum demur_err keep_phrase(struct cli *cli, const char *phrase)
+{
+    const char *path = cli_option(cli, "phrase-out");
+    if (path) {
+        char line[400];
+        int n = snprintf(line, sizeof line, "%s\n", phrase);
+        enum demur_err err = demur_path_write(path, span_of(line, (size_t)n), &cli->diag);
+        sodium_memzero(line, sizeof line);
+        if (!err)
+            cli_note(cli, "The receipt phrase is in %s: keep it as you would a key.", path);
+        return err;
+    }
+    cli_note(cli, "\nYour receipt phrase:\n\n    %s\n", phrase);
+    cli_note(cli, "Write it on paper. It is the only way to read the answers, to write, or to\n"
+                  "withdraw. It is stored nowhere, and nobody can give it to you again. Who has\n"
+                  "it can act as the author.\n");
+    if (cli_flag(cli, "yes"))
+        return DEMUR_OK;
+    unsigned first = randombytes_uniform(PHRASE_WORDS),
+             step = randombytes_uniform(PHRASE_WORDS - 1);
+    enum demur_err err = ask_word(cli, phrase, first + 1);
+    return err ? err : ask_word(cli, phrase, (first + 1 + step) % PHRASE_WORDS + 1);
+}
+
+static enum demur_err phrase_possible(struct cli *cli)
+{
+    const char *path = cli_option(cli, "phrase-out");
+    if (path && access(path, F_OK) == 0)
+        return demur_fail(&cli->diag, DEMUR_ERR_IO,
+                          "%.200s is there already, perhaps with the phrase of another dissent: "
+                          "choose another file for --phrase-out",
+                          path);
+    if (!path && !cli_flag(cli, "yes") && !isatty(0))
+        return demur_fail(&cli->diag, DEMUR_ERR_MISSING,
+                          "there is no terminal to show the receipt phrase at: give --phrase-out "
+                          "FILE, or --yes to have it printed");
+    return DEMUR_OK;
+}
+
+/* ---- sending ----------------------------------------------------------------------- */
+
+static int filed(struct cli *cli, enum demur_err err, const char *id, const struct demur_sent *sent)
+{
+    bool stands = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
+    if (!stands || !cli->json) {
+        int code = cli_case_sent(cli, err, sent, "Dissent %s is filed.", id);
+        if (err == DEMUR_ERR_IO)
+            cli_note(cli,
+                     "The memo is kept in the outbox. `demur file --resume` sends the same "
+                     "again; it is\nfiled once. Keep the phrase. `demur file --drop %.8s` "
+                     "gives it up.",
+                     id);
+        else if (!code)
+            printf("  follow it with `demur status %.8s` and `demur inbox --mine`\n", id);
+        return code;
+    }
+    if (err)
+        cli_note(cli, "warning: %s.", cli->diag.text);
+    uint8_t text[2048];
+    struct buf b = buf_over(text, sizeof text);
+    struct demur_json j = demur_json_over(&b);
+    demur_json_open(&j, NULL, '{');
+    demur_json_text(&j, "done", span_lit("filed"));
+    demur_json_text(&j, "dissent", span_str(id));
+    demur_json_number(&j, "entry", sent->index);
+    demur_json_time(&j, "at", sent->at);
+    demur_json_hex(&j, "leaf", sent->leaf, 32);
+    demur_json_text(&j, "receipt", span_str(sent->receipt));
+    demur_json_close(&j, '}');
+    buf_put_byte(&b, '\n');
+    cli_json(&b);
+    return CLI_OK;
+}
+
+static int file_new(struct cli *cli)
+{
+    struct cli_hand hand = {0};
+    struct demur_bytes memo = {0};
+    struct demur_draft *draft = NULL;
+    struct demur_sent sent = {0};
+    bool named = false;
+    enum demur_err err = phrase_possible(cli);
+    if (!err)
+        err = cli_text(cli, cli->args[0], NULL, "Type the memo", &memo);
+    if (!err)
+        err = cli_case_begin(cli, &hand, false);
+    if (!err)
+        err = make_draft(cli, &hand, &memo, &draft, &named);
+    if (!err) {
+        explain(cli, draft, named);
+        err = keep_phrase(cli, demur_draft_phrase(draft));
+    }
+    int code;
+    if (err) {
+        code = cli_fail(cli, err);
+    } else {
+        char id[33];
+        memcpy(id, demur_draft_dissent(draft), 33);
+        code = filed(cli, demur_draft_send(draft, &sent, &cli->diag), id, &sent);
+    }
+    if (draft)
+        demur_draft_free(draft);
+    demur_bytes_free(&memo);
+    return cli_case_end(cli, &hand, code);
+}
+
+/* ---- the outbox ---------------------------------------------------------------------- */
+
+/* The filing in the outbox that `given` begins; the only one when it is NULL. */
+static enum demur_err outbox_find(struct cli *cli, const char *given, char id[static 33])
+{
+    char each[33];
+    size_t found = 0;
+    for (size_t i = 0; demur_outbox_next(cli->client, i, each); i++)
+        if (!given || strncmp(each, given, strlen(given)) == 0) {
+            memcpy(id, each, 33);
+            found++;
+        }
+    if (found == 1)
+        return DEMUR_OK;
+    return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
+                      found ? "several filings wait in the outbox: name one by its id, such as "
+                              "%.8s"
+                            : "no such filing waits in the outbox%.0s",
+                      found ? id : "");
+}
+
+static int resume_or_drop(struct cli *cli, const char *drop)
+{
+    struct demur_sent sent = {0};
+    char id[33];
+    enum demur_err err = cli_client_open(cli, true);
+    if (!err)
+        err = outbox_find(cli, drop ? drop : cli->args_len ? cli->args[0] : NULL, id);
+    if (err)
+        return cli_fail(cli, err);
+    if (!drop)
+        return filed(cli, demur_outbox_send(cli->client, id, &sent, &cli->diag), id, &sent);
+    if (!cli_confirm(cli, "Give this filing up for good?")) {
+        cli_note(cli, "It stays in the outbox. Without a terminal, --yes confirms it.");
+        return CLI_REFUSED;
+    }
+    err = demur_outbox_drop(cli->client, id, &cli->diag);
+    if (err)
+        return cli_fail(cli, err);
+    printf(cli->json ? "{\"done\":\"dropped\",\"dissent\":\"%s\"}\n"
+                     : "Filing %s is given up; it never reached the log.\n",
+           id);
+    return CLI_OK;
+}
+
+static int run(struct cli *cli)
+{
+    const char *drop = cli_option(cli, "drop");
+    if (cli_flag(cli, "named") && cli_flag(cli, "anonymous"))
+        return cli_usage(cli, "give --named or --anonymous, not both");
+    if (cli->args_len > 1)
+        return cli_usage(cli, "one memo at a time; other files go with --attach");
+    if (drop || cli_flag(cli, "resume"))
+        return resume_or_drop(cli, drop);
+    if (!cli->args_len)
+        return cli_usage(cli, "name the file with the memo; - is the standard input");
+    return file_new(cli);
+}
+
+const struct cli_command command_file = {
+    .name = "file",
+    .usage = "MEMO.md [--named | --anonymous] [--attach FILE]... [OPTION...]",
+    .summary = "file a dissent, and get a receipt and a receipt phrase",
+    .details = "The memo is sealed and signed on this machine. You see to whom it goes and among\n"
+               "how many members the signature hides you, and you write the receipt phrase down,\n"
+               "before anything is sent. When the server cannot be reached the memo stays in the\n"
+               "outbox: --resume sends the same bytes again, and it is filed once.\n\n"
+               "  demur file memo.md --anonymous --attach figures.pdf --marking U",
+    .options =
+        (const struct cli_option[]){
+            {"title", "TITLE", "the title; else the memo's first \"# heading\""},
+            {"named", NULL, "with your name, sealed to the offices"},
+            {"anonymous", NULL, "without your name"},
+            {"attach", "FILE", "a file that goes with it; may be repeated"},
+            {"to", "ROLE", "also to this role; may be repeated"},
+            {"marking", "MARKING", "where the policy has markings"},
+            {"points", "N", "how many numbered points the memo makes"},
+            {"as", "NAME=VALUE,...", "sign as one of the members with these attributes"},
+            {"phrase-out", "FILE", "write the receipt phrase there instead of showing it"},
+            {"resume", NULL, "send what waits in the outbox again"},
+            {"drop", "DISSENT", "give up what waits in the outbox"},
+            {NULL, NULL, NULL},
+        },
+    .run = run,
+};

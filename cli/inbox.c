@@ -1,0 +1,182 @@
+/* demur inbox: what waits for an officer, or for an author. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/policy.h"
+#include "case.h"
+#include "commands.h"
+
+/* The i-th role of the officer's by which this dissent may be opened. */
+static bool opening_role(const struct cli *cli, struct span id, const uint8_t key[static 32],
+                         size_t i, struct span *role)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    uint8_t entry[32];
+    const struct demur_policy *p = demur_channel_policy(c, entry);
+    for (size_t r = 0; p && r < p->roles_len; r++)
+        if (demur_channel_may_open(c, id, key, p->roles[r].name,
+                                   demur_client_view_time(cli->client)) &&
+            i-- == 0) {
+            *role = p->roles[r].name;
+            return true;
+        }
+    return false;
+}
+
+static bool concerns(const struct cli *cli, struct span id, const uint8_t key[static 32])
+{
+    struct span role, act;
+    return opening_role(cli, id, key, 0, &role) ||
+           demur_channel_act(demur_client_channel(cli->client), id, key,
+                             demur_client_view_time(cli->client), 0, &role, &act);
+}
+
+static void print_case(const struct cli *cli, const struct demur_dissent_info *d,
+                       const uint8_t key[static 32])
+{
+    struct span id = span_str(d->id), role, stage = cli_case_stage(cli, d->stage);
+    bool opened = demur_channel_has_opened(demur_client_channel(cli->client), id, key);
+    printf("%s  %.*s%s\n  filed %s%s\n", d->id, SPAN_ARG(stage), d->late ? " (late)" : "",
+           cli_time(d->filed_at), opened ? "" : ", not opened by you yet");
+    for (size_t i = 0; opening_role(cli, id, key, i, &role); i++) {
+        struct span title = cli_case_role(cli, role);
+        printf("  sent to you as %.*s: %.*s\n", SPAN_ARG(role), SPAN_ARG(title));
+    }
+    case_print_clocks(cli, id, false);
+    if (!d->final) {
+        puts("  you may now:");
+        if (!case_print_acts(cli, stdout, id, key))
+            puts("    nothing but read and write messages");
+    }
+    putchar('\n');
+}
+
+static void put_case(struct demur_json *j, const struct cli *cli,
+                     const struct demur_dissent_info *d, const uint8_t key[static 32])
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    uint64_t now = demur_client_view_time(cli->client);
+    struct span id = span_str(d->id), role, act;
+    struct demur_clock_info k;
+    demur_json_open(j, NULL, '{');
+    demur_json_text(j, "dissent", id);
+    demur_json_text(j, "stage", d->stage);
+    demur_json_time(j, "filed_at", d->filed_at);
+    demur_json_bool(j, "late", d->late);
+    demur_json_bool(j, "opened", demur_channel_has_opened(c, id, key));
+    demur_json_open(j, "roles", '[');
+    for (size_t i = 0; opening_role(cli, id, key, i, &role); i++)
+        demur_json_text(j, NULL, role);
+    demur_json_close(j, ']');
+    demur_json_open(j, "acts", '[');
+    for (size_t i = 0; demur_channel_act(c, id, key, now, i, &role, &act); i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "role", role);
+        demur_json_text(j, "act", act);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+    demur_json_open(j, "clocks", '[');
+    for (size_t i = 0; demur_channel_clock(c, id, now, i, &k); i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "name", k.name);
+        demur_json_text(j, "state", span_str(demur_clock_state_name(k.state)));
+        demur_json_time(j, "due", k.limit);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+    demur_json_close(j, '}');
+}
+
+static enum demur_err list(struct cli *cli, const uint8_t key[static 32])
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    uint64_t now = demur_client_view_time(cli->client);
+    struct demur_dissent_info d;
+    size_t shown = 0, n = demur_channel_dissents(c), cap = 65536 + n * 8192;
+    uint8_t *text = malloc(cap);
+    if (!text)
+        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    struct buf b = buf_over(text, cap);
+    struct demur_json j = demur_json_over(&b);
+    demur_json_open(&j, NULL, '{');
+    demur_json_open(&j, "dissents", '[');
+    for (size_t i = 0; i < n; i++)
+        if (demur_channel_dissent(c, i, now, &d) && d.filed_at &&
+            concerns(cli, span_str(d.id), key)) {
+            shown++;
+            if (cli->json)
+                put_case(&j, cli, &d, key);
+            else
+                print_case(cli, &d, key);
+        }
+    demur_json_close(&j, ']');
+    demur_json_close(&j, '}');
+    buf_put_byte(&b, '\n');
+    if (cli->json)
+        cli_json(&b);
+    else if (!shown)
+        puts("No dissent was sent to a role of yours.");
+    bool fits = buf_ok(&b);
+    free(text);
+    return fits ? DEMUR_OK
+                : demur_fail(&cli->diag, DEMUR_ERR_SPACE, "the inbox is too long to print");
+}
+
+/* The author's own case: what stands, and what there is to read. */
+static enum demur_err mine(struct cli *cli, const struct cli_hand *hand)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    struct demur_dissent_info d;
+    struct demur_event e;
+    char id[33];
+    size_t n = 0;
+    enum demur_err err = cli_case_dissent(cli, hand, NULL, id);
+    if (err || cli->json)
+        return err ? err : case_print_view(cli, id);
+    if (!demur_channel_dissent_find(c, span_str(id), demur_client_view_time(cli->client), &d))
+        return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN, "there is no dissent %s", id);
+    struct span stage = cli_case_stage(cli, d.stage);
+    printf("Your dissent %s\n  stage %.*s%s\n", id, SPAN_ARG(stage), d.late ? " (late)" : "");
+    case_print_clocks(cli, span_str(id), false);
+    for (size_t i = 0; demur_channel_event(c, span_str(id), i, &e); i++)
+        if (e.role.len && e.blob.size &&
+            (e.type == DEMUR_RECORD_STEP || e.type == DEMUR_RECORD_SAY)) {
+            struct span act = e.act.len ? e.act : span_lit("message");
+            printf("%s  event %zu, %s: %.*s from %.*s\n", n++ ? "" : "To read:\n", i + 1,
+                   cli_case_time(e.at), SPAN_ARG(act), SPAN_ARG(e.role));
+        }
+    puts(n ? "Read one with `demur read --mine --event N`, all with `demur read --mine --thread`."
+           : "Nothing was written to you yet.");
+    return DEMUR_OK;
+}
+
+static int run(struct cli *cli)
+{
+    struct cli_hand hand;
+    bool author = cli_flag(cli, "mine");
+    if (cli->args_len)
+        return cli_usage(cli, "inbox takes options only");
+    enum demur_err err = cli_case_begin(cli, &hand, author);
+    if (!err) {
+        cli_case_warn(cli);
+        err = author ? mine(cli, &hand) : list(cli, hand.actor.keys.public_key);
+    }
+    return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_OK);
+}
+
+const struct cli_command command_inbox = {
+    .name = "inbox",
+    .usage = "[--mine]",
+    .summary = "list what waits for you: dissents sent to your role, or answers to yours",
+    .details = "An officer sees the dissents sent to a role of theirs, what they may do now, and\n"
+               "what is due when. An author says --mine and gives the receipt phrase. Listing\n"
+               "opens nothing: `demur read` does, and the log shows that.\n\n"
+               "  demur inbox",
+    .options =
+        (const struct cli_option[]){
+            {"mine", NULL, "the author's case, with the receipt phrase"},
+            {NULL, NULL, NULL},
+        },
+    .run = run,
+};

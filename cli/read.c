@@ -1,0 +1,246 @@
+/* demur read: a memo, a document, a message, or the whole thread. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "case.h"
+#include "commands.h"
+
+static const char *const kinds[] = {"memo", "document", "message"};
+static const char *const cards[] = {"none", "closed", "named", "worthless"};
+
+/* Who wrote it, as far as the reader can know. */
+static void print_author(const struct demur_reading *r)
+{
+    if (r->letter.from.len)
+        printf("From:        %.*s\n", SPAN_ARG(r->letter.from));
+    else if (r->card == DEMUR_CARD_NAMED)
+        printf("From:        %s (member %s; the name card holds)\n", r->name, r->handle);
+    else if (r->card == DEMUR_CARD_WORTHLESS)
+        printf("From:        the author; the name card is worthless: %s\n", r->card_text);
+    else
+        printf("From:        the author%s\n",
+               r->letter.kind == DEMUR_LETTER_MEMO ? ", a member who is not named to you" : "");
+}
+
+static void print_letter(const struct demur_reading *r)
+{
+    const struct demur_letter *l = &r->letter;
+    printf("Dissent:     %s\n", r->dissent);
+    if (l->kind == DEMUR_LETTER_MEMO)
+        printf("Memo:        revision %u\n", l->revision);
+    else
+        printf("%s     %.*s\n",
+               l->kind == DEMUR_LETTER_DOCUMENT ? "Document:" : "Message: ", SPAN_ARG(l->act));
+    print_author(r);
+    for (size_t i = 0; i < l->to_len; i++)
+        printf("%-12s %.*s\n", i ? "" : "To:", SPAN_ARG(l->to[i]));
+    printf("Written:     %s\nIn the log:  %s\n", cli_time(l->date_s), cli_time(r->at));
+    if (l->title.len)
+        printf("Title:       %.*s\n", (int)l->title.len, (const char *)l->title.p);
+    if (l->marking.len)
+        printf("Marking:     %.*s\n", SPAN_ARG(l->marking));
+    if (l->has_points)
+        printf("Points:      %u\n", l->points);
+    for (size_t i = 0; i < l->files_len; i++)
+        printf("Attachment:  %.*s, %llu bytes\n", (int)l->files[i].name.len,
+               (const char *)l->files[i].name.p, (unsigned long long)l->files[i].size);
+    putchar('\n');
+    fwrite(l->body.p, 1, l->body.len, stdout);
+}
+
+static void put_letter(struct demur_json *j, const struct demur_reading *r)
+{
+    const struct demur_letter *l = &r->letter;
+    demur_json_open(j, NULL, '{');
+    demur_json_text(j, "dissent", span_str(r->dissent));
+    demur_json_text(j, "kind", span_str(kinds[l->kind]));
+    demur_json_time(j, "at", r->at);
+    demur_json_time(j, "date", l->date_s);
+    demur_json_text(j, "from", l->from.len ? l->from : span_lit("author"));
+    demur_json_text(j, "role", span_str(r->role));
+    demur_json_text(j, "act", l->act);
+    demur_json_number(j, "revision", l->revision);
+    demur_json_text(j, "title", l->title);
+    demur_json_text(j, "marking", l->marking);
+    if (l->has_points)
+        demur_json_number(j, "points", l->points);
+    demur_json_text(j, "card", span_str(cards[r->card]));
+    demur_json_text(j, "handle", span_str(r->handle));
+    demur_json_text(j, "name", span_str(r->name));
+    demur_json_text(j, "card_text", span_str(r->card_text));
+    demur_json_open(j, "to", '[');
+    for (size_t i = 0; i < l->to_len; i++)
+        demur_json_text(j, NULL, l->to[i]);
+    demur_json_close(j, ']');
+    demur_json_open(j, "attachments", '[');
+    for (size_t i = 0; i < l->files_len; i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "name", l->files[i].name);
+        demur_json_number(j, "size", l->files[i].size);
+        demur_json_hex(j, "sha256", l->files[i].hash, 32);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+    demur_json_text(j, "body", l->body);
+    demur_json_close(j, '}');
+}
+
+static enum demur_err show(struct cli *cli, const struct demur_reading *r)
+{
+    if (!cli->json) {
+        print_letter(r);
+        return DEMUR_OK;
+    }
+    size_t cap = r->text.len * 6 + 32768;
+    uint8_t *p = malloc(cap);
+    if (!p)
+        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    struct buf b = buf_over(p, cap);
+    struct demur_json j = demur_json_over(&b);
+    put_letter(&j, r);
+    cli_json(&b);
+    demur_bytes_free(&(struct demur_bytes){p, cap});
+    return DEMUR_OK;
+}
+
+static enum demur_err save_attachment(struct cli *cli, struct cli_hand *hand,
+                                      const struct demur_reading *r, size_t i, const char *folder)
+{
+    struct demur_bytes plain = {0};
+    char path[4500];
+    const struct span name = r->letter.files[i].name;
+    int n = snprintf(path, sizeof path, "%s/%.*s", folder, (int)name.len, (const char *)name.p);
+    if (n < 0 || (size_t)n >= sizeof path)
+        return demur_fail(&cli->diag, DEMUR_ERR_LIMIT, "the path of --out is too long");
+    if (access(path, F_OK) == 0)
+        return demur_fail(&cli->diag, DEMUR_ERR_IO,
+                          "%.200s is there already: choose another folder for --out", path);
+    enum demur_err err = demur_read_attachment(cli->client, &hand->actor, r, i, &plain, &cli->diag);
+    if (!err)
+        err = demur_path_write(path, demur_bytes_span(&plain), &cli->diag);
+    if (!err)
+        cli_note(cli, "saved %s", path);
+    demur_bytes_free(&plain);
+    return err;
+}
+
+static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const char *id)
+{
+    struct demur_reading r;
+    const char *folder = cli_option(cli, "out");
+    if (!hand->mine && !demur_channel_has_opened(demur_client_channel(cli->client), span_str(id),
+                                                 hand->actor.keys.public_key))
+        cli_note(cli, "Opening the memo is written into the log, for everyone to see.");
+    enum demur_err err =
+        demur_read_memo(cli->client, &hand->actor, id, cli_option(cli, "role"), &r, &cli->diag);
+    if (err)
+        return err;
+    err = show(cli, &r);
+    if (!err && folder && r.letter.files_len)
+        err = demur_path_folder(folder, &cli->diag);
+    for (size_t i = 0; !err && folder && i < r.letter.files_len; i++)
+        err = save_attachment(cli, hand, &r, i, folder);
+    if (!err && !folder && r.letter.files_len)
+        cli_note(cli, "--out DIR saves the attachment%s.", r.letter.files_len == 1 ? "" : "s");
+    demur_reading_free(&r);
+    return err;
+}
+
+static enum demur_err read_event(struct cli *cli, struct cli_hand *hand, const char *id, size_t i)
+{
+    struct demur_reading r;
+    enum demur_err err = demur_read_event(cli->client, &hand->actor, id, i, &r, &cli->diag);
+    if (err)
+        return err;
+    err = show(cli, &r);
+    demur_reading_free(&r);
+    return err;
+}
+
+/* The memo, then everything that was written about it. */
+static enum demur_err read_thread(struct cli *cli, struct cli_hand *hand, const char *id)
+{
+    struct demur_event e;
+    size_t closed = 0, shown = 1;
+    if (cli->json)
+        fputs("{\"letters\":[", stdout);
+    enum demur_err err = read_memo(cli, hand, id);
+    for (size_t i = 0;
+         !err && demur_channel_event(demur_client_channel(cli->client), span_str(id), i, &e); i++) {
+        if (!e.blob.size || (e.type != DEMUR_RECORD_STEP && e.type != DEMUR_RECORD_SAY &&
+                             e.type != DEMUR_RECORD_APPEAL))
+            continue;
+        struct demur_reading r;
+        err = demur_read_event(cli->client, &hand->actor, id, i, &r, &cli->diag);
+        if (err == DEMUR_ERR_KEY) {
+            err = DEMUR_OK;
+            closed++;
+            continue;
+        }
+        if (err)
+            break;
+        if (cli->json)
+            putchar(',');
+        else
+            printf("\n---- event %zu ----\n", i + 1);
+        err = show(cli, &r);
+        demur_reading_free(&r);
+        shown++;
+    }
+    if (cli->json)
+        fputs("]}\n", stdout);
+    if (closed)
+        cli_note(cli, "%zu more %s not sealed to you.", closed, closed == 1 ? "is" : "are");
+    return err;
+}
+
+static int run(struct cli *cli)
+{
+    struct cli_hand hand;
+    char id[33];
+    uint64_t event = 0;
+    const char *given = cli->args_len ? cli->args[0] : NULL, *n = cli_option(cli, "event");
+    bool mine = cli_flag(cli, "mine"), thread = cli_flag(cli, "thread");
+    if (cli->args_len > 1)
+        return cli_usage(cli, "one dissent at a time");
+    if (!given && !mine)
+        return cli_usage(cli, "say which dissent, or --mine as its author");
+    if (n && thread)
+        return cli_usage(cli, "give --event or --thread, not both");
+    if (n && (!span_u64(span_str(n), 1000000, &event) || !event))
+        return cli_usage(cli, "--event wants a number of the history that `demur status` shows");
+    enum demur_err err = cli_case_begin(cli, &hand, mine);
+    if (!err)
+        err = cli_case_dissent(cli, &hand, given, id);
+    if (!err && n)
+        err = read_event(cli, &hand, id, (size_t)event - 1);
+    else if (!err && thread)
+        err = read_thread(cli, &hand, id);
+    else if (!err)
+        err = read_memo(cli, &hand, id);
+    if (!err && cli->json && !thread)
+        putchar('\n');
+    return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_OK);
+}
+
+const struct cli_command command_read = {
+    .name = "read",
+    .usage = "[DISSENT] [--mine] [--role ROLE] [--out DIR] [--event N | --thread]",
+    .summary = "read a memo, a document or a message that is sealed to you",
+    .details = "An officer's first reading of a memo is written into the log before anything is\n"
+               "shown. The memo is checked against its commitment, and a name card against the\n"
+               "roster. --event N reads the N-th event of the history that `demur status\n"
+               "DISSENT` shows; --thread reads everything.\n\n"
+               "  demur read kibabu --role policy-planning --out attachments",
+    .options =
+        (const struct cli_option[]){
+            {"mine", NULL, "read as the author, with the receipt phrase"},
+            {"role", "ROLE", "open the memo in this role"},
+            {"out", "DIR", "save the attachments there"},
+            {"event", "N", "a document or message, by its number in the history"},
+            {"thread", NULL, "the memo and all that was written about it"},
+            {NULL, NULL, NULL},
+        },
+    .run = run,
+};

@@ -1,0 +1,111 @@
+/* demur status: the board, or one dissent with its history and clocks. */
+#include <stdio.h>
+
+#include "case.h"
+#include "commands.h"
+
+static void print_board(const struct cli *cli)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    uint64_t now = demur_client_view_time(cli->client);
+    struct demur_dissent_info d;
+    size_t n = demur_channel_dissents(c);
+    if (!n) {
+        puts("No dissent has been filed yet.");
+        return;
+    }
+    printf("%-10s%-36s%-18s%10s\n", "DISSENT", "STAGE", "FILED (UTC)", "SIGNATURES");
+    for (size_t i = 0; i < n; i++)
+        if (demur_channel_dissent(c, i, now, &d)) {
+            struct span stage = d.filed_at ? cli_case_stage(cli, d.stage) : span_lit("circulating");
+            printf("%-10.8s%-34.*s%s%-18s%10llu\n", d.id, (int)(stage.len > 34 ? 34 : stage.len),
+                   (const char *)stage.p, d.late ? "! " : "  ", cli_case_time(d.filed_at),
+                   (unsigned long long)d.signatures);
+            case_print_clocks(cli, span_str(d.id), false);
+        }
+    puts("\n! late. `demur status DISSENT` shows one.");
+}
+
+static const char *event_actor(const struct demur_event *e, char text[static 80])
+{
+    static const uint8_t nobody[32];
+    if (e->role.len)
+        snprintf(text, 80, "%.*s", SPAN_ARG(e->role));
+    else
+        snprintf(text, 80, "%s", memcmp(e->by, nobody, 32) == 0 ? "the author" : "an officer");
+    if (e->type == DEMUR_RECORD_COSIGN || e->type == DEMUR_RECORD_UNSIGN)
+        snprintf(text, 80, "a member");
+    return text;
+}
+
+static void print_history(const struct cli *cli, const char *id)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    struct demur_event e;
+    char by[80];
+    printf("\nHistory (times are UTC)\n");
+    for (size_t i = 0; demur_channel_event(c, span_str(id), i, &e); i++) {
+        struct span act = e.act.len ? e.act : span_str(demur_record_type_name(e.type));
+        printf("  %3zu  %-16s  %-22.*s by %s%s\n", i + 1, cli_case_time(e.at), SPAN_ARG(act),
+               event_actor(&e, by), e.blob.size ? "  [sealed]" : "");
+    }
+}
+
+static enum demur_err print_dissent(struct cli *cli, const char *id)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    struct demur_dissent_info d;
+    struct span role;
+    if (!demur_channel_dissent_find(c, span_str(id), demur_client_view_time(cli->client), &d))
+        return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN, "there is no dissent %s", id);
+    printf("Dissent %s\n", d.id);
+    if (d.filed_at) {
+        struct span stage = cli_case_stage(cli, d.stage);
+        printf("  stage       %.*s%s\n", SPAN_ARG(stage), d.late ? " (late)" : "");
+        printf("  filed       %s, entry %llu\n", cli_time(d.filed_at),
+               (unsigned long long)d.filed_index);
+    } else {
+        printf("  stage       circulating for signatures until %s\n", cli_time(d.until));
+    }
+    printf("  signatures  %llu\n", (unsigned long long)d.signatures);
+    for (size_t i = 0; demur_channel_dissent_to(c, span_str(id), i, &role); i++) {
+        struct span title = cli_case_role(cli, role);
+        printf("  %-11s %.*s\n", i ? "" : "sent to", SPAN_ARG(title));
+    }
+    printf("\nClocks (times are UTC)\n");
+    case_print_clocks(cli, span_str(id), true);
+    print_history(cli, id);
+    return DEMUR_OK;
+}
+
+static int run(struct cli *cli)
+{
+    char id[33];
+    const char *given = cli->args_len ? cli->args[0] : NULL;
+    if (cli->args_len > 1)
+        return cli_usage(cli, "one dissent at a time");
+    enum demur_err err = cli_client_open(cli, true);
+    if (!err && given)
+        err = cli_dissent(cli, given, id);
+    if (!err)
+        cli_case_warn(cli);
+    if (!err && cli->json)
+        err = case_print_view(cli, given ? id : NULL);
+    else if (!err && given)
+        err = print_dissent(cli, id);
+    else if (!err)
+        print_board(cli);
+    return err ? cli_fail(cli, err) : CLI_OK;
+}
+
+const struct cli_command command_status = {
+    .name = "status",
+    .usage = "[DISSENT]",
+    .summary = "show the board, or one dissent with its history and clocks",
+    .details = "The board lists every dissent: at which stage it is, when it was filed, how many\n"
+               "signed, and what is due when. Name one, by its id or the first 6 characters or\n"
+               "more of it, to see who did what when, and every clock. All of it comes from the\n"
+               "verified copy of the log. No passphrase is needed.\n\n"
+               "  demur status kibabu",
+    .run = run,
+};
