@@ -348,7 +348,7 @@ const struct cli_command command_file = {
                "how many members the signature hides you, and you write the receipt phrase down,\n"
                "before anything is sent. When the server cannot be reached the memo stays in the\n"
                "outbox: --resume sends the same bytes again, and it is filed once.\n\n"
-               "  demur file memo.md --anonymous --attach figures.pdf --marking U",
+               "Example:\n\n    demur file memo.md --anonymous --attach figures.pdf --marking U",
     .options =
         (const struct cli_option[]){
             {"title", "TITLE", "the title; else the memo's first \"# heading\""},

@@ -172,7 +172,7 @@ const struct cli_command command_inbox = {
     .details = "An officer sees the dissents sent to a role of theirs, what they may do now, and\n"
                "what is due when. An author says --mine and gives the receipt phrase. Listing\n"
                "opens nothing: `demur read` does, and the log shows that.\n\n"
-               "  demur inbox",
+               "Example:\n\n    demur inbox",
     .options =
         (const struct cli_option[]){
             {"mine", NULL, "the author's case, with the receipt phrase"},

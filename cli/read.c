@@ -232,7 +232,7 @@ const struct cli_command command_read = {
                "shown. The memo is checked against its commitment, and a name card against the\n"
                "roster. --event N reads the N-th event of the history that `demur status\n"
                "DISSENT` shows; --thread reads everything.\n\n"
-               "  demur read kibabu --role policy-planning --out attachments",
+               "Example:\n\n    demur read kibabu --role policy-planning --out attachments",
     .options =
         (const struct cli_option[]){
             {"mine", NULL, "read as the author, with the receipt phrase"},

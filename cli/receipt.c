@@ -91,6 +91,6 @@ const struct cli_command command_receipt = {
     .details = "A receipt proves to anyone who knows the channel's fingerprint that a record is\n"
                "in the log, where, and since when. Nothing is asked of any server. The exit code\n"
                "is 3 when it does not hold.\n\n"
-               "  demur receipt verify 17.receipt --channel 5f0c...",
+               "Example:\n\n    demur receipt verify 17.receipt --channel 5f0c...",
     .run = run,
 };

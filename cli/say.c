@@ -44,7 +44,8 @@ const struct cli_command command_say = {
     .details = "An officer who has the memo names the dissent. The author says --mine and gives\n"
                "the receipt phrase: nobody learns more about the author by it. Without --text\n"
                "and --file the message is read from the standard input.\n\n"
-               "  demur say kibabu --role policy-planning --text \"Which cable do you mean?\"",
+               "Example:\n\n    demur say kibabu --role policy-planning --text \"Which cable do "
+               "you mean?\"",
     .options =
         (const struct cli_option[]){
             {"mine", NULL, "write as the author, with the receipt phrase"},

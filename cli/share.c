@@ -54,9 +54,10 @@ const struct cli_command command_share = {
     .name = "share",
     .usage = "DISSENT --with OFFICER-CARD [--role ROLE] [--mine] [--source HASH]",
     .summary = "give a memo or document to one more officer",
-    .details = "The policy says who may share with whom. What is shared is sealed anew to that\n"
-               "officer, and the log shows that it was. Without --source it is the memo.\n\n"
-               "  demur share kibabu --with demur-officer1:... --role policy-planning",
+    .details =
+        "The policy says who may share with whom. What is shared is sealed anew to that\n"
+        "officer, and the log shows that it was. Without --source it is the memo.\n\n"
+        "Example:\n\n    demur share kibabu --with demur-officer1:... --role policy-planning",
     .options =
         (const struct cli_option[]){
             {"with", "OFFICER-CARD", "who is to have it; `demur whoami` shows one's card"},

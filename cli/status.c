@@ -106,6 +106,6 @@ const struct cli_command command_status = {
                "signed, and what is due when. Name one, by its id or the first 6 characters or\n"
                "more of it, to see who did what when, and every clock. All of it comes from the\n"
                "verified copy of the log. No passphrase is needed.\n\n"
-               "  demur status kibabu",
+               "Example:\n\n    demur status kibabu",
     .run = run,
 };

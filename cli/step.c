@@ -88,7 +88,7 @@ const struct cli_command command_step = {
     .details = "The policy says which acts there are, who may take them when, and which of them\n"
                "need a document; `demur inbox` lists what you may do now. A document is sealed\n"
                "to the author and to the offices that have the memo.\n\n"
-               "  demur step kibabu reply --role policy-planning --document reply.md",
+               "Example:\n\n    demur step kibabu reply --role policy-planning --document reply.md",
     .options =
         (const struct cli_option[]){
             {"role", "ROLE", "act in this role"},

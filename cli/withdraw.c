@@ -32,6 +32,6 @@ const struct cli_command command_withdraw = {
     .summary = "take your dissent back, with its receipt phrase",
     .details = "Only the holder of the receipt phrase can, and only while the policy allows it.\n"
                "You are asked first; --yes answers for scripts.\n\n"
-               "  demur withdraw",
+               "Example:\n\n    demur withdraw",
     .run = run,
 };
