@@ -186,6 +186,9 @@ enum demur_err cli_phrase(struct cli *cli, struct demur_actor *out)
     if (!err)
         err =
             demur_actor_from_phrase(out, demur_bytes_span(&text), cli->profile.channel, &cli->diag);
+    /* Whatever is wrong with it: the case stays locked, and the exit code says so. */
+    if (err && text.p)
+        err = DEMUR_ERR_KEY;
     demur_bytes_free(&text);
     return err;
 }
