@@ -105,6 +105,14 @@ struct span cli_case_role(const struct cli *cli, struct span role)
     return i >= 0 && p->roles[i].title.len ? p->roles[i].title : role;
 }
 
+struct span cli_case_cut(struct span title, size_t max)
+{
+    size_t n = title.len < max ? title.len : max;
+    while (n && n < title.len && (title.p[n] & 0xC0) == 0x80)
+        n--;
+    return span_take(title, n);
+}
+
 static void print_clock(const struct demur_clock_info *k, bool all)
 {
     printf("    %-22.*s ", SPAN_ARG(k->name));

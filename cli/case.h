@@ -32,6 +32,8 @@ const char *cli_case_time(uint64_t unix_s);
 /* The policy's title of a stage or role, or its name where it has none. */
 struct span cli_case_stage(const struct cli *cli, struct span stage);
 struct span cli_case_role(const struct cli *cli, struct span role);
+/* Cut at most `max` bytes out of a title for a table, between characters. */
+struct span cli_case_cut(struct span title, size_t max);
 /* The clocks of a dissent, a line each; only those that run unless `all`. */
 void case_print_clocks(const struct cli *cli, struct span id, bool all);
 /* "ROLE may ACT" lines of what `key` may do now; how many there are. */

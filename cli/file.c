@@ -9,7 +9,6 @@
 #include "case.h"
 #include "commands.h"
 
-#define PHRASE_WORDS 9
 #define ATTRIBUTES_MAX 16
 
 /* ---- what is asked for -------------------------------------------------------- */
@@ -117,7 +116,7 @@ static void explain(const struct cli *cli, const struct demur_draft *draft, bool
     size_t holders;
     cli_note(cli, "\nThe memo is sealed on this machine, and only these can read it:");
     for (size_t i = 0; (role = demur_draft_to(draft, i, &holders)); i++) {
-        struct span title = cli_case_role(cli, span_str(role));
+        struct span title = cli_case_cut(cli_case_role(cli, span_str(role)), 44);
         cli_note(cli, "  %-20s %zu holder%s  %.*s", role, holders, holders == 1 ? " " : "s",
                  SPAN_ARG(title));
     }
@@ -138,7 +137,7 @@ static struct span phrase_word(const char *phrase, unsigned n)
     struct span rest = span_str(phrase), word = rest;
     bool found = true;
     while (n-- && found)
-        word = span_split(&rest, ' ', &found);
+        word = span_split(&rest, '-', &found);
     return word;
 }
 
@@ -193,17 +192,17 @@ static enum demur_err keep_phrase(struct cli *cli, const char *phrase)
                   "it can act as the author.\n");
     if (cli_flag(cli, "yes"))
         return DEMUR_OK;
-    unsigned first = randombytes_uniform(PHRASE_WORDS),
-             step = randombytes_uniform(PHRASE_WORDS - 1);
+    unsigned first = randombytes_uniform(DEMUR_PHRASE_WORDS),
+             step = randombytes_uniform(DEMUR_PHRASE_WORDS - 1);
     enum demur_err err = ask_word(cli, phrase, first + 1);
-    return err ? err : ask_word(cli, phrase, (first + 1 + step) % PHRASE_WORDS + 1);
+    return err ? err : ask_word(cli, phrase, (first + 1 + step) % DEMUR_PHRASE_WORDS + 1);
 }
 
 static enum demur_err phrase_possible(struct cli *cli)
 {
     const char *path = cli_option(cli, "phrase-out");
     if (path && access(path, F_OK) == 0)
-        return demur_fail(&cli->diag, DEMUR_ERR_IO,
+        return demur_fail(&cli->diag, DEMUR_ERR_REPLAY,
                           "%.200s is there already, perhaps with the phrase of another dissent: "
                           "choose another file for --phrase-out",
                           path);

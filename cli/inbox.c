@@ -39,7 +39,7 @@ static void print_case(const struct cli *cli, const struct demur_dissent_info *d
     printf("%s  %.*s%s\n  filed %s%s\n", d->id, SPAN_ARG(stage), d->late ? " (late)" : "",
            cli_time(d->filed_at), opened ? "" : ", not opened by you yet");
     for (size_t i = 0; opening_role(cli, id, key, i, &role); i++) {
-        struct span title = cli_case_role(cli, role);
+        struct span title = cli_case_cut(cli_case_role(cli, role), 40);
         printf("  sent to you as %.*s: %.*s\n", SPAN_ARG(role), SPAN_ARG(title));
     }
     case_print_clocks(cli, id, false);
@@ -61,7 +61,7 @@ static void put_case(struct demur_json *j, const struct cli *cli,
     demur_json_open(j, NULL, '{');
     demur_json_text(j, "dissent", id);
     demur_json_text(j, "stage", d->stage);
-    demur_json_time(j, "filed_at", d->filed_at);
+    demur_json_time(j, "filed", d->filed_at);
     demur_json_bool(j, "late", d->late);
     demur_json_bool(j, "opened", demur_channel_has_opened(c, id, key));
     demur_json_open(j, "roles", '[');
@@ -81,7 +81,7 @@ static void put_case(struct demur_json *j, const struct cli *cli,
         demur_json_open(j, NULL, '{');
         demur_json_text(j, "name", k.name);
         demur_json_text(j, "state", span_str(demur_clock_state_name(k.state)));
-        demur_json_time(j, "due", k.limit);
+        demur_json_time(j, "limit", k.limit);
         demur_json_close(j, '}');
     }
     demur_json_close(j, ']');

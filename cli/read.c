@@ -29,9 +29,8 @@ static void print_letter(const struct demur_reading *r)
     printf("Dissent:     %s\n", r->dissent);
     if (l->kind == DEMUR_LETTER_MEMO)
         printf("Memo:        revision %u\n", l->revision);
-    else
-        printf("%s     %.*s\n",
-               l->kind == DEMUR_LETTER_DOCUMENT ? "Document:" : "Message: ", SPAN_ARG(l->act));
+    if (l->act.len)
+        printf("Act:         %.*s\n", SPAN_ARG(l->act));
     print_author(r);
     for (size_t i = 0; i < l->to_len; i++)
         printf("%-12s %.*s\n", i ? "" : "To:", SPAN_ARG(l->to[i]));
@@ -114,7 +113,7 @@ static enum demur_err save_attachment(struct cli *cli, struct cli_hand *hand,
     if (n < 0 || (size_t)n >= sizeof path)
         return demur_fail(&cli->diag, DEMUR_ERR_LIMIT, "the path of --out is too long");
     if (access(path, F_OK) == 0)
-        return demur_fail(&cli->diag, DEMUR_ERR_IO,
+        return demur_fail(&cli->diag, DEMUR_ERR_REPLAY,
                           "%.200s is there already: choose another folder for --out", path);
     enum demur_err err = demur_read_attachment(cli->client, &hand->actor, r, i, &plain, &cli->diag);
     if (!err)

@@ -18,9 +18,9 @@ static void print_board(const struct cli *cli)
     for (size_t i = 0; i < n; i++)
         if (demur_channel_dissent(c, i, now, &d)) {
             struct span stage = d.filed_at ? cli_case_stage(cli, d.stage) : span_lit("circulating");
-            printf("%-10.8s%-34.*s%s%-18s%10llu\n", d.id, (int)(stage.len > 34 ? 34 : stage.len),
-                   (const char *)stage.p, d.late ? "! " : "  ", cli_case_time(d.filed_at),
-                   (unsigned long long)d.signatures);
+            stage = cli_case_cut(stage, 34);
+            printf("%-10.8s%-34.*s%s%-18s%10llu\n", d.id, SPAN_ARG(stage), d.late ? "! " : "  ",
+                   cli_case_time(d.filed_at), (unsigned long long)d.signatures);
             case_print_clocks(cli, span_str(d.id), false);
         }
     puts("\n! late. `demur status DISSENT` shows one.");
@@ -69,7 +69,7 @@ static enum demur_err print_dissent(struct cli *cli, const char *id)
     }
     printf("  signatures  %llu\n", (unsigned long long)d.signatures);
     for (size_t i = 0; demur_channel_dissent_to(c, span_str(id), i, &role); i++) {
-        struct span title = cli_case_role(cli, role);
+        struct span title = cli_case_cut(cli_case_role(cli, role), 64);
         printf("  %-11s %.*s\n", i ? "" : "sent to", SPAN_ARG(title));
     }
     printf("\nClocks (times are UTC)\n");
