@@ -96,3 +96,23 @@ says() {
     shift 2
     refused "$name" 0 "$text" "$@"
 }
+
+# at_terminal COMMAND... : run it at a terminal of its own, whose screen is in screen.
+at_terminal() {
+    rm -f typing screen
+    mkfifo typing
+    script -qefc "$(printf '%q ' "$@")" screen < typing > /dev/null 2>&1 &
+    TERMINAL=$!
+    exec 9> typing
+}
+# seen PATTERN N : wait until the screen shows it N times.
+seen() {
+    local _
+    for _ in $(seq 300); do
+        [ "$(grep -aoE "$1" screen 2> /dev/null | wc -l)" -ge "$2" ] && return 0
+        sleep 0.1
+    done
+    return 1
+}
+type_line() { sleep 0.3 && echo "$1" >&9; }
+terminal_ends() { exec 9>&- && wait "$TERMINAL"; } # the command's own status
