@@ -322,6 +322,16 @@ static enum demur_err standard_clause(struct demur_calendar *c, struct demur_wor
     return DEMUR_OK;
 }
 
+/* A day that daylight time begins or ends on: one that every year has. */
+static enum demur_err take_yearly_rule(struct demur_words *w, struct demur_day_rule *rule)
+{
+    uint32_t column = w->column;
+    DEMUR_TRY(take_rule(w, rule));
+    return rule->month == 2 && rule->day == 29
+               ? demur_words_fail(w, DEMUR_ERR_SYNTAX, column, "not every year has a 29 February")
+               : DEMUR_OK;
+}
+
 static enum demur_err daylight_clause(struct demur_calendar *c, struct demur_words *w)
 {
     if (c->daylights_len == DEMUR_CALENDAR_DAYLIGHTS)
@@ -337,10 +347,10 @@ static enum demur_err daylight_clause(struct demur_calendar *c, struct demur_wor
             return demur_words_fail(w, DEMUR_ERR_SYNTAX, column,
                                     "the last year lies before the first");
     }
-    DEMUR_TRY(take_rule(w, &d->start));
+    DEMUR_TRY(take_yearly_rule(w, &d->start));
     DEMUR_TRY(take_clock_time(w, &d->start_s, &d->start_utc));
     DEMUR_TRY(demur_words_literal(w, "to"));
-    DEMUR_TRY(take_rule(w, &d->end));
+    DEMUR_TRY(take_yearly_rule(w, &d->end));
     DEMUR_TRY(take_clock_time(w, &d->end_s, &d->end_utc));
     DEMUR_TRY(demur_words_literal(w, "offset"));
     return take_offset(w, &d->offset_s);
