@@ -119,6 +119,9 @@ $(OUT)/fuzz-%: $(OUT)/fuzz/%_fuzz.o $(call archives,client server store core)
 $(OUT)/ctime-%: $(OUT)/tests/ctime/%.o $(OUT)/libcore.a
 	$(call say,link)
 	@$(link)
+$(OUT)/golden: $(call obj,$(wildcard tests/support/*.c tests/tools/golden.c) tests/harness.c) $(OUT)/libcore.a
+	$(call say,link)
+	@$(link)
 $(OUT)/bench/%.o: CFLAGS += -O3
 $(OUT)/bench-%: LIBS = $(LIBS_ALL) -lm
 $(OUT)/bench-%: $(OUT)/bench/%_bench.o $(call archives,$(needs_server))
@@ -190,6 +193,9 @@ endif
 fuzz: ## fuzz one parser: T=name [SECONDS=60]
 	@$(MAKE) VARIANT=fuzz build/fuzz/fuzz-$(or $(T),$(error which one? T=$(fuzz_targets)))
 	@tools/fuzz $(T) $(or $(SECONDS),60)
+
+golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is to change
+	@$(OUT)/golden vectors/fold
 
 coverage: build/vectors.complete ## line coverage of core/ by the unit tests
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true
