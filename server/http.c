@@ -140,7 +140,7 @@ enum demur_err demur_http_start(struct demur_http **out, struct demur_service *s
         demur_http_stop(http);
         return demur_fail(diag, DEMUR_ERR_IO,
                           config->certificate
-                              ? "cannot start serving: is the certificate and key a PEM pair?"
+                              ? "cannot start serving: the certificate and key may be no PEM pair"
                               : "cannot start serving");
     }
     *out = http;

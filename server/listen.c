@@ -66,7 +66,7 @@ enum demur_err demur_address_listen(int *fd, const struct demur_address *address
         int cause = errno;
         close(s);
         return demur_fail_at(diag, DEMUR_ERR_IO, 0, 0, "listen",
-                             "cannot listen there: %s; is another server running?",
+                             "cannot listen there: %s; another server may be running",
                              strerror(cause));
     }
     *fd = s;

@@ -42,8 +42,8 @@ static enum demur_err settings_load(struct server *s, struct demur_diag *diag)
         return err;
     err = demur_server_settings_parse(&s->settings, buf_span(&text), &cause);
     if (err)
-        return demur_fail_at(diag, err, cause.line, cause.column, cause.field,
-                             "config, line %u: %s", cause.line, cause.text);
+        return demur_fail_at(diag, err, cause.line, cause.column, cause.field, "%.100s/config: %s",
+                             s->config->dir, cause.text);
     struct span listen = s->config->listen ? span_str(s->config->listen) : s->settings.listen;
     err = demur_address_parse(&s->address, listen, diag);
     if (err)

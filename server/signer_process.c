@@ -98,7 +98,7 @@ static enum demur_err lock_take(const char *dir, struct demur_diag *diag)
     for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += 50) {
         if ((errno != EWOULDBLOCK && errno != EINTR) || waited_ms >= LOCK_WAIT_MS)
             return demur_fail(diag, DEMUR_ERR_IO,
-                              "another signer holds %.150s: is this channel served already?", path);
+                              "another signer holds %.150s: this channel is served already", path);
         nanosleep(&(struct timespec){0, 50000000}, NULL);
     }
     return DEMUR_OK; /* the lock lives as long as the process: fd stays open */
