@@ -50,7 +50,7 @@ needs_store := store core
 needs_server := server store embedded core
 needs_client := client core
 needs_cli := cli client server store embedded core
-EMBED := $(sort $(wildcard policies/*.policy policies/*.calendar docs/api/openapi.yaml) \
+EMBED := $(sort $(wildcard policies/*.policy policies/*.calendar docs/api/openapi.yaml demo/*) \
            $(shell find web -type f 2>/dev/null))
 obj = $(patsubst %.c,$(OUT)/%.o,$(1))
 archives = $(patsubst %,$(OUT)/lib%.a,$(1))

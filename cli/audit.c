@@ -78,7 +78,7 @@ static enum demur_err print_json(struct cli *cli, const struct demur_audit_repor
     return DEMUR_OK;
 }
 
-static void print_report(const struct demur_audit_report *r)
+static void print_counts(const struct demur_audit_report *r)
 {
     struct count counts[COUNTS];
     uint8_t hex[65] = {0};
@@ -94,6 +94,14 @@ static void print_report(const struct demur_audit_report *r)
     demur_hex_encode(&b, span_of(r->root, 32));
     printf("\nroot   %s\nstate  %s\nTwo honest auditors of the same log get the same state.\n",
            (const char *)hex, r->state);
+}
+
+static void print_report(const struct demur_audit_report *r)
+{
+    if (r->entries)
+        print_counts(r);
+    else
+        printf("The log could not be believed at all.\n");
     printf(r->findings_len ? "\n%zu finding%s:\n" : "\nNothing was found amiss.\n", r->findings_len,
            r->findings_len == 1 ? "" : "s");
     for (size_t i = 0; i < r->findings_len; i++)

@@ -55,7 +55,7 @@ int cli_fail(struct cli *cli, enum demur_err err)
         fprintf(stderr, " (line %u%s", d->line, d->column ? "" : ")");
     if (d->line && d->column)
         fprintf(stderr, ", column %u)", d->column);
-    fputs(".\n", stderr);
+    fputs(d->text[0] && d->text[strlen(d->text) - 1] == '?' ? "\n" : ".\n", stderr);
     if (cli->json) {
         uint8_t text[1024];
         struct buf b = buf_over(text, sizeof text);

@@ -4,25 +4,10 @@
 #include "commands.h"
 
 const struct cli_command *const cli_commands[] = {
-    &command_init,
-    &command_serve,
-    &command_identity,
-    &command_invite,
-    &command_grant,
-    &command_join,
-    &command_whoami,
-    &command_policy,
-    &command_file,
-    &command_status,
-    &command_say,
-    &command_withdraw,
-    &command_inbox,
-    &command_read,
-    &command_step,
-    &command_share,
-    &command_receipt,
-    &command_audit,
-    NULL,
+    &command_init,  &command_serve,    &command_identity, &command_invite, &command_grant,
+    &command_join,  &command_whoami,   &command_policy,   &command_file,   &command_status,
+    &command_say,   &command_withdraw, &command_inbox,    &command_read,   &command_step,
+    &command_share, &command_receipt,  &command_audit,    &command_demo,   NULL,
 };
 
 int main(int argc, char **argv)

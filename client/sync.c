@@ -293,8 +293,11 @@ static enum demur_err longer(struct sync *s, struct demur_diag *diag)
     demur_frontier_root(&s->tree, root);
     if (memcmp(root, s->head.root, 32) != 0) {
         drop_staged(s);
-        return lie(s, "fork",
-                   "the history that the log signed does not continue the one seen before", diag);
+        return lie(s, c->size ? "fork" : "altered",
+                   c->size ? "the history that the log signed does not continue the one seen before"
+                           : "the entries do not hash to the root that the log signed: at least "
+                             "one of them was altered",
+                   diag);
     }
     if (!signed_by_log(s)) {
         drop_staged(s);
