@@ -262,13 +262,12 @@ enum demur_err demur_policy_step_check(const struct demur_policy *policy,
         act->stage >= policy->stages_len)
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the policy has no such step");
     const struct demur_policy_step *s = &policy->steps[act->step];
-    struct span stage = policy->stages[act->stage].name;
     if (act->author != s->by_author || (!act->author && !(s->by & act->roles)))
         return demur_fail(diag, DEMUR_ERR_FORBIDDEN, "\"%.*s\" is not theirs to take",
                           SPAN_ARG(s->name));
     if (!demur_set_has(s->from, act->stage))
         return demur_fail(diag, DEMUR_ERR_STAGE, "\"%.*s\" cannot be taken while the case is %.*s",
-                          SPAN_ARG(s->name), SPAN_ARG(stage));
+                          SPAN_ARG(s->name), SPAN_ARG(policy->stages[act->stage].name));
     if (s->at_most && act->times_taken >= s->at_most)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "\"%.*s\" was taken %u times, which is all",
                           SPAN_ARG(s->name), act->times_taken);

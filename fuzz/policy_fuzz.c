@@ -17,6 +17,16 @@ static void must(bool so)
 static struct demur_policy policy, again;
 static uint8_t longer[TEXT_MAX + 16];
 
+/* Every byte, padding too: nothing of the text may be left behind. */
+static bool all_zero(const void *p, size_t len)
+{
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
 static void same_with_a_comment(struct span text)
 {
     struct buf b = buf_over(longer, sizeof longer);
@@ -90,7 +100,6 @@ static void answers(const struct demur_policy *p)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct demur_policy zero;
     if (size > TEXT_MAX)
         return 0;
     struct span text = span_of(data, size);
@@ -98,7 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum demur_err err = demur_policy_parse(&policy, text, &diag);
     must(err == diag.code);
     if (err != DEMUR_OK) {
-        must(memcmp(&policy, &zero, sizeof zero) == 0 && diag.text[0] != 0);
+        must(all_zero(&policy, sizeof policy) && diag.text[0] != 0);
         return 0;
     }
     in_range(&policy);

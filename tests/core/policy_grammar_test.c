@@ -15,10 +15,19 @@ static bool starts(const char *name, const char *start)
     return strncmp(name, start, strlen(start)) == 0;
 }
 
+/* Every byte, padding too: nothing of the text may be left behind. */
+static bool all_zero(const void *p, size_t len)
+{
+    const uint8_t *bytes = p;
+    for (size_t i = 0; i < len; i++)
+        if (bytes[i] != 0)
+            return false;
+    return true;
+}
+
 /* vectors/policy/bad: NAME.want holds `line:column code sentence`. */
 TEST(policy_bad_files)
 {
-    static const struct demur_policy zero;
     int seen = 0;
     const char *name;
     for (size_t i = 0; (name = test_data_name(i)); i++) {
@@ -27,7 +36,7 @@ TEST(policy_bad_files)
         char want_name[120], got[400];
         struct demur_diag d = {0};
         CHECK(demur_policy_parse(&policy, test_data(name), &d) == d.code && d.code != DEMUR_OK);
-        CHECK(memcmp(&policy, &zero, sizeof zero) == 0);
+        CHECK(all_zero(&policy, sizeof policy));
         snprintf(want_name, sizeof want_name, "%.*s.want", (int)strlen(name) - 7, name);
         snprintf(got, sizeof got, "%u:%u %s %s\n", d.line, d.column, demur_err_name(d.code),
                  d.text);
