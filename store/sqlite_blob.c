@@ -23,14 +23,22 @@ struct demur_store_upload {
     size_t len, cap;
 };
 
-enum demur_err demur_store_upload_new(struct demur_store *store, struct demur_store_upload **out,
-                                      struct demur_diag *diag)
+static struct demur_store_upload *upload_alloc(struct demur_store *store)
 {
     struct demur_store_upload *upload = calloc(1, sizeof *upload);
     if (!upload)
-        return demur_store_out_of_memory(diag);
+        return NULL;
     upload->store = store;
     crypto_hash_sha256_init(&upload->hash);
+    return upload;
+}
+
+enum demur_err demur_store_upload_new(struct demur_store *store, struct demur_store_upload **out,
+                                      struct demur_diag *diag)
+{
+    struct demur_store_upload *upload = upload_alloc(store);
+    if (!upload)
+        return demur_store_out_of_memory(diag);
     *out = upload;
     return DEMUR_OK;
 }
@@ -192,7 +200,11 @@ static enum demur_err named(struct demur_store_upload *upload, struct db_conn *c
         return err;
     }
     upload_free(upload);
-    return demur_db_drop_leaving(store, diag);
+    /* the name stands; what cannot be removed of an older object now goes with
+     * the next removal or opening */
+    bool dropped = demur_db_drop_leaving(store, NULL) == DEMUR_OK;
+    (void)dropped;
+    return DEMUR_OK;
 }
 
 enum demur_err demur_store_upload_finish(struct demur_store_upload *upload,
@@ -222,11 +234,10 @@ enum demur_err demur_store_upload_finish(struct demur_store_upload *upload,
 enum demur_err demur_store_blob_put(struct demur_store *store, const uint8_t hash[static 32],
                                     struct span bytes, int64_t now_s, struct demur_diag *diag)
 {
-    struct demur_store_upload *upload = NULL;
-    enum demur_err err = demur_store_upload_new(store, &upload, diag);
-    if (err != DEMUR_OK)
-        return err;
-    err = demur_store_upload_write(upload, bytes, diag);
+    struct demur_store_upload *upload = upload_alloc(store);
+    if (!upload)
+        return demur_store_out_of_memory(diag);
+    enum demur_err err = demur_store_upload_write(upload, bytes, diag);
     if (err == DEMUR_OK)
         return demur_store_upload_finish(upload, hash, now_s, diag);
     demur_store_upload_abort(upload);
@@ -240,10 +251,9 @@ enum demur_err demur_store_snapshot_put(struct demur_store *store, const char *n
     enum demur_err err = demur_store_name_check(span_str(name), diag);
     if (err != DEMUR_OK)
         return err;
-    struct demur_store_upload *upload = NULL;
-    err = demur_store_upload_new(store, &upload, diag);
-    if (err != DEMUR_OK)
-        return err;
+    struct demur_store_upload *upload = upload_alloc(store);
+    if (!upload)
+        return demur_store_out_of_memory(diag);
     struct db_conn *conn;
     err = object_write(upload, bytes, diag);
     if (err == DEMUR_OK)
@@ -399,8 +409,8 @@ static int window_row(struct window *w, struct db_conn *conn, enum db_sql n)
 {
     sqlite3_stmt *stmt = conn->stmt[n];
     w->size = (uint64_t)sqlite3_column_int64(stmt, 0);
-    if (w->offset >= w->size || sqlite3_column_type(stmt, 1) == SQLITE_NULL)
-        return SQLITE_OK; /* no chunk in the window */
+    if (w->cap == 0 || w->offset >= w->size || sqlite3_column_type(stmt, 1) == SQLITE_NULL)
+        return SQLITE_OK; /* only the size was asked for, or no chunk is there */
     uint64_t start = (uint64_t)sqlite3_column_int64(stmt, 1) * DB_CHUNK, at = w->offset + w->len;
     struct span bytes = demur_db_column(conn, n, 2);
     if (at < start || at - start > bytes.len || bytes.len > DB_CHUNK)
@@ -498,10 +508,9 @@ static int snapshot_read(struct db_conn *conn, struct demur_store_head *head,
     struct db_arg key = db_text(span_str(name));
     struct demur_store_head at = {0};
     int rc = demur_db_first(conn, SQL_SNAPSHOT_STAT, DB_ARGS(key));
-    struct span root = span_of(NULL, 0);
     if (rc == SQLITE_ROW) {
         at.size = (uint64_t)sqlite3_column_int64(conn->stmt[SQL_SNAPSHOT_STAT], 0);
-        root = demur_db_column(conn, SQL_SNAPSHOT_STAT, 1);
+        struct span root = demur_db_column(conn, SQL_SNAPSHOT_STAT, 1);
         if (root.len == 32)
             memcpy(at.root, root.p, 32);
         rc = root.len == 32 ? SQLITE_OK : SQLITE_CORRUPT;

@@ -52,6 +52,15 @@ static bool is_full(sqlite3 *db, int rc)
             means_full(file_errno(db, SQLITE_FCNTL_FILE_POINTER)));
 }
 
+/* The system's own words when it refused to open a file, else SQLite's. */
+static const char *refusal(sqlite3 *db, int rc)
+{
+    if (!db)
+        return sqlite3_errstr(rc);
+    int system = (rc & 0xff) == SQLITE_CANTOPEN ? sqlite3_system_errno(db) : 0;
+    return system ? strerror(system) : sqlite3_errmsg(db);
+}
+
 enum demur_err demur_db_fail(const struct demur_store *store, sqlite3 *db, int rc,
                              struct demur_diag *diag)
 {
@@ -63,12 +72,9 @@ enum demur_err demur_db_fail(const struct demur_store *store, sqlite3 *db, int r
     for (size_t i = 0; i < DEMUR_COUNT(meanings); i++)
         if (meanings[i].rc == primary)
             return demur_fail(diag, meanings[i].err, "%.140s: %s", store->path, meanings[i].text);
-    const char *said = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
-    if (primary == SQLITE_CANTOPEN && sqlite3_system_errno(db))
-        said = strerror(sqlite3_system_errno(db));
     return demur_fail(diag, DEMUR_ERR_IO,
                       "%.140s: the system refused it (%.60s); mend that and try again", store->path,
-                      said);
+                      refusal(db, rc));
 }
 
 void demur_db_hex(char out[static 65], const uint8_t hash[static 32])

@@ -274,13 +274,15 @@ enum demur_err demur_store_tile_get(struct demur_store *store, uint8_t *out, uin
     if (err != DEMUR_OK)
         return err;
     int rc = demur_db_first(conn, SQL_TILE_GET, DB_ARGS(db_int(tile_key(level, index))));
-    struct span hashes = span_of(NULL, 0);
-    if (rc == SQLITE_ROW)
-        hashes = demur_db_column(conn, SQL_TILE_GET, 0);
+    bool there = false;
+    if (rc == SQLITE_ROW) {
+        struct span hashes = demur_db_column(conn, SQL_TILE_GET, 0);
+        there = hashes.len >= 32 * width;
+        if (there)
+            memcpy(out, hashes.p, 32 * width);
+    }
     err = demur_db_fail(store, conn->db, rc, diag);
-    if (hashes.len >= 32 * width)
-        memcpy(out, hashes.p, 32 * width);
-    else if (err == DEMUR_OK)
+    if (err == DEMUR_OK && !there)
         err = tile_unknown(level, index, width, diag);
     demur_db_end(conn, SQL_TILE_GET);
     demur_db_read_end(store, conn);

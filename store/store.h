@@ -211,7 +211,9 @@ enum demur_err demur_store_blob_read(struct demur_store *store, const uint8_t ha
 enum demur_err demur_store_blob_get(struct demur_store *store, struct demur_store_bytes *out,
                                     const uint8_t hash[static 32],
                                     struct demur_diag *diag) DEMUR_CHECKED;
-/* Delete a blob, referenced or not, and its release key. See demur_store_scrub. */
+/* Delete a blob, referenced or not, and its release key. On IO the blob may be
+ * gone from every answer already while some of its bytes are still in the file:
+ * demur_store_scrub, or opening the store again, removes the rest. */
 enum demur_err demur_store_blob_delete(struct demur_store *store, const uint8_t hash[static 32],
                                        struct demur_diag *diag) DEMUR_CHECKED;
 /* Bytes of unreferenced blobs and of uploads in progress: what a limit on

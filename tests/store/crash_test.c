@@ -7,9 +7,10 @@
 
 #include "world.h"
 
-enum { KILLS = 25, UPLOAD = 3 << 20 };
+enum { KILLS = 25, UPLOAD = (1 << 20) + 1 };
 
-/* What the child tells through the pipe once it is durable. */
+/* What the child tells through the pipe once it is durable, or, while half of
+ * an upload is on the disk, once more. */
 struct ack {
     uint64_t size; /* of the log */
     uint64_t blob; /* the seed of a blob, 0 for none */
@@ -47,8 +48,10 @@ static bool child_round(struct demur_store *store, struct maker *m, uint64_t *se
     maker_accept(m);
     struct demur_store_upload *upload = NULL;
     if (demur_store_upload_new(store, &upload, NULL) != DEMUR_OK ||
-        demur_store_upload_write(upload, span_of(large, sizeof large), NULL) != DEMUR_OK)
+        demur_store_upload_write(upload, span_of(large, sizeof large), NULL) != DEMUR_OK ||
+        !ack(fd, m->edge.frontier.size, blob))
         return false;
+    usleep(2000);
     demur_store_upload_abort(upload);
     return true;
 }
@@ -116,9 +119,12 @@ TEST(store_survives_kill)
             child_main(&w, child_seed, fds[1]);
         close(fds[1]);
         size_t n = 0;
-        if (round % 3) /* else the kill may fall into the opening */
-            n = read(fds[0], &acks[0], sizeof *acks) == sizeof *acks;
-        usleep((useconds_t)(test_random_u64(&seed) % 40000));
+        /* a number of acknowledgements first; without any, the kill may fall
+         * into the opening */
+        size_t wait = (size_t)(test_random_u64(&seed) % 8);
+        while (n < wait && read(fds[0], &acks[n], sizeof *acks) == sizeof *acks)
+            n++;
+        usleep((useconds_t)(test_random_u64(&seed) % (wait ? 5000 : 40000)));
         kill(child, SIGKILL);
         int status = 0;
         CHECK(waitpid(child, &status, 0) == child);

@@ -6,13 +6,20 @@
 
 #include "world.h"
 
-enum fault { FAULT_EIO, FAULT_FULL, FAULT_DEAD }; /* once, once, from then on */
+enum fault {
+    FAULT_WRITE, /* one write fails, half of it done */
+    FAULT_FULL,  /* one write meets a full disk */
+    FAULT_SYNC,  /* one fsync or truncation fails */
+    FAULT_DEAD,  /* from some call on, none succeeds */
+};
 
 static struct {
     bool armed;
     enum fault fault;
     int left; /* calls until the fault */
     int fired;
+    int syncs; /* that went through, armed or not */
+    bool sync_failed;
 } plan;
 
 struct fault_file {
@@ -22,10 +29,11 @@ struct fault_file {
 
 static sqlite3_file *real_of(sqlite3_file *f) { return ((struct fault_file *)f)->real; }
 
-/* Whether the call at hand is the one to fail. */
-static bool strikes(void)
+/* Whether the call at hand, a write or one of the other kind, is to fail. */
+static bool strikes(bool writes)
 {
-    if (!plan.armed || (plan.fault != FAULT_DEAD && plan.fired))
+    bool counts = plan.fault == FAULT_DEAD || writes == (plan.fault != FAULT_SYNC);
+    if (!plan.armed || !counts || (plan.fired && plan.fault != FAULT_DEAD))
         return false;
     if (plan.left > 0 && --plan.left > 0)
         return false;
@@ -40,17 +48,23 @@ static int fault_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 }
 static int fault_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
-    bool torn = strikes();
+    bool torn = strikes(true);
     int rc = real_of(f)->pMethods->xWrite(real_of(f), p, torn ? n / 2 : n, at);
     return !torn ? rc : plan.fault == FAULT_FULL ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 }
 static int fault_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
-    return strikes() ? SQLITE_IOERR_TRUNCATE : real_of(f)->pMethods->xTruncate(real_of(f), size);
+    return strikes(false) ? SQLITE_IOERR_TRUNCATE
+                          : real_of(f)->pMethods->xTruncate(real_of(f), size);
 }
 static int fault_sync(sqlite3_file *f, int flags)
 {
-    return strikes() ? SQLITE_IOERR_FSYNC : real_of(f)->pMethods->xSync(real_of(f), flags);
+    if (strikes(false)) {
+        plan.sync_failed = true;
+        return SQLITE_IOERR_FSYNC;
+    }
+    plan.syncs++;
+    return real_of(f)->pMethods->xSync(real_of(f), flags);
 }
 static int fault_size(sqlite3_file *f, sqlite3_int64 *size)
 {
@@ -207,6 +221,7 @@ static bool fault_at(enum fault fault, int n)
     plan.fault = fault;
     plan.left = n;
     plan.fired = 0;
+    plan.sync_failed = false;
     plan.armed = true;
     deeds_do(&d, store);
     plan.armed = false;
@@ -216,6 +231,7 @@ static bool fault_at(enum fault fault, int n)
     enum demur_err err = demur_store_kv_put(store, "later", span_lit("v"), &diag);
     CHECK(err == DEMUR_OK || strstr(diag.text, "could not say"));
     CHECK(err == DEMUR_OK || fired);
+    CHECK(err != DEMUR_OK || !plan.sync_failed); /* no write after a failed fsync */
     demur_store_close(store);
     store = world_reopen(&w);
     if (store) {
@@ -235,16 +251,42 @@ static bool fault_at(enum fault fault, int n)
 TEST(store_faults_everywhere)
 {
     faults_begin();
-    static const enum fault faults[] = {FAULT_EIO, FAULT_FULL, FAULT_DEAD};
-    /* every call at first, where the log is written; then strides, where the
-     * large blob makes one call like the other */
+    static const enum fault faults[] = {FAULT_WRITE, FAULT_FULL, FAULT_SYNC, FAULT_DEAD};
+    /* every fsync; of the many writes, each of the first ones, then strides */
     for (size_t i = 0; i < DEMUR_COUNT(faults); i++) {
         int n = 1, fired = 0;
         while (fault_at(faults[i], n)) {
             fired++;
-            n += n < 40 ? 1 : 61;
+            n += n < 20 || faults[i] == FAULT_SYNC ? 1 : 43;
         }
-        CHECK(fired > 40);
+        CHECK(fired > 10);
     }
+    faults_end();
+}
+
+TEST(store_answers_after_fsync)
+{
+    faults_begin();
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    struct maker *m = maker_new();
+    uint8_t hash[32];
+    hash_of(hash, span_lit("x"));
+    for (int i = 0; store && i < 5; i++) {
+        int syncs = plan.syncs;
+        maker_append(m, store, 2);
+        CHECK(plan.syncs > syncs);
+        syncs = plan.syncs;
+        struct span value = span_of(hash, (size_t)i + 1);
+        CHECK_ERR(demur_store_kv_put(store, "k", value, NULL), DEMUR_OK);
+        CHECK(plan.syncs > syncs);
+        syncs = plan.syncs;
+        CHECK_ERR(demur_store_blob_put(store, hash, span_lit("x"), i, NULL), DEMUR_OK);
+        CHECK(plan.syncs > syncs);
+    }
+    demur_store_close(store);
+    maker_free(m);
+    world_end(&w);
     faults_end();
 }
