@@ -18,7 +18,7 @@ enum {
     DB_CHUNK = 64 * 1024,           /* bytes of an object's chunk; the last may be shorter */
     DB_BUSY_MS = 2000,
     DB_CHECKPOINT_PAGES = 1000, /* move the WAL into the file from this length on */
-    DB_SECRET_LEN = 4600,       /* a padded release key: docs/adr/0002-store.md */
+    DB_SECRET_LEN = 4600,       /* a padded release key: docs/adr/0012-store.md */
 };
 
 /* A stretch of stored bytes: `arriving` and `leaving` ones are invisible. */
