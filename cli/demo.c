@@ -336,10 +336,11 @@ static int answer(struct demo *d)
         RUN(d, author, "say", "--mine", "--phrase-file", under(d, "receipt-phrase"), "--text",
             "Second volume, page 211. The embassy's commercial section holds the original.") != 0)
         return broken(d, "the author's answer");
+    static const char reply[] =
+        "The guarantee will wait for the survey that you ask for. The memorandum's two verbs "
+        "are corrected today. Thank you for the question.";
     title("The office replies, and the clocks stop");
-    if (RUN(d, sp, "step", id, "reply", "--title", "Reply", "--text",
-            "The guarantee will wait for the survey that you ask for. The memorandum's two verbs "
-            "are corrected today. Thank you for the question.") != 0 ||
+    if (RUN(d, sp, "step", id, "reply", "--title", "Reply", "--text", reply) != 0 ||
         RUN(d, sp, "status", id) != 0)
         return broken(d, "the reply");
     title("An auditor who trusts nobody verifies all of it, from the fingerprint");

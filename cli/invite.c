@@ -123,7 +123,7 @@ static int by_handle(const void *a, const void *b)
 static enum demur_err handles_check(struct roster *r)
 {
     const struct demur_channel *channel = demur_client_channel(r->cli->client);
-    struct person **sorted = calloc(r->len + 1, sizeof *sorted);
+    struct person **sorted = calloc(r->len + 1, sizeof(struct person *));
     struct demur_member_info info;
     if (!sorted)
         return demur_fail(&r->cli->diag, DEMUR_ERR_MEMORY, "out of memory");

@@ -37,7 +37,7 @@ static int option_place(const struct cli *cli, struct span name)
         if (span_eq_str(name, global_options[i].name))
             return (int)i;
     const struct cli_option *own = cli->command ? cli->command->options : NULL;
-    for (size_t i = 0; i < options_len(own); i++)
+    for (size_t i = 0; own && own[i].name; i++)
         if (span_eq_str(name, own[i].name))
             return (int)(globals + i);
     return -1;

@@ -37,11 +37,6 @@ struct demur_bytes heap_buf_take(struct buf *b)
     return out;
 }
 
-enum demur_err no_memory(struct demur_diag *diag)
-{
-    return demur_fail(diag, DEMUR_ERR_MEMORY, "this machine is out of memory");
-}
-
 bool copy_text(char *out, size_t cap, struct span text)
 {
     if (text.len >= cap)

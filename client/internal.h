@@ -18,7 +18,10 @@ struct buf heap_buf(size_t cap);
 void heap_buf_free(struct buf *b);
 /* Take over what was written. */
 struct demur_bytes heap_buf_take(struct buf *b);
-enum demur_err no_memory(struct demur_diag *diag);
+static inline enum demur_err no_memory(struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_MEMORY, "this machine is out of memory");
+}
 /* Copy text into an array and end it with a NUL; false when it is too long. */
 bool copy_text(char *out, size_t cap, struct span text);
 void hex_text(char out[static 65], const uint8_t bytes[static 32]);
