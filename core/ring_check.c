@@ -33,10 +33,11 @@ static enum demur_err read_points(struct group_affine *own, const uint8_t *sig,
 static enum demur_err read_scalars(struct ring_check *check, const uint8_t *sig,
                                    struct ring_layout at, struct demur_diag *diag)
 {
-    struct group_scalar *next = &check->f[0][1];
     uint32_t i = 1, j = 0;
     for (size_t o = at.f; o < at.len; o += 32) {
-        next = o == at.z_a ? &check->z_a : o == at.z ? &check->z : &check->f[j][i];
+        struct group_scalar *next = o == at.z_a ? &check->z_a
+                                    : o == at.z ? &check->z
+                                                : &check->f[j][i];
         if (!group_scalar_decode_vartime(next, sig + o))
             return demur_fail(diag, DEMUR_ERR_CANON,
                               "the ring signature has a scalar above the group order at byte %zu",
