@@ -38,15 +38,15 @@ void act_done(struct demur_actor *actor, uint64_t seq)
         actor->identity->seq = seq;
 }
 
-/* ---- receipts ------------------------------------------------------------------ */
+/* ---- receipts ---- */
 
 static enum demur_err keep_receipt(struct demur_client *c, struct span receipt,
                                    struct demur_sent *sent, struct demur_diag *diag)
 {
     char hex[65];
     hex_text(hex, sent->leaf);
-    int n = snprintf(sent->receipt, sizeof sent->receipt, "%s/receipts/%012llu-%.16s.txt", c->data,
-                     (unsigned long long)sent->index, hex);
+    int n = snprintf(sent->receipt, sizeof sent->receipt, "%s/receipts/%012llu-%.16s.tlog-proof",
+                     c->data, (unsigned long long)sent->index, hex);
     if (n < 0 || (size_t)n >= sizeof sent->receipt)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
     enum demur_err err = demur_path_write(sent->receipt, receipt, diag);
@@ -173,7 +173,7 @@ enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_
     return err ? err : check_against_copy(c, sent, diag);
 }
 
-/* ---- one act ---------------------------------------------------------------------- */
+/* ---- one act ---- */
 
 static bool try_again(enum demur_err err, const struct demur_diag *why, enum act_retry retry)
 {

@@ -18,7 +18,7 @@ struct case_act {
     struct span shared; /* the plaintext that is re-sealed */
 };
 
-/* ---- sealing ------------------------------------------------------------------------ */
+/* ---- sealing ---- */
 
 static enum demur_err seal_to(struct demur_client *c, struct span plain,
                               const struct demur_age_recipient *to, size_t n,
@@ -107,7 +107,7 @@ static enum demur_err seal_writing(struct demur_client *c, const struct case_act
     return err;
 }
 
-/* ---- records ------------------------------------------------------------------------- */
+/* ---- records ---- */
 
 /* `by seq` for an officer, nothing for the case key. */
 static void put_actor(struct buf *record, struct demur_client *c, struct case_act *t)
@@ -325,7 +325,7 @@ enum demur_err demur_act_appeal(struct demur_client *client, struct demur_actor 
     return author_send(client, &t, sent, diag);
 }
 
-/* ---- sharing ----------------------------------------------------------------------------- */
+/* ---- sharing ---- */
 
 static enum demur_err build_share(struct demur_client *c, void *ctx, struct buf *record,
                                   struct demur_diag *diag)
@@ -360,6 +360,8 @@ enum demur_err demur_act_share(struct demur_client *client, struct demur_actor *
 {
     struct demur_bytes plain = {0};
     struct demur_dissent_info info;
+    if (!dissent && actor->identity)
+        return demur_fail(diag, DEMUR_ERR_MISSING, "say which dissent this is about");
     dissent = dissent ? dissent : actor->dissent;
     enum demur_err err = read_begin(client, actor, dissent, &info, diag);
     if (!err)

@@ -99,7 +99,7 @@ enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor 
     return err;
 }
 
-/* ---- removing --------------------------------------------------------------------- */
+/* ---- removing ---- */
 
 struct revoke_act {
     struct demur_actor *actor;
@@ -131,7 +131,7 @@ enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor 
     return err;
 }
 
-/* ---- joining ------------------------------------------------------------------------ */
+/* ---- joining ---- */
 
 struct join_act {
     struct demur_identity *identity;

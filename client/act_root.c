@@ -8,7 +8,7 @@
 /* Acts that do not depend on what else just happened look at the log this often. */
 #define RECENT_S 60
 
-/* ---- texts ---------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 struct text_act {
     struct demur_actor *root;
@@ -72,7 +72,7 @@ enum demur_err demur_act_calendar(struct demur_client *client, struct demur_acto
     return err ? err : send_text(client, &t, sent, diag);
 }
 
-/* ---- rotations -------------------------------------------------------------------- */
+/* ---- rotations ---- */
 
 struct rotation {
     struct demur_actor *actor;
@@ -129,7 +129,7 @@ enum demur_err demur_act_rotate_root(struct demur_client *client, struct demur_a
     return send_rotation(client, &t, sent, diag);
 }
 
-/* ---- roles --------------------------------------------------------------------------- */
+/* ---- roles ---- */
 
 struct grant_act {
     struct demur_actor *actor;

@@ -39,7 +39,7 @@ static enum demur_err find_fault(struct audit *a, const char *kind, struct demur
     return add(a, &f, diag);
 }
 
-/* ---- counting ------------------------------------------------------------------------ */
+/* ---- counting ---- */
 
 static void count_members(struct audit *a)
 {
@@ -107,7 +107,7 @@ static enum demur_err count_dissents(struct audit *a, struct demur_diag *diag)
     return err;
 }
 
-/* ---- entries: times, texts, daily signs of life ------------------------------------------- */
+/* ---- entries: times, texts, daily signs of life ---- */
 
 struct days {
     uint64_t first_tick, last_tick, ticks; /* days since 1970 */
@@ -161,8 +161,7 @@ static enum demur_err count_entries(struct audit *a, struct demur_diag *diag)
     return err;
 }
 
-/* ---- receipts ---------------------------------------------------------------------------------
- */
+/* ---- receipts ---- */
 
 static enum demur_err check_receipt(struct audit *a, struct span text, size_t number,
                                     struct demur_diag *diag)
@@ -190,8 +189,7 @@ static enum demur_err check_receipt(struct audit *a, struct span text, size_t nu
     return err;
 }
 
-/* ---- all of it ----------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 static enum demur_err sum_up(struct audit *a, struct demur_diag *diag)
 {

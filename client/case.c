@@ -49,7 +49,7 @@ enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_
     return err;
 }
 
-/* ---- recipients ---------------------------------------------------------------------- */
+/* ---- recipients ---- */
 
 struct recipients {
     struct demur_age_recipient *list;
@@ -147,7 +147,7 @@ enum demur_err case_holder(const struct demur_client *c, const struct demur_diss
     return DEMUR_OK;
 }
 
-/* ---- roles --------------------------------------------------------------------------- */
+/* ---- roles ---- */
 
 enum demur_err case_reader_role(const struct demur_client *c, const struct demur_dissent_info *info,
                                 const uint8_t key[static 32], const char *wanted,

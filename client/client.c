@@ -130,8 +130,11 @@ void demur_client_close(struct demur_client *c)
     free((char *)c->options.token);
     free((char *)c->options.proxy);
     free((char *)c->options.ca_file);
-    if (c->lock >= 0)
+    if (c->lock >= 0) {
+        /* Said, and not left to close: a child of ours may hold the file open too. */
+        (void)flock(c->lock, LOCK_UN);
         close(c->lock);
+    }
     free(c);
 }
 

@@ -28,7 +28,7 @@ static inline struct span demur_bytes_span(const struct demur_bytes *b)
 /* Wipes before it frees; *b is empty after. */
 void demur_bytes_free(struct demur_bytes *b);
 
-/* ---- files (file.c) ------------------------------------------------------ */
+/* ---- files (file.c) ---- */
 
 /* Read a whole file of at most `max` bytes. UNKNOWN when there is none, IO,
  * LIMIT. The caller frees *out, which is untouched on failure. */
@@ -49,7 +49,7 @@ enum demur_err demur_path_data(const uint8_t fingerprint[static 32], struct demu
 enum demur_err demur_fingerprint_parse(uint8_t out[static 32], struct span text,
                                        struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- identities (identity.c) --------------------------------------------- */
+/* ---- identities (identity.c) ---- */
 
 /* A fresh identity without handle or ring keys: root, roster keeper, officer,
  * server operator. `token` may be NULL. */
@@ -94,7 +94,7 @@ enum demur_err demur_actor_from_phrase(struct demur_actor *out, struct span phra
                                        struct demur_diag *diag) DEMUR_CHECKED;
 void demur_actor_wipe(struct demur_actor *actor);
 
-/* ---- the client (client.c) ------------------------------------------------ */
+/* ---- the client (client.c) ---- */
 
 struct demur_client_options {
     uint8_t channel[32];        /* the fingerprint: the one thing that is trusted */
@@ -161,7 +161,7 @@ bool demur_client_finding(const struct demur_client *client, size_t i, struct de
 enum demur_err demur_client_blob(struct demur_client *client, const struct demur_blob_ref *blob,
                                  struct demur_bytes *out, struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- acts (act*.c) --------------------------------------------------------- */
+/* ---- acts (act*.c) ---- */
 
 /* What the log answered, verified: the entry, and the receipt kept for it. */
 struct demur_sent {
@@ -224,7 +224,7 @@ enum demur_err demur_act_join(struct demur_client *client, struct demur_identity
                               const struct demur_invitation *invitation, struct demur_sent *sent,
                               struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- filing (filing.c, outbox.c) -------------------------------------------- */
+/* ---- filing (filing.c, outbox.c) ---- */
 
 struct demur_filing {
     struct span title, body;  /* the body is tidied: line ends, white space at the end */
@@ -272,7 +272,7 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
 enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
                                  struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- acts in a case (act_case.c) --------------------------------------------- */
+/* ---- acts in a case (act_case.c) ---- */
 
 /* What goes into a sealed document or message. */
 struct demur_writing {
@@ -315,7 +315,7 @@ enum demur_err demur_act_appeal(struct demur_client *client, struct demur_actor 
 enum demur_err demur_act_withdraw(struct demur_client *client, struct demur_actor *author,
                                   struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- reading (reading.c) -------------------------------------------------------- */
+/* ---- reading (reading.c) ---- */
 
 enum demur_card_state {
     DEMUR_CARD_NONE,     /* the entry has none */
@@ -352,7 +352,7 @@ enum demur_err demur_read_attachment(struct demur_client *client, struct demur_a
                                      struct demur_bytes *out,
                                      struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- receipts, offline (receipt.c) ------------------------------------------------ */
+/* ---- receipts, offline (receipt.c) ---- */
 
 struct demur_receipt_report {
     struct demur_bytes entry; /* the entry that the receipt is about */
@@ -373,7 +373,7 @@ enum demur_err demur_receipt_check(struct demur_receipt_report *out, struct span
                                    struct demur_diag *diag) DEMUR_CHECKED;
 void demur_receipt_report_free(struct demur_receipt_report *report);
 
-/* ---- the audit (audit.c) ------------------------------------------------------------ */
+/* ---- the audit (audit.c) ---- */
 
 struct demur_audit_report {
     uint64_t entries, refused, members, joined, revoked, dissents, filed, final, signatures;

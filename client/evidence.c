@@ -74,7 +74,7 @@ void evidence_keep(struct demur_client *c, const char *kind, const char *name, c
     (void)!add(c, &f);
 }
 
-/* ---- reading it back ---------------------------------------------------------------- */
+/* ---- reading it back ---- */
 
 static bool take_field(struct span *rest, const char *name, struct span *value)
 {

@@ -12,8 +12,7 @@
 
 static enum demur_err refused(struct demur_diag *diag, const char *verb, const char *path)
 {
-    return demur_fail(diag, errno == ENOENT ? DEMUR_ERR_UNKNOWN : DEMUR_ERR_IO, "cannot %s %s: %s",
-                      verb, path, strerror(errno));
+    return demur_fail(diag, DEMUR_ERR_IO, "cannot %s %s: %s", verb, path, strerror(errno));
 }
 
 bool path_join(char out[static PATH_LEN], const char *dir, const char *name)
@@ -22,7 +21,7 @@ bool path_join(char out[static PATH_LEN], const char *dir, const char *name)
     return n > 0 && n < PATH_LEN;
 }
 
-/* ---- reading ----------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static enum demur_err read_all(int fd, const char *path, size_t max, struct demur_bytes *out,
                                struct demur_diag *diag)
@@ -66,7 +65,7 @@ enum demur_err demur_path_read(const char *path, size_t max, struct demur_bytes 
     return err;
 }
 
-/* ---- writing ------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static bool write_all(int fd, struct span bytes)
 {
@@ -144,7 +143,7 @@ enum demur_err demur_path_folder(const char *path, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
-/* ---- folders --------------------------------------------------------------------- */
+/* ---- folders ---- */
 
 static int not_dots(const struct dirent *d)
 {

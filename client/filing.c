@@ -5,7 +5,7 @@
 
 #include "filing.h"
 
-/* ---- who files --------------------------------------------------------------------- */
+/* ---- who files ---- */
 
 static enum demur_err check_naming(const struct making *m, struct demur_diag *diag)
 {
@@ -56,7 +56,7 @@ static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
     return err ? err : check_naming(m, diag);
 }
 
-/* ---- the record ---------------------------------------------------------------------- */
+/* ---- the record ---- */
 
 static void make_phrase(struct demur_draft *d, const uint8_t fingerprint[static 32])
 {

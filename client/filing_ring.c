@@ -6,7 +6,7 @@
 #include "../core/civil.h"
 #include "filing.h"
 
-/* ---- rings ---------------------------------------------------------------------- */
+/* ---- rings ---- */
 
 static enum demur_err take_ring(struct making *m, const struct span *subsets, size_t subsets_len,
                                 uint8_t (**keys)[32], struct demur_ring *ring,
@@ -74,7 +74,7 @@ static enum demur_err check_member_in(const struct making *m, const struct demur
         "a new invitation");
 }
 
-/* ---- slots ------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 static bool slot_tag_of(const struct demur_record *r, uint8_t out[32])
 {

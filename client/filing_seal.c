@@ -150,7 +150,7 @@ enum demur_err making_letter(struct making *m, struct demur_diag *diag)
     return err ? err : seal_files(m, diag);
 }
 
-/* ---- the name card --------------------------------------------------------------- */
+/* ---- the name card ---- */
 
 /* For those who stay unnamed: as many recipients, whose keys nobody keeps. */
 static void strangers(struct demur_age_recipient *out, size_t n)

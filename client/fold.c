@@ -11,7 +11,7 @@
 
 #define VERIFIED_MAX (64u << 20)
 
-/* ---- which signatures were verified before -------------------------------------- */
+/* ---- which signatures were verified before ---- */
 
 static bool is_bad(const struct demur_client *c, uint64_t index)
 {
@@ -49,7 +49,7 @@ static void recall(struct demur_verdict *out, const struct demur_record *r)
         memset(out->slot_tag, 0, 32);
 }
 
-/* ---- one entry ---------------------------------------------------------------------- */
+/* ---- one entry ---- */
 
 static void keep_refused(struct demur_client *c, uint64_t index, struct span entry,
                          const struct demur_diag *why)
@@ -124,7 +124,7 @@ enum demur_err fold_entry(struct demur_client *c, struct span entry, bool truste
     return DEMUR_OK;
 }
 
-/* ---- the whole copy ------------------------------------------------------------------ */
+/* ---- the whole copy ---- */
 
 static enum demur_err damaged(const struct demur_client *c, const char *what,
                               struct demur_diag *diag)

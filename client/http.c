@@ -98,7 +98,7 @@ void http_free(struct http *h)
     free(h);
 }
 
-/* ---- one request ------------------------------------------------------------- */
+/* ---- one request ---- */
 
 struct inflow {
     struct buf body; /* grows up to max */

@@ -49,7 +49,7 @@ enum demur_err demur_identity_from_invitation(struct demur_identity *out,
     return err;
 }
 
-/* ---- the file ------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static enum demur_err open_file(struct demur_identity *out, const char *path, struct span file,
                                 struct span passphrase, struct demur_diag *diag)
@@ -146,7 +146,7 @@ bool demur_identity_tidy(struct demur_identity *identity, const struct demur_cli
     return demur_identity_erase_before(identity, keep);
 }
 
-/* ---- who acts --------------------------------------------------------------------- */
+/* ---- who acts ---- */
 
 void demur_actor_from_identity(struct demur_actor *out, struct demur_identity *identity)
 {

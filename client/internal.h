@@ -10,7 +10,7 @@
 #define CLOCK_TOLERANCE_S 300u
 #define PATH_LEN 1024
 
-/* ---- bytes.c ---------------------------------------------------------------- */
+/* ---- bytes.c ---- */
 
 /* A buffer of `cap` bytes on the heap; p is NULL when memory is out. A NUL fits
  * behind it. Released with demur_bytes_free, or handed on as demur_bytes. */
@@ -28,7 +28,7 @@ void hex_text(char out[static 65], const uint8_t bytes[static 32]);
 /* "2026-11-20T14:05:09Z" */
 void time_text(char out[static 32], uint64_t unix_s);
 
-/* ---- file.c ------------------------------------------------------------------- */
+/* ---- file.c ---- */
 
 /* dir/name, NUL-ended; false when it does not fit. */
 bool path_join(char out[static PATH_LEN], const char *dir, const char *name);
@@ -38,7 +38,7 @@ enum demur_err path_remove_all(const char *path, struct demur_diag *diag);
 enum demur_err path_list(const char *path, bool (*each)(void *ctx, const char *name), void *ctx,
                          struct demur_diag *diag);
 
-/* ---- http.c --------------------------------------------------------------------- */
+/* ---- http.c ---- */
 
 struct http;
 enum http_method { HTTP_GET, HTTP_PUT, HTTP_POST };
@@ -62,12 +62,12 @@ enum demur_err http_want(struct http *h, enum http_method method, const char *pa
                          struct span body, size_t max, struct demur_bytes *out,
                          struct demur_diag *diag);
 
-/* ---- problem.c --------------------------------------------------------------------- */
+/* ---- problem.c ---- */
 
 /* Set *diag from a refusal of the server's, and return its code. */
 enum demur_err problem_read(long status, struct span body, struct demur_diag *diag);
 
-/* ---- the client ---------------------------------------------------------------------- */
+/* ---- the client ---- */
 
 /* A receipt given to us for an entry that the copy does not hold yet. */
 struct expected {

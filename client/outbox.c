@@ -64,7 +64,7 @@ enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *di
                             demur_bytes_span(&draft->record), diag);
 }
 
-/* ---- sending ---------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static bool id_ok(const char *dissent)
 {
@@ -164,7 +164,7 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
     return err;
 }
 
-/* ---- what is waiting ---------------------------------------------------------------- */
+/* ---- what is waiting ---- */
 
 struct waiting {
     const struct demur_client *c;

@@ -233,12 +233,15 @@ static enum demur_err code_of(const struct problem *p, long status)
     }
 }
 
-/* Text from a server goes to a terminal: no control characters. */
+/* Text from a server goes to a terminal: no control characters, C0, DEL or C1. */
 static void harmless(char *text)
 {
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7F)
-            *text = ' ';
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        if (*c < 0x20 || *c == 0x7F)
+            *c = ' ';
+        if (c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0)
+            c[0] = c[1] = ' ';
+    }
 }
 
 enum demur_err problem_read(long status, struct span body, struct demur_diag *diag)

@@ -16,7 +16,7 @@ void demur_reading_free(struct demur_reading *reading)
     sodium_memzero(reading, sizeof *reading);
 }
 
-/* ---- the release key ------------------------------------------------------------------ */
+/* ---- the release key ---- */
 
 /* The server's answer: 64 hex digits and LF, sealed to the officer. */
 static enum demur_err fetch_release(struct demur_client *c, const struct demur_actor *actor,
@@ -68,7 +68,7 @@ static enum demur_err release_key(struct demur_client *c, const struct demur_act
     return err;
 }
 
-/* ---- opening blobs ------------------------------------------------------------------------ */
+/* ---- opening blobs ---- */
 
 static enum demur_err open_direct(struct demur_client *c, const struct demur_actor *actor,
                                   const struct demur_blob_ref *blob, struct demur_bytes *out,
@@ -200,7 +200,7 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor, 
     return err;
 }
 
-/* ---- letters -------------------------------------------------------------------------------- */
+/* ---- letters ---- */
 
 static enum demur_err take_letter(struct demur_client *c, struct demur_reading *out,
                                   struct demur_diag *diag)
@@ -231,7 +231,7 @@ static enum demur_err check_commitment(const struct demur_reading *r,
     return DEMUR_OK;
 }
 
-/* ---- the author's name card ------------------------------------------------------------------ */
+/* ---- the author's name card ---- */
 
 /* The record that brought the present revision's card and signature. */
 static bool card_record(struct demur_client *c, const struct demur_dissent_info *info,
@@ -317,8 +317,7 @@ static void read_card(struct demur_client *c, const struct demur_actor *actor,
     demur_bytes_free(&plain);
 }
 
-/* ---- what people read ---------------------------------------------------------------------------
- */
+/* ---- what people read ---- */
 
 static void reading_begin(struct demur_reading *out, const struct demur_dissent_info *info)
 {

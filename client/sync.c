@@ -20,10 +20,11 @@ struct sync {
     uint8_t keys[KEYS_MAX][32];   /* that may be the log's */
     size_t keys_len;
     char origin[DEMUR_NOTE_NAME_MAX + 1];
-    uint64_t last_at;
+    bool staged;    /* what an earlier run had fetched was used */
+    bool no_staged; /* and must not be */
 };
 
-/* ---- what the server says the log is ---------------------------------------------- */
+/* ---- what the server says the log is ---- */
 
 static enum demur_err fetch_checkpoint(struct sync *s, struct demur_diag *diag)
 {
@@ -79,7 +80,7 @@ static enum demur_err lie(struct sync *s, const char *kind, const char *sentence
                       sentence, c->data);
 }
 
-/* ---- entries --------------------------------------------------------------------------- */
+/* ---- entries ---- */
 
 static void may_sign(struct sync *s, const uint8_t key[static 32])
 {
@@ -137,7 +138,6 @@ static enum demur_err take_entry(struct sync *s, struct span entry, struct demur
             "clock, or tell your auditor",
             ours, (unsigned long long)(s->tree.size - 1), theirs);
     }
-    s->last_at = at;
     struct demur_record *r = s->c->record;
     if (span_starts(record, "demur rotate v1\n") &&
         demur_record_parse(r, record, NULL) == DEMUR_OK &&
@@ -156,8 +156,9 @@ static enum demur_err get_bundle(struct sync *s, uint64_t index, unsigned width,
     struct span cut, before = {0}, after;
     uint64_t first = index * DEMUR_TILE_WIDTH;
     size_t seen = c->size > first ? (size_t)(c->size - first) : 0;
-    if (entries_read(c, index, &kept, NULL) == DEMUR_OK &&
+    if (entries_read(c, index, &kept, NULL) == DEMUR_OK && !s->no_staged &&
         entries_take(demur_bytes_span(&kept), width, &cut)) {
+        s->staged = true;
         kept.len = cut.len;
         *out = kept;
         return DEMUR_OK;
@@ -240,7 +241,7 @@ static void drop_staged(struct sync *s)
     demur_bytes_free(&bundle);
 }
 
-/* ---- the receipts that were given ---------------------------------------------------------- */
+/* ---- the receipts that were given ---- */
 
 static enum demur_err check_expected(struct sync *s, struct demur_diag *diag)
 {
@@ -263,8 +264,7 @@ static enum demur_err check_expected(struct sync *s, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ---- */
 
 /* The head is no longer than the copy. */
 static enum demur_err not_longer(struct sync *s, struct demur_diag *diag)
@@ -282,23 +282,46 @@ static enum demur_err not_longer(struct sync *s, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
+/* Fetch what is new, and tell whether it leads to the root that was signed. */
+static enum demur_err fetch_entries(struct sync *s, bool *leads, struct demur_diag *diag)
+{
+    uint8_t root[32];
+    size_t keys = s->keys_len;
+    s->staged = false;
+    s->tree = s->c->frontier;
+    enum demur_err err = walk(s, "fetching entries", take_entry, diag);
+    if (err && (err != DEMUR_ERR_VERIFY || !s->staged))
+        return err;
+    demur_frontier_root(&s->tree, root);
+    *leads = !err && memcmp(root, s->head.root, 32) == 0;
+    if (*leads)
+        return DEMUR_OK;
+    drop_staged(s);
+    if (!s->staged)
+        return DEMUR_OK;
+    /* Before anybody is accused: what this machine had kept may be at fault. */
+    s->keys_len = keys;
+    s->no_staged = true;
+    err = fetch_entries(s, leads, diag);
+    s->no_staged = false;
+    return err;
+}
+
 static enum demur_err longer(struct sync *s, struct demur_diag *diag)
 {
     struct demur_client *c = s->c;
-    uint8_t root[32], log_key[32];
+    uint8_t log_key[32];
     struct demur_checkpoint head;
-    enum demur_err err = walk(s, "fetching entries", take_entry, diag);
+    bool leads = false;
+    enum demur_err err = fetch_entries(s, &leads, diag);
     if (err)
         return err;
-    demur_frontier_root(&s->tree, root);
-    if (memcmp(root, s->head.root, 32) != 0) {
-        drop_staged(s);
+    if (!leads)
         return lie(s, c->size ? "fork" : "altered",
                    c->size ? "the history that the log signed does not continue the one seen before"
                            : "the entries do not hash to the root that the log signed: at least "
                              "one of them was altered",
                    diag);
-    }
     if (!signed_by_log(s)) {
         drop_staged(s);
         return lie(s, "signature", "", diag);
