@@ -48,14 +48,15 @@ LAYERS := core store server client cli embedded
 needs_core := core
 needs_store := store core
 needs_server := server store embedded core
-needs_client := client core
+needs_client := client server store embedded core
+also_client := tests/server/fixture.c # a client is tested against the real server
 needs_cli := cli client server store embedded core
 EMBED := $(sort $(wildcard policies/*.policy policies/*.calendar docs/api/openapi.yaml demo/*) \
            $(shell find web -type f 2>/dev/null))
 obj = $(patsubst %.c,$(OUT)/%.o,$(1))
 archives = $(patsubst %,$(OUT)/lib%.a,$(1))
 sources = $(sort $(filter-out cli/main.c,$(wildcard $(1)/*.c)))
-tests = $(sort tests/harness.c $(wildcard tests/support/*.c tests/$(1)/*.c))
+tests = $(sort tests/harness.c $(also_$(1)) $(wildcard tests/support/*.c tests/$(1)/*.c))
 tested = $(foreach l,core store server client cli,$(if $(wildcard tests/$l/*_test.c),$l))
 fuzz_targets = $(patsubst fuzz/%_fuzz.c,%,$(sort $(wildcard fuzz/*_fuzz.c)))
 ctime_targets = $(patsubst tests/ctime/%.c,%,$(sort $(wildcard tests/ctime/*.c)))

@@ -32,7 +32,7 @@ void demur_scope_file(struct buf *out, const uint8_t channel[static 32], uint32_
     buf_put_u64(out, slot);
 }
 
-/* ---- parsing ------------------------------------------------------------------ */
+/* ---- parsing ---- */
 
 static bool audience_ok(struct span value)
 {
@@ -146,7 +146,7 @@ enum demur_err demur_card_parse(struct demur_card *out, struct span plain, struc
     return err;
 }
 
-/* ---- writing -------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void put_name(struct buf *out, int field)
 {
@@ -259,7 +259,7 @@ enum demur_err demur_card_make(uint8_t out[static DEMUR_CARD_LEN],
     return demur_card_parse(&made, buf_span(&text), diag);
 }
 
-/* ---- checking ---------------------------------------------------------------------- */
+/* ---- checking ---- */
 
 enum demur_err demur_card_check(const struct demur_card *card, const struct demur_card_about *about,
                                 struct demur_diag *diag)

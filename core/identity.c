@@ -10,7 +10,7 @@
 #define EPOCH_MIN (2020u * 12)
 #define EPOCH_MAX (9999u * 12 + 11)
 
-/* ---- addresses ----------------------------------------------------------- */
+/* ---- addresses ---- */
 
 static bool is_alnum(uint8_t c)
 {
@@ -51,7 +51,7 @@ bool demur_url_ok(struct span url)
     return host_ok(span_take(host, colon));
 }
 
-/* ---- fields ------------------------------------------------------------------ */
+/* ---- fields ---- */
 
 typedef bool set_value(struct demur_identity *out, struct span value);
 
@@ -176,7 +176,7 @@ static enum demur_err read_field(struct reader *r, struct span text, uint32_t li
     return DEMUR_OK;
 }
 
-/* ---- the identity ---------------------------------------------------------------- */
+/* ---- the identity ---- */
 
 static enum demur_err identity_read(struct demur_identity *out, struct span text,
                                     struct demur_diag *diag)
@@ -294,7 +294,7 @@ bool demur_identity_erase_before(struct demur_identity *identity, uint32_t epoch
     return erased;
 }
 
-/* ---- the recovery kit ---------------------------------------------------------------- */
+/* ---- the recovery kit ---- */
 
 void demur_recovery_put(struct buf *out, const struct demur_identity *identity)
 {

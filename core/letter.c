@@ -7,7 +7,7 @@
 #define WORD_MAX 64
 #define MARKING_MAX 64
 
-/* ---- the header's table --------------------------------------------------- */
+/* ---- the header's table ---- */
 
 /* Set one value. NULL when it is good, else what it must be. */
 typedef const char *set_value(struct demur_letter *out, struct span value);
@@ -141,7 +141,7 @@ static const struct row {
 };
 static const char *const kinds[] = {"memo", "document", "message"};
 
-/* ---- parsing --------------------------------------------------------------- */
+/* ---- parsing ---- */
 
 struct header {
     struct demur_letter *out;
@@ -281,7 +281,7 @@ enum demur_err demur_letter_parse(struct demur_letter *out, struct span text,
     return err;
 }
 
-/* ---- writing ---------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void put_line(struct buf *out, const char *name, struct span value)
 {

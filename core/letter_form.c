@@ -2,7 +2,7 @@
 #include "letter.h"
 #include "policy.h"
 
-/* ---- headings, as CommonMark 0.31 sections 4.2, 4.3 and 4.5 see them --------- */
+/* ---- headings, as CommonMark 0.31 sections 4.2, 4.3 and 4.5 see them ---- */
 
 static uint8_t lower(uint8_t c) { return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c; }
 
@@ -106,7 +106,7 @@ bool demur_letter_has_section(struct span body, struct span title)
     return false;
 }
 
-/* ---- the form ------------------------------------------------------------------- */
+/* ---- the form ---- */
 
 static bool listed(struct span list, struct span value)
 {

@@ -1,0 +1,145 @@
+#include "live.h"
+
+#include <sodium.h>
+#include <sys/stat.h>
+
+static uint64_t live_now(void *ctx)
+{
+    struct live *l = ctx;
+    return (uint64_t)((int64_t)__atomic_load_n(l->f->clock_s, __ATOMIC_SEQ_CST) + l->skew_s);
+}
+
+struct demur_client_options live_options(struct live *l, const char *name)
+{
+    static char folder[256];
+    snprintf(folder, sizeof folder, "%s/%s", l->home, name);
+    struct demur_client_options o = {
+        .url = l->f->url, .token = FIXTURE_TOKEN, .data = folder, .now = live_now, .ctx = l};
+    memcpy(o.channel, l->f->w->fingerprint, 32);
+    return o;
+}
+
+struct demur_client *live_open(struct live *l, const char *name)
+{
+    struct demur_client *c = NULL;
+    struct demur_client_options o = live_options(l, name);
+    return demur_client_open(&c, &o, &l->diag) == DEMUR_OK ? c : NULL;
+}
+
+void live_wait(struct live *l, uint64_t seconds)
+{
+    __atomic_add_fetch(l->f->clock_s, seconds, __ATOMIC_SEQ_CST);
+}
+
+/* The town's root key as an actor of the client's. */
+static void take_root(struct live *l)
+{
+    const struct town_key *root = &l->f->w->root;
+    l->root_id.seq = root->seq;
+    l->root = (struct demur_actor){.identity = &l->root_id};
+    memcpy(l->root.keys.public_key, root->public_key, 32);
+    memcpy(l->root.keys.secret_key, root->secret, 64);
+}
+
+static enum demur_err officer(struct live *l, struct demur_identity *id, struct demur_actor *actor,
+                              const char *role)
+{
+    enum demur_err err =
+        demur_identity_new(id, l->f->w->fingerprint, l->f->url, FIXTURE_TOKEN, &l->diag);
+    if (err)
+        return err;
+    demur_actor_from_identity(actor, id);
+    struct demur_grant grant = {.role = role};
+    char card[DEMUR_OFFICER_CARD_MAX];
+    struct buf b = buf_over(card, sizeof card);
+    demur_officer_put(&b, &actor->keys);
+    err = demur_officer_parse(&grant.officer, buf_span(&b), &l->diag);
+    return err ? err : demur_act_grant(l->c, &l->root, &grant, NULL, &l->diag);
+}
+
+static enum demur_err member(struct live *l, size_t i)
+{
+    char line[DEMUR_INVITATION_MAX], name[32];
+    struct buf b = buf_over(line, sizeof line);
+    struct demur_invitation invitation;
+    const struct span team = span_lit("team=blue");
+    enum demur_err err = demur_act_invite(l->c, &l->office, NULL, &team, 1, &b, NULL, &l->diag);
+    if (!err)
+        err = demur_invitation_parse(&invitation, buf_span(&b), &l->diag);
+    snprintf(name, sizeof name, "Member %zu", i);
+    if (!err)
+        err = demur_identity_from_invitation(&l->member_id[i], &invitation, name,
+                                             demur_client_now(l->c), &l->diag);
+    if (!err)
+        err = demur_act_join(l->c, &l->member_id[i], &invitation, NULL, &l->diag);
+    if (!err) /* once more: the first answer might have been lost */
+        err = demur_act_join(l->c, &l->member_id[i], &invitation, NULL, &l->diag);
+    demur_actor_from_identity(&l->member[i], &l->member_id[i]);
+    return err;
+}
+
+struct live *live_new(void)
+{
+    struct live *l = calloc(1, sizeof *l);
+    if (!l || !(l->f = fixture_new())) {
+        free(l);
+        return NULL;
+    }
+    enum demur_err err = demur_http_init(&l->diag);
+    snprintf(l->home, sizeof l->home, "%s/home", l->f->parent);
+    mkdir(l->home, 0700);
+    l->c = err ? NULL : live_open(l, "all");
+    take_root(l);
+    err = l->c ? officer(l, &l->office_id, &l->office, "people-office") : DEMUR_ERR_IO;
+    if (!err)
+        err = officer(l, &l->board_id, &l->board, "board");
+    for (size_t i = 0; !err && i < LIVE_MEMBERS; i++)
+        err = member(l, i);
+    if (!err)
+        return l;
+    test_failed(__FILE__, __LINE__, "the channel does not begin: %s", l->diag.text);
+    live_free(l);
+    return NULL;
+}
+
+void live_free(struct live *l)
+{
+    if (!l)
+        return;
+    demur_client_close(l->c);
+    fixture_free(l->f);
+    free(l);
+}
+
+void live_run(void (*test)(struct live *l))
+{
+    struct live *l = live_new();
+    if (l)
+        test(l);
+    live_free(l);
+}
+
+struct demur_filing live_filing(bool named)
+{
+    return (struct demur_filing){
+        .title = span_lit("The bridge"),
+        .body =
+            span_lit("# Position\r\n\r\nIt will not hold.\r\n\r\n# Reasons\r\n\r\nRust.\r\n\r\n"),
+        .named = named};
+}
+
+bool live_file(struct live *l, size_t i, bool named, struct demur_actor *author)
+{
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = live_filing(named);
+    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], &filing, &l->diag);
+    if (!err)
+        err = demur_actor_from_phrase(author, span_str(demur_draft_phrase(draft)),
+                                      l->f->w->fingerprint, &l->diag);
+    if (!err)
+        err = demur_draft_send(draft, NULL, &l->diag);
+    demur_draft_free(draft);
+    if (err)
+        test_failed(__FILE__, __LINE__, "filing: %s: %s", demur_err_name(err), l->diag.text);
+    return !err;
+}

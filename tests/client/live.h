@@ -1,0 +1,48 @@
+/* live.h - a channel with a real server, and honest clients for its people. */
+#ifndef DEMUR_TEST_CLIENT_LIVE_H
+#define DEMUR_TEST_CLIENT_LIVE_H
+
+#include "../../client/client.h"
+#include "../server/fixture.h"
+
+#define LIVE_MEMBERS 6
+
+struct live {
+    struct fixture *f;
+    char home[128]; /* folders of the copies */
+    int64_t skew_s; /* of the clients' clock against the server's */
+    struct demur_identity root_id, office_id, board_id, member_id[LIVE_MEMBERS];
+    struct demur_actor root, office, board, member[LIVE_MEMBERS];
+    struct demur_client *c; /* one copy for all of them */
+    struct demur_diag diag;
+};
+
+/* The server runs, the office holds its role and has invited the members, and
+ * they have joined. NULL, and the test failed or skipped, when that fails. */
+struct live *live_new(void);
+void live_free(struct live *l);
+/* Run a test on a new channel, which is gone afterwards, whatever happened. */
+void live_run(void (*test)(struct live *l));
+/* Options for another client of this channel, its copy in the folder `name`. */
+struct demur_client_options live_options(struct live *l, const char *name);
+/* Open the copy in that folder; NULL with l->diag. */
+struct demur_client *live_open(struct live *l, const char *name);
+/* Move both clocks. */
+void live_wait(struct live *l, uint64_t seconds);
+/* A filing that the company's policy takes. */
+struct demur_filing live_filing(bool named);
+/* File as member i: the dissent's id and, as the case itself, its author. */
+bool live_file(struct live *l, size_t i, bool named, struct demur_actor *author);
+
+/* CHECK_ERR that says why. */
+#define CHECK_SAYS(expr, want, words)                                                              \
+    do {                                                                                           \
+        enum demur_err says_got_ = (expr), says_want_ = (want);                                    \
+        const char *says_words_ = (words);                                                         \
+        if (says_got_ != says_want_ ||                                                             \
+            (says_want_ != DEMUR_OK && !strstr(l->diag.text, says_words_)))                        \
+            test_failed(__FILE__, __LINE__, "%s: got %s: %s", #expr, demur_err_name(says_got_),    \
+                        says_got_ ? l->diag.text : "");                                            \
+    } while (0)
+
+#endif

@@ -1,0 +1,292 @@
+/* Without a server: receipts across rotated keys, and a copy that holds what the
+ * rules refuse. The logs are made here, entry by entry, and signed. */
+#include "../../client/internal.h"
+#include "../../core/hash.h"
+#include "../../core/receipt.h"
+#include "../../core/tile.h"
+#include "../support/town.h"
+
+#include <unistd.h>
+
+#define FOUNDED 1790000000
+
+static struct town *found(void)
+{
+    static char texts[2][65536];
+    static const char *const names[] = {"eu-weekdays.calendar", "company.policy"};
+    for (size_t i = 0; i < 2; i++) {
+        struct span text = test_data(names[i]);
+        if (!text.p) {
+            test_skip("%s is not loaded", names[i]);
+            return NULL;
+        }
+        memcpy(texts[i], text.p, text.len);
+        texts[i][text.len] = 0;
+    }
+    const char *const calendars[][2] = {{"eu-weekdays", texts[0]}};
+    return town_new(FOUNDED, 11, calendars, 1, span_str(texts[1]));
+}
+
+static struct span entry(const struct town *w, size_t i)
+{
+    return span_of(w->entries[i].bytes, w->entries[i].len);
+}
+
+/* ---- receipts ---- */
+
+struct leaves {
+    const struct town *w;
+};
+
+/* Complete subtrees, computed from the leaves each time: the logs are short. */
+static bool read_tree(void *ctx, unsigned level, uint64_t index, uint8_t out[32])
+{
+    const struct leaves *l = ctx;
+    if (level == 0) {
+        demur_leaf_hash(out, entry(l->w, index));
+        return true;
+    }
+    uint8_t left[32], right[32];
+    bool good = read_tree(ctx, level - 1, 2 * index, left) &&
+                read_tree(ctx, level - 1, 2 * index + 1, right);
+    demur_merkle_node(out, left, right);
+    return good;
+}
+
+static struct span checkpoint(const struct town *w, size_t size, const struct town_key *log)
+{
+    static uint8_t bytes[DEMUR_CHECKPOINT_MAX];
+    struct buf out = buf_over(bytes, sizeof bytes);
+    struct demur_frontier tree;
+    struct demur_checkpoint head = {.origin = demur_channel_origin(w->c), .size = size};
+    demur_frontier_init(&tree);
+    for (size_t i = 0; i < size; i++) {
+        uint8_t leaf[32];
+        demur_leaf_hash(leaf, entry(w, i));
+        CHECK(demur_frontier_append(&tree, leaf));
+    }
+    demur_frontier_root(&tree, head.root);
+    CHECK_ERR(demur_checkpoint_sign(&out, &head, log->secret, NULL), DEMUR_OK);
+    return buf_span(&out);
+}
+
+/* A receipt for the last entry of `extra`, which are indexes ended by -1. */
+static struct span receipt(const struct town *w, const int *extra, const struct town_key *log)
+{
+    static uint8_t bytes[1 << 18], bundle_bytes[1 << 17];
+    struct buf out = buf_over(bytes, sizeof bytes),
+               bundle = buf_over(bundle_bytes, sizeof bundle_bytes);
+    struct leaves l = {w};
+    struct demur_tree_reader reader = {read_tree, &l};
+    struct demur_proof proof;
+    int subject = 0;
+    for (; *extra >= 0; extra++) {
+        subject = *extra;
+        demur_bundle_put(&bundle, entry(w, (size_t)subject));
+    }
+    CHECK(demur_inclusion_prove(&proof, (uint64_t)subject, w->entries_len, &reader));
+    demur_receipt_put(&out, buf_span(&bundle), (uint64_t)subject, &proof,
+                      checkpoint(w, w->entries_len, log));
+    CHECK(buf_ok(&out));
+    return buf_span(&out);
+}
+
+static void says(const struct town *w, struct span text, enum demur_err want, const char *words,
+                 int line)
+{
+    struct demur_receipt_report report;
+    struct demur_diag diag = {0};
+    enum demur_err got = demur_receipt_check(&report, text, w->fingerprint, &diag);
+    if (got != want || (want && !strstr(diag.text, words)))
+        test_failed(__FILE__, line, "%s: %s", demur_err_name(got), diag.text);
+    if (!got)
+        demur_receipt_report_free(&report);
+}
+#define SAYS(text, want, words) says(w, text, want, words, __LINE__)
+
+static enum demur_err rotate_log(struct town *w, struct town_key *by, const struct town_key *to)
+{
+    town_begin_by(w, DEMUR_RECORD_ROTATE, by);
+    demur_put_bytes(&w->out, DEMUR_FIELD_LOG_KEY, span_of(to->public_key, 32));
+    return town_sign_send(w, by);
+}
+
+static enum demur_err rotate_root(struct town *w, struct town_key *next,
+                                  const struct town_key *after)
+{
+    uint8_t hash[32];
+    demur_hash(hash, span_of(after->public_key, 32));
+    town_begin_by(w, DEMUR_RECORD_ROTATE, next);
+    demur_put_bytes(&w->out, DEMUR_FIELD_ROOT_KEY, span_of(next->public_key, 32));
+    demur_put_hash(&w->out, DEMUR_FIELD_NEXT_ROOT, hash);
+    return town_sign_send(w, next);
+}
+
+static void receipts(struct town *w)
+{
+    struct town_key log[2], root3;
+    town_key_make(w, &log[0]);
+    town_key_make(w, &log[1]);
+    town_key_make(w, &root3);
+    /* 0 channel, 1 calendar, 2 policy */
+    SAYS(receipt(w, (int[]){0, -1}, &w->log), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 2, -1}, &w->log), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 2, -1}, &log[0]), DEMUR_ERR_VERIFY, "does not hold");
+    SAYS(receipt(w, (int[]){2, -1}, &w->log), DEMUR_ERR_VERIFY, "another channel");
+    SAYS(receipt(w, (int[]){0, 1, 2, -1}, &w->log), DEMUR_ERR_VERIFY, "no rotation");
+    w->now++;
+    CHECK_ERR(rotate_log(w, &w->root, &log[0]), DEMUR_OK); /* 3 */
+    w->now++;
+    CHECK_ERR(rotate_root(w, &w->next_root, &root3), DEMUR_OK); /* 4 */
+    w->now++;
+    CHECK_ERR(rotate_log(w, &w->next_root, &log[1]), DEMUR_OK); /* 5 */
+    SAYS(receipt(w, (int[]){0, 3, 4, 5, 2, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 3, 4, 5, 2, -1}, &log[0]), DEMUR_ERR_VERIFY, "");
+    SAYS(receipt(w, (int[]){0, 3, 5, 2, -1}, &log[1]), DEMUR_ERR_VERIFY,
+         "not by the channel's root");
+    SAYS(receipt(w, (int[]){0, 5, 4, 3, 2, -1}, &log[1]), DEMUR_ERR_VERIFY, "");
+    /* A receipt about a rotation itself: last in the bundle, not in the order. */
+    SAYS(receipt(w, (int[]){0, 3, 4, 5, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 4, 5, 3, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 3, 5, 4, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(span_lit("not a receipt\n"), DEMUR_ERR_SYNTAX, "no receipt");
+    SAYS(span_lit(""), DEMUR_ERR_SYNTAX, "no receipt");
+}
+
+TEST(offline_receipts_across_rotations)
+{
+    struct town *w = found();
+    if (w)
+        receipts(w);
+    town_free(w);
+}
+
+/* A rotation by somebody who is not the root, in a log that holds it all the same. */
+TEST(offline_receipt_with_a_stolen_rotation)
+{
+    struct town *w = found();
+    if (!w)
+        return;
+    struct town_key thief, log;
+    static uint8_t forged[4096];
+    struct buf b = buf_over(forged, sizeof forged);
+    town_key_make(w, &thief);
+    town_key_make(w, &log);
+    CHECK_ERR(rotate_log(w, &thief, &log), DEMUR_ERR_FORBIDDEN); /* the fold refuses it */
+    demur_entry_write(&b, w->now, buf_span(&w->out));
+    w->entries[w->entries_len].bytes = malloc(b.len);
+    memcpy(w->entries[w->entries_len].bytes, forged, b.len);
+    w->entries[w->entries_len++].len = b.len;
+    SAYS(receipt(w, (int[]){0, 3, 2, -1}, &log), DEMUR_ERR_VERIFY, "not by the channel's root");
+    SAYS(receipt(w, (int[]){0, 2, -1}, &w->log), DEMUR_OK, "");
+    town_free(w);
+}
+
+/* ---- copies ---- */
+
+static void write_file(const char *folder, const char *name, struct span bytes)
+{
+    char path[PATH_LEN], parent[PATH_LEN];
+    struct demur_diag diag = {0};
+    CHECK(path_join(path, folder, name));
+    memcpy(parent, path, sizeof parent);
+    *strrchr(parent, '/') = 0;
+    CHECK_ERR(demur_path_folder(parent, &diag), DEMUR_OK);
+    CHECK_ERR(demur_path_write(path, bytes, &diag), DEMUR_OK);
+}
+
+/* The town's log as the copy that a client would have kept of it. */
+static void write_copy(const struct town *w, const char *folder)
+{
+    static uint8_t bundle_bytes[1 << 18];
+    struct buf bundle = buf_over(bundle_bytes, sizeof bundle_bytes);
+    for (size_t i = 0; i < w->entries_len; i++) {
+        uint8_t hash[32];
+        char name[80] = "blobs/";
+        demur_bundle_put(&bundle, entry(w, i));
+        if (!w->entries[i].text.len)
+            continue;
+        demur_hash(hash, w->entries[i].text);
+        hex_text(name + 6, hash);
+        write_file(folder, name, w->entries[i].text);
+    }
+    write_file(folder, "entries/00000000", buf_span(&bundle));
+    write_file(folder, "checkpoint", checkpoint(w, w->entries_len, &w->log));
+}
+
+static void add_entry(struct town *w, uint64_t at, struct span record)
+{
+    static uint8_t bytes[DEMUR_ENTRY_MAX];
+    struct buf b = buf_over(bytes, sizeof bytes);
+    demur_entry_write(&b, at, record);
+    w->entries[w->entries_len].bytes = malloc(b.len);
+    memcpy(w->entries[w->entries_len].bytes, bytes, b.len);
+    w->entries[w->entries_len++].len = b.len;
+}
+
+static uint64_t town_now(void *ctx) { return ((struct town *)ctx)->now; }
+
+static struct demur_client *open_copy(struct town *w, const char *folder)
+{
+    struct demur_client *c = NULL;
+    struct demur_diag diag = {0};
+    struct demur_client_options o = {.data = folder, .now = town_now, .ctx = w};
+    memcpy(o.channel, w->fingerprint, 32);
+    if (demur_client_open(&c, &o, &diag) != DEMUR_OK)
+        test_failed(__FILE__, __LINE__, "%s", diag.text);
+    return c;
+}
+
+static void refused(struct town *w, const char *folder)
+{
+    struct demur_finding f[3];
+    struct demur_bytes evidence = {0};
+    struct demur_diag diag = {0};
+    write_copy(w, folder);
+    for (int again = 0; again < 2; again++) { /* at first verified, then trusted */
+        struct demur_client *c = open_copy(w, folder);
+        REQUIRE(c);
+        CHECK(demur_channel_size(demur_client_channel(c)) == w->entries_len);
+        CHECK(demur_channel_refused(demur_client_channel(c)) == 3);
+        REQUIRE(demur_client_findings(c) == 2);
+        CHECK(demur_client_finding(c, 0, &f[0]) && demur_client_finding(c, 1, &f[1]));
+        CHECK(!demur_client_finding(c, 2, &f[2]));
+        CHECK(strcmp(f[0].kind, "refused-entry") == 0 && strstr(f[0].text, "entry 3 "));
+        CHECK(strstr(f[1].text, "entry 5 ") && f[1].time_s == FOUNDED + 1);
+        CHECK(act_begin(c, 0, &diag) == DEMUR_ERR_IO); /* no address */
+        CHECK(c->upgrade);
+        demur_client_close(c);
+    }
+    CHECK_ERR(demur_path_read(f[0].path, 1 << 20, &evidence, &diag), DEMUR_OK);
+    CHECK(evidence.p && strstr((char *)evidence.p, "demur revoke v1\n") &&
+          strstr((char *)evidence.p, "the signed checkpoint"));
+    demur_bytes_free(&evidence);
+}
+
+TEST(offline_refused_entries_are_kept_as_evidence)
+{
+    struct town *w = found();
+    if (!w)
+        return;
+    char folder[64] = "/tmp/demur-copy-XXXXXX", command[128];
+    struct town_key stranger;
+    REQUIRE(mkdtemp(folder));
+    w->now++;
+    town_key_make(w, &stranger);
+    /* Entry 3: not signed. Entry 4: of a kind that is not known. Entry 5: by nobody
+     * who may. */
+    town_begin_by(w, DEMUR_RECORD_REVOKE, &stranger);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("m-1"));
+    uint8_t sig[64] = {1};
+    demur_put_bytes(&w->out, DEMUR_FIELD_SIG, span_of(sig, 64));
+    add_entry(w, w->now, buf_span(&w->out));
+    add_entry(w, w->now, span_lit("demur jubilee v1\nyear 2030\n"));
+    town_begin_by(w, DEMUR_RECORD_REVOKE, &stranger);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("m-1"));
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, stranger.secret);
+    add_entry(w, w->now, buf_span(&w->out));
+    refused(w, folder);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    CHECK(system(command) == 0);
+    town_free(w);
+}
