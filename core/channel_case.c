@@ -48,11 +48,13 @@ void channel_case_event(struct applying *a, struct dissent *d, int role, int ste
     }
 }
 
-static enum demur_err check_filed(struct applying *a, const struct dissent *d)
+/* channel_case_begin for what happens only in a dissent that is filed. */
+static enum demur_err filed_case_begin(struct applying *a, struct dissent **out)
 {
-    if (!d->filed)
-        return demur_fail(a->diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
-    return DEMUR_OK;
+    enum demur_err err = channel_case_begin(a, out);
+    if (!err && !(*out)->filed)
+        err = demur_fail(a->diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
+    return err;
 }
 
 /* The role that the record names: it exists, the signer holds it, and it may
@@ -133,9 +135,7 @@ enum demur_err channel_apply_step(struct applying *a)
 {
     struct dissent *d;
     int role = -1;
-    enum demur_err err = channel_case_begin(a, &d);
-    if (!err)
-        err = check_filed(a, d);
+    enum demur_err err = filed_case_begin(a, &d);
     if (!err)
         err = check_role(a, d, &role);
     if (err)
@@ -174,9 +174,7 @@ enum demur_err channel_apply_say(struct applying *a)
     struct dissent *d;
     int role = -1;
     struct taking t = {.step = -1};
-    enum demur_err err = channel_case_begin(a, &d);
-    if (!err)
-        err = check_filed(a, d);
+    enum demur_err err = filed_case_begin(a, &d);
     if (!err)
         err = check_speaker(a, d, &role);
     if (err)
@@ -208,9 +206,7 @@ enum demur_err channel_apply_share(struct applying *a)
     struct dissent *d;
     int role = -1;
     uint8_t source[32], holder[32];
-    enum demur_err err = channel_case_begin(a, &d);
-    if (!err)
-        err = check_filed(a, d);
+    enum demur_err err = filed_case_begin(a, &d);
     if (!err)
         err = check_speaker(a, d, &role);
     if (err)
@@ -241,9 +237,7 @@ enum demur_err channel_apply_open(struct applying *a)
     struct dissent *d;
     int role = -1;
     uint8_t memo[32];
-    enum demur_err err = channel_case_begin(a, &d);
-    if (!err)
-        err = check_filed(a, d);
+    enum demur_err err = filed_case_begin(a, &d);
     if (!err)
         err = check_role(a, d, &role);
     if (!err)
@@ -296,9 +290,7 @@ enum demur_err channel_apply_withdraw(struct applying *a)
 enum demur_err channel_apply_appeal(struct applying *a)
 {
     struct dissent *d;
-    enum demur_err err = channel_case_begin(a, &d);
-    if (!err)
-        err = check_filed(a, d);
+    enum demur_err err = filed_case_begin(a, &d);
     if (err)
         return err;
     struct taking t = {
