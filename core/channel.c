@@ -139,6 +139,16 @@ static void chain_add(struct demur_channel *c, const uint8_t leaf[static 32], bo
     c->size++;
 }
 
+/* Was the verdict, where there is one, reached on this very record? */
+static bool serves(const struct demur_verdict *verdict, const struct demur_record *r)
+{
+    uint8_t hash[32];
+    if (!verdict || !verdict->verified)
+        return false;
+    demur_hash(hash, r->text);
+    return memcmp(verdict->record, hash, 32) == 0;
+}
+
 enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
                                    const struct demur_record *r, struct span text,
                                    const struct demur_verdict *verdict, struct demur_diag *diag)
@@ -156,9 +166,7 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
     if (err)
         return err;
     struct demur_verdict own;
-    uint8_t hash[32];
-    demur_hash(hash, r->text);
-    if (!verdict || !verdict->verified || memcmp(verdict->record, hash, 32) != 0) {
+    if (!serves(verdict, r)) {
         if ((err = demur_channel_verify(c, r, &own, diag)))
             return err;
         verdict = &own;
