@@ -118,6 +118,8 @@ enum demur_err cli_actor(struct cli *cli, struct demur_actor *out) DEMUR_CHECKED
 
 /* A dissent named by its id or the first 6 or more characters of it. */
 enum demur_err cli_dissent(struct cli *cli, const char *given, char id[static 33]) DEMUR_CHECKED;
+/* An act's entry, time, leaf and receipt as fields of an object. */
+void cli_json_sent(struct demur_json *j, const struct demur_sent *sent);
 /* Print an act's outcome: what was done, entry, time, where the receipt is. */
 int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ...)
     DEMUR_PRINTF(3, 4);

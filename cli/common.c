@@ -463,6 +463,14 @@ const char *cli_time(uint64_t unix_s)
 
 void cli_json(const struct buf *out) { fwrite(out->p, 1, out->len, stdout); }
 
+void cli_json_sent(struct demur_json *j, const struct demur_sent *sent)
+{
+    demur_json_number(j, "entry", sent->index);
+    demur_json_time(j, "at", sent->at);
+    demur_json_hex(j, "leaf", sent->leaf, 32);
+    demur_json_text(j, "receipt", span_str(sent->receipt));
+}
+
 int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ...)
 {
     char what[400];
@@ -476,10 +484,7 @@ int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ..
         struct demur_json j = demur_json_over(&b);
         demur_json_open(&j, NULL, '{');
         demur_json_text(&j, "done", span_str(what));
-        demur_json_number(&j, "entry", sent->index);
-        demur_json_time(&j, "at", sent->at);
-        demur_json_hex(&j, "leaf", sent->leaf, 32);
-        demur_json_text(&j, "receipt", span_str(sent->receipt));
+        cli_json_sent(&j, sent);
         demur_json_close(&j, '}');
         buf_put_byte(&b, '\n');
         cli_json(&b);

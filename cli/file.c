@@ -238,10 +238,7 @@ static int filed(struct cli *cli, enum demur_err err, const char *id, const stru
     demur_json_open(&j, NULL, '{');
     demur_json_text(&j, "done", span_lit("filed"));
     demur_json_text(&j, "dissent", span_str(id));
-    demur_json_number(&j, "entry", sent->index);
-    demur_json_time(&j, "at", sent->at);
-    demur_json_hex(&j, "leaf", sent->leaf, 32);
-    demur_json_text(&j, "receipt", span_str(sent->receipt));
+    cli_json_sent(&j, sent);
     demur_json_close(&j, '}');
     buf_put_byte(&b, '\n');
     cli_json(&b);
