@@ -368,8 +368,8 @@ static int read_log_key(struct demo *d, uint8_t secret[static 64])
     return ok ? CLI_OK : broken(d, "borrowing the operator's log key");
 }
 
-/* The step record of the log's acknowledgement, with every byte after `from`
- * in its signature changed: a forgery in the officer's name. */
+/* The log's acknowledgement once more, under another sequence number and so under
+ * a signature that no longer fits: a forgery in the officer's name. */
 static enum demur_err forge_acknowledgement(struct demo *d, struct demo_log *log, uint64_t at)
 {
     static const char marks[] = "\nact acknowledge\n";
@@ -382,7 +382,7 @@ static enum demur_err forge_acknowledgement(struct demo *d, struct demo_log *log
         demur_entry_write(&b, at, span_str(strchr(entry, '\n') + 1));
         uint8_t *seq = memmem(text, b.len, "\nseq ", 5);
         if (seq)
-            seq[5] = '9'; /* the next number, so that it is no replay; the signature breaks */
+            seq[5] = '9'; /* above the one used, so that it is no replay */
         return demo_log_add(log, buf_span(&b), &d->cli->diag);
     }
     return demur_fail(&d->cli->diag, DEMUR_ERR_UNKNOWN, "the log has no acknowledgement");
