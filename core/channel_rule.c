@@ -183,12 +183,14 @@ demur_set channel_roles_of(const struct demur_channel *c, const struct demur_pol
     return set;
 }
 
+/* The grant of a role to a key, for one part of the membership ("" when the role
+ * is for all of it). */
 static struct role_grant *grant_of(const struct demur_channel *c, struct span role,
-                                   const uint8_t key[static 32], uint64_t now)
+                                   struct span part, const uint8_t key[static 32], uint64_t now)
 {
     for (size_t i = 0; i < c->roles_len; i++)
         if (channel_grant_runs(&c->roles[i], now) && span_eq_str(role, c->roles[i].role) &&
-            memcmp(c->roles[i].key, key, 32) == 0)
+            span_eq_str(part, c->roles[i].attribute) && memcmp(c->roles[i].key, key, 32) == 0)
             return &c->roles[i];
     return NULL;
 }
@@ -205,28 +207,88 @@ static enum demur_err check_granter(struct applying *a, const struct demur_polic
     return DEMUR_OK;
 }
 
+/* `for` names a value of the attribute that the policy gives the role for each of. */
+static enum demur_err check_part(struct applying *a, const struct demur_policy *p, int role)
+{
+    struct span name = p->roles[role].name, part = channel_field(a, DEMUR_FIELD_FOR);
+    int16_t each = p->roles[role].for_each;
+    if (each < 0)
+        return part.len == 0 ? DEMUR_OK
+                             : demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "for",
+                                             "the role %.*s is for all members: leave out %.*s",
+                                             SPAN_ARG(name), SPAN_ARG(part));
+    struct span want = p->attributes[each].name;
+    if (part.len == 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_MISSING, 0, 0, "for",
+                             "the role %.*s has a holder for each %.*s: say for which",
+                             SPAN_ARG(name), SPAN_ARG(want));
+    bool found;
+    struct demur_attribute one = {.value = part};
+    one.name = span_split(&one.value, '=', &found);
+    if (!span_eq(one.name, want))
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "for",
+                             "the role %.*s has a holder for each %.*s, not for each %.*s",
+                             SPAN_ARG(name), SPAN_ARG(want), SPAN_ARG(one.name));
+    return demur_policy_attribute_check(p, &one, a->diag);
+}
+
+/* `holders one`: nobody else has the role, for this part, in their own right. */
+static enum demur_err check_single(struct applying *a, struct span name, struct span part)
+{
+    for (size_t i = 0; i < a->c->roles_len; i++) {
+        const struct role_grant *g = &a->c->roles[i];
+        if (channel_grant_runs(g, a->at) && !g->acting && span_eq_str(name, g->role) &&
+            span_eq_str(part, g->attribute))
+            return demur_fail_at(a->diag, DEMUR_ERR_STAGE, 0, 0, "role",
+                                 "the role %.*s%s%.*s has one holder at a time: end that one first",
+                                 SPAN_ARG(name), part.len ? " for " : "", SPAN_ARG(part));
+    }
+    return DEMUR_OK;
+}
+
 static enum demur_err check_grant(struct applying *a, const struct demur_policy *p, int role,
                                   const uint8_t holder[static 32])
 {
-    struct span name = p->roles[role].name;
+    struct span name = p->roles[role].name, part = channel_field(a, DEMUR_FIELD_FOR);
     bool acting = demur_record_has(a->r, DEMUR_FIELD_ACTING);
     if (!demur_record_has(a->r, DEMUR_FIELD_RECIPIENT))
         return demur_fail_at(a->diag, DEMUR_ERR_MISSING, 0, 0, "recipient",
                              "a holder needs an age recipient, so that memos can be sealed to it");
-    if (grant_of(a->c, name, holder, a->at))
+    if (acting && !p->roles[role].acting)
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "acting",
+                             "the policy does not let anybody hold the role %.*s as acting",
+                             SPAN_ARG(name));
+    enum demur_err err = check_part(a, p, role);
+    if (err)
+        return err;
+    if (grant_of(a->c, name, part, holder, a->at))
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "holder",
-                             "this key holds the role %.*s already", SPAN_ARG(name));
+                             "this key holds the role %.*s%s%.*s already", SPAN_ARG(name),
+                             part.len ? " for " : "", SPAN_ARG(part));
     if (demur_record_has(a->r, DEMUR_FIELD_UNTIL) &&
         demur_record_number(a->r, DEMUR_FIELD_UNTIL) <= a->at)
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "until",
                              "a role cannot end before it begins");
-    if (p->roles[role].single && !acting)
-        for (size_t i = 0; i < a->c->roles_len; i++)
-            if (channel_grant_runs(&a->c->roles[i], a->at) && !a->c->roles[i].acting &&
-                span_eq_str(name, a->c->roles[i].role))
-                return demur_fail_at(a->diag, DEMUR_ERR_STAGE, 0, 0, "role",
-                                     "the role %.*s has one holder at a time: end that one first",
-                                     SPAN_ARG(name));
+    return p->roles[role].single && !acting ? check_single(a, name, part) : DEMUR_OK;
+}
+
+static enum demur_err end_grant(struct applying *a, struct span name,
+                                const uint8_t holder[static 32])
+{
+    static const enum demur_field absent[] = {DEMUR_FIELD_RECIPIENT, DEMUR_FIELD_ACTING,
+                                              DEMUR_FIELD_UNTIL};
+    for (size_t i = 0; i < DEMUR_COUNT(absent); i++)
+        if (demur_record_has(a->r, absent[i]))
+            return demur_fail_at(a->diag, DEMUR_ERR_SYNTAX, 0, 0, demur_field_name(absent[i]),
+                                 "a record that ends a role has no %s",
+                                 demur_field_name(absent[i]));
+    struct span part = channel_field(a, DEMUR_FIELD_FOR);
+    struct role_grant *g = grant_of(a->c, name, part, holder, a->at);
+    if (!g)
+        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "holder",
+                             "this key does not hold the role %.*s%s%.*s", SPAN_ARG(name),
+                             part.len ? " for " : "", SPAN_ARG(part));
+    g->ended_at = a->at;
     return DEMUR_OK;
 }
 
@@ -259,14 +321,8 @@ enum demur_err channel_apply_role(struct applying *a)
     enum demur_err err = check_granter(a, v->policy, role);
     if (err)
         return err;
-    if (span_eq_str(channel_field(a, DEMUR_FIELD_CHANGE), "ends")) {
-        struct role_grant *g = grant_of(c, name, holder, a->at);
-        if (!g)
-            return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "holder",
-                                 "this key does not hold the role %.*s", SPAN_ARG(name));
-        g->ended_at = a->at;
-        return DEMUR_OK;
-    }
+    if (span_eq_str(channel_field(a, DEMUR_FIELD_CHANGE), "ends"))
+        return end_grant(a, name, holder);
     if ((err = check_grant(a, v->policy, role, holder)))
         return err;
     if (!demur_grow(&c->roles, &c->roles_cap, c->roles_len + 1, sizeof *c->roles))

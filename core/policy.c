@@ -79,30 +79,38 @@ static const struct demur_attribute *given(const struct demur_attribute *attribu
     return NULL;
 }
 
+enum demur_err demur_policy_attribute_check(const struct demur_policy *policy,
+                                            const struct demur_attribute *one,
+                                            struct demur_diag *diag)
+{
+    int n = demur_policy_attribute(policy, one->name);
+    if (n < 0)
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the policy has no attribute \"%.*s\"",
+                          SPAN_ARG(span_take(one->name, 40)));
+    const struct demur_policy_attribute *a = &policy->attributes[n];
+    if (demur_attribute_value_ok(one->value) &&
+        (a->values.len == 0 || demur_policy_list_has(a->values, one->value)) &&
+        (a->pattern.len == 0 || demur_policy_pattern_ok(a->pattern, one->value)))
+        return DEMUR_OK;
+    return demur_fail(diag, DEMUR_ERR_SYNTAX, "the attribute \"%.*s\" cannot be \"%.*s\"%s%.*s",
+                      SPAN_ARG(one->name), SPAN_ARG(span_take(one->value, 64)),
+                      a->values.len    ? ", only "
+                      : a->pattern.len ? ", it looks like "
+                                       : "",
+                      SPAN_ARG(a->values.len ? a->values : a->pattern));
+}
+
 enum demur_err demur_policy_attributes_check(const struct demur_policy *policy,
                                              const struct demur_attribute *attributes, size_t len,
                                              struct demur_diag *diag)
 {
     for (size_t i = 0; i < len; i++) {
-        struct span name = attributes[i].name, value = attributes[i].value;
-        int n = demur_policy_attribute(policy, name);
-        if (n < 0)
-            return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the policy has no attribute \"%.*s\"",
-                              SPAN_ARG(span_take(name, 40)));
-        const struct demur_policy_attribute *a = &policy->attributes[n];
-        if (given(attributes, i, name))
+        enum demur_err err = demur_policy_attribute_check(policy, &attributes[i], diag);
+        if (err)
+            return err;
+        if (given(attributes, i, attributes[i].name))
             return demur_fail(diag, DEMUR_ERR_SYNTAX, "the attribute \"%.*s\" is given twice",
-                              SPAN_ARG(name));
-        if (!demur_attribute_value_ok(value) ||
-            (a->values.len && !demur_policy_list_has(a->values, value)) ||
-            (a->pattern.len && !demur_policy_pattern_ok(a->pattern, value)))
-            return demur_fail(diag, DEMUR_ERR_SYNTAX,
-                              "the attribute \"%.*s\" cannot be \"%.*s\"%s%.*s", SPAN_ARG(name),
-                              SPAN_ARG(span_take(value, 64)),
-                              a->values.len    ? ", only "
-                              : a->pattern.len ? ", it looks like "
-                                               : "",
-                              SPAN_ARG(a->values.len ? a->values : a->pattern));
+                              SPAN_ARG(attributes[i].name));
     }
     for (size_t i = 0; i < policy->attributes_len; i++)
         if (policy->attributes[i].required && !given(attributes, len, policy->attributes[i].name))

@@ -310,6 +310,10 @@ struct demur_attribute {
 };
 /* records.md, section 2: a letter or digit, then [A-Za-z0-9._-]*; at most 64 bytes. */
 bool demur_attribute_value_ok(struct span value);
+/* Does the policy declare this attribute (UNKNOWN) with this value (SYNTAX)? */
+enum demur_err demur_policy_attribute_check(const struct demur_policy *policy,
+                                            const struct demur_attribute *one,
+                                            struct demur_diag *diag) DEMUR_CHECKED;
 /* May a member have these attributes? UNKNOWN, SYNTAX or MISSING says which is
  * undeclared, breaks its values or pattern, comes twice, or is required. */
 enum demur_err demur_policy_attributes_check(const struct demur_policy *policy,

@@ -134,22 +134,38 @@ TEST(channel_every_cell_of_the_stage_table)
         const char *stage, *act;
         bool document, may;
     } cells[] = {
-        {"filed", "acknowledge", false, true},         {"filed", "ask", true, false},
-        {"filed", "reply", true, true},                {"filed", "refer", true, true},
-        {"filed", "cannot-open", false, true},         {"acknowledged", "acknowledge", false, false},
-        {"acknowledged", "ask", true, true},           {"acknowledged", "reply", true, true},
-        {"acknowledged", "refer", true, true},         {"acknowledged", "cannot-open", false, false},
-        {"asked", "acknowledge", false, false},        {"asked", "ask", true, false},
-        {"asked", "reply", true, true},                {"asked", "refer", true, true},
-        {"asked", "cannot-open", false, false},        {"unreadable", "acknowledge", false, true},
-        {"unreadable", "ask", true, false},            {"unreadable", "reply", true, false},
-        {"unreadable", "refer", true, false},          {"unreadable", "cannot-open", false, false},
-        {"replied", "acknowledge", false, false},      {"replied", "ask", true, false},
-        {"replied", "reply", true, false},             {"replied", "refer", true, false},
-        {"replied", "cannot-open", false, false},      {"referred", "reply", true, false},
-        {"referred", "acknowledge", false, false},     {"withdrawn", "acknowledge", false, false},
-        {"withdrawn", "reply", true, false},           {"withdrawn", "ask", true, false},
-        {"withdrawn", "refer", true, false},           {"withdrawn", "cannot-open", false, false},
+        {"filed", "acknowledge", false, true},
+        {"filed", "ask", true, false},
+        {"filed", "reply", true, true},
+        {"filed", "refer", true, true},
+        {"filed", "cannot-open", false, true},
+        {"acknowledged", "acknowledge", false, false},
+        {"acknowledged", "ask", true, true},
+        {"acknowledged", "reply", true, true},
+        {"acknowledged", "refer", true, true},
+        {"acknowledged", "cannot-open", false, false},
+        {"asked", "acknowledge", false, false},
+        {"asked", "ask", true, false},
+        {"asked", "reply", true, true},
+        {"asked", "refer", true, true},
+        {"asked", "cannot-open", false, false},
+        {"unreadable", "acknowledge", false, true},
+        {"unreadable", "ask", true, false},
+        {"unreadable", "reply", true, false},
+        {"unreadable", "refer", true, false},
+        {"unreadable", "cannot-open", false, false},
+        {"replied", "acknowledge", false, false},
+        {"replied", "ask", true, false},
+        {"replied", "reply", true, false},
+        {"replied", "refer", true, false},
+        {"replied", "cannot-open", false, false},
+        {"referred", "reply", true, false},
+        {"referred", "acknowledge", false, false},
+        {"withdrawn", "acknowledge", false, false},
+        {"withdrawn", "reply", true, false},
+        {"withdrawn", "ask", true, false},
+        {"withdrawn", "refer", true, false},
+        {"withdrawn", "cannot-open", false, false},
     };
     struct town *w = state_town();
     REQUIRE(w);
@@ -221,6 +237,62 @@ TEST(channel_frame_refuses_replays_and_strangers)
     CHECK_ERR(town_grant(w, 5, "deputy-secretary"), DEMUR_OK);
     CHECK_ERR(town_grant(w, 6, "secretary"), DEMUR_ERR_STAGE); /* one holder */
     CHECK_ERR(town_grant(w, 6, "emperor"), DEMUR_ERR_UNKNOWN);
+    town_free(w);
+}
+
+/* A grant or end of `role` by the root, with what is not NULL of `for`, `acting`. */
+static enum demur_err appoint(struct town *w, size_t officer, const char *role, const char *change,
+                              const char *part, const char *acting)
+{
+    town_begin_role(w, officer, role, change);
+    if (part)
+        demur_put_text(&w->out, DEMUR_FIELD_FOR, span_str(part));
+    if (acting)
+        demur_put_text(&w->out, DEMUR_FIELD_ACTING, span_str(acting));
+    enum demur_err err = town_sign_send(w, &w->root);
+    if (err)
+        w->root.seq--; /* a refused record used none up */
+    return err;
+}
+
+TEST(channel_role_is_for_one_part_of_the_membership)
+{
+    struct town *w = state_town();
+    REQUIRE(w);
+    const char *role = "agency-head";
+    CHECK_ERR(appoint(w, 5, role, "holds", NULL, NULL), DEMUR_ERR_MISSING);
+    CHECK_ERR(appoint(w, 5, role, "holds", "bureau=eur", NULL), DEMUR_ERR_FORBIDDEN);
+    CHECK_ERR(appoint(w, 5, role, "holds", "agency=nasa", NULL), DEMUR_ERR_SYNTAX);
+    CHECK_ERR(appoint(w, 5, "deputy-secretary", "holds", "agency=usaid", NULL),
+              DEMUR_ERR_FORBIDDEN);
+    CHECK_ERR(appoint(w, 5, role, "holds", "agency=usaid", NULL), DEMUR_OK);
+    CHECK_ERR(appoint(w, 5, role, "holds", "agency=usaid", "yes"), DEMUR_ERR_REPLAY);
+    /* One head for each agency: a second of the same one is refused, of another is not. */
+    CHECK_ERR(appoint(w, 6, role, "holds", "agency=usaid", NULL), DEMUR_ERR_STAGE);
+    CHECK_ERR(appoint(w, 6, role, "holds", "agency=usaid", "yes"), DEMUR_OK);
+    CHECK_ERR(appoint(w, 7, role, "holds", "agency=state", NULL), DEMUR_OK);
+    /* One key may have the role for two parts; each ends by itself. */
+    CHECK_ERR(appoint(w, 7, role, "ends", "agency=usaid", NULL), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(appoint(w, 5, role, "ends", NULL, NULL), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(appoint(w, 5, role, "ends", "agency=usaid", NULL), DEMUR_OK);
+    CHECK_ERR(appoint(w, 7, role, "holds", "agency=usaid", NULL), DEMUR_OK);
+    CHECK_ERR(appoint(w, 7, role, "ends", "agency=state", NULL), DEMUR_OK);
+    CHECK(demur_channel_holds(w->c, w->officers[7].public_key, span_str(role), w->now));
+    town_free(w);
+}
+
+TEST(channel_role_is_held_as_acting_only_where_the_policy_says)
+{
+    struct town *w = state_town();
+    REQUIRE(w);
+    CHECK_ERR(appoint(w, 5, "records-officer", "holds", NULL, "yes"), DEMUR_ERR_FORBIDDEN);
+    CHECK_ERR(appoint(w, 5, "records-officer", "holds", NULL, NULL), DEMUR_OK);
+    CHECK_ERR(appoint(w, 6, "secretary", "holds", NULL, "yes"), DEMUR_OK);
+    CHECK_ERR(appoint(w, 6, "secretary", "ends", NULL, "yes"), DEMUR_ERR_SYNTAX);
+    town_begin_role(w, 6, "secretary", "ends");
+    demur_put_number(&w->out, DEMUR_FIELD_UNTIL, w->now + 1);
+    CHECK_ERR(town_sign_send(w, &w->root), DEMUR_ERR_SYNTAX);
+    CHECK_ERR(appoint(w, 6, "secretary", "ends", NULL, NULL), DEMUR_OK);
     town_free(w);
 }
 

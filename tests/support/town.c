@@ -137,26 +137,27 @@ void town_free(struct town *w)
     free(w);
 }
 
-static enum demur_err role_record(struct town *w, size_t i, const char *role, bool ends)
+struct buf *town_begin_role(struct town *w, size_t i, const char *role, const char *change)
 {
-    struct town_key *o = &w->officers[i];
     town_begin_by(w, DEMUR_RECORD_ROLE, &w->root);
     demur_put_text(&w->out, DEMUR_FIELD_ROLE, span_str(role));
-    demur_put_text(&w->out, DEMUR_FIELD_CHANGE, span_str(ends ? "ends" : "holds"));
-    demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(o->public_key, 32));
-    if (!ends)
-        demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(o->recipient));
-    return town_sign_send(w, &w->root);
+    demur_put_text(&w->out, DEMUR_FIELD_CHANGE, span_str(change));
+    demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(w->officers[i].public_key, 32));
+    if (strcmp(change, "holds") == 0)
+        demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(w->officers[i].recipient));
+    return &w->out;
 }
 
 enum demur_err town_grant(struct town *w, size_t i, const char *role)
 {
-    return role_record(w, i, role, false);
+    town_begin_role(w, i, role, "holds");
+    return town_sign_send(w, &w->root);
 }
 
 enum demur_err town_end_role(struct town *w, size_t i, const char *role)
 {
-    return role_record(w, i, role, true);
+    town_begin_role(w, i, role, "ends");
+    return town_sign_send(w, &w->root);
 }
 
 enum demur_err town_invite(struct town *w, size_t i, const char *attributes)

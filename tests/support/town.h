@@ -77,7 +77,10 @@ enum demur_err town_sign_send(struct town *w, const struct town_key *key);
  * and the member joins. */
 enum demur_err town_invite(struct town *w, size_t i, const char *attributes);
 enum demur_err town_join(struct town *w, size_t i);
-/* The root grants a role to officer i, or ends it. */
+/* The root grants a role to officer i, or ends it. town_begin_role leaves the rest
+ * of the record (`for`, `acting`, `until`) and the sending to the caller; change is
+ * "holds" or "ends". */
+struct buf *town_begin_role(struct town *w, size_t i, const char *role, const char *change);
 enum demur_err town_grant(struct town *w, size_t i, const char *role);
 enum demur_err town_end_role(struct town *w, size_t i, const char *role);
 
