@@ -64,18 +64,65 @@ static bool add(struct recipients *r, const uint8_t point[static 32])
     return true;
 }
 
-/* Holders of roles who may open the dissent now. */
-static bool add_readers(const struct demur_client *c, struct span id, struct recipients *out)
+/* Does the filing itself say that it is by one of this part of the membership
+ * (`agency=usaid`)? Narrowing the ring to that one value does. */
+static enum demur_err proven_part(struct demur_client *c, const struct demur_dissent_info *info,
+                                  struct span part, bool *proven, struct demur_diag *diag)
+{
+    struct demur_bytes entry = {0};
+    uint64_t at;
+    enum demur_err err = case_record(c, info->opened_index, &entry, &at, diag);
+    *proven = false;
+    for (size_t i = 0; !err && !*proven; i++) {
+        struct span subset = demur_record_nth(c->record, DEMUR_FIELD_SUBSET, i);
+        if (subset.len == 0)
+            break;
+        *proven = span_eq(subset, part);
+    }
+    demur_bytes_free(&entry);
+    return err;
+}
+
+/* Opening is no part: any holder may, and not read. */
+static bool took_part(const struct demur_client *c, struct span id, const uint8_t key[static 32])
+{
+    struct demur_event event;
+    for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++)
+        if (event.type != DEMUR_RECORD_OPEN && memcmp(event.by, key, 32) == 0)
+            return true;
+    return false;
+}
+
+/* May we take it that the memo was sealed to this holder? Of a role that is held
+ * for parts of the membership, only the author's was reached, and who that is the
+ * record does not say: whomever the filing proves it of, or who has come forward. */
+static enum demur_err concerns(struct demur_client *c, const struct demur_dissent_info *info,
+                               const struct demur_holder *holder, bool *does,
+                               struct demur_diag *diag)
+{
+    *does = holder->attribute.len == 0 || took_part(c, span_str(info->id), holder->key);
+    return *does ? DEMUR_OK : proven_part(c, info, holder->attribute, does, diag);
+}
+
+/* Holders of roles who may open the dissent now, and whom it concerns. */
+static enum demur_err add_readers(struct demur_client *c, const struct demur_dissent_info *info,
+                                  struct recipients *out, struct demur_diag *diag)
 {
     uint64_t now = demur_client_view_time(c);
     struct demur_holder holder;
-    struct span role;
+    struct span role, id = span_str(info->id);
     for (size_t i = 0; case_role(c, id, i, &role); i++)
-        for (size_t k = 0; demur_channel_holder(c->channel, role, now, k, &holder); k++)
-            if (demur_channel_may_open(c->channel, id, holder.key, role, now) &&
-                !add(out, holder.x25519))
-                return false;
-    return true;
+        for (size_t k = 0; demur_channel_holder(c->channel, role, now, k, &holder); k++) {
+            bool does = false;
+            if (!demur_channel_may_open(c->channel, id, holder.key, role, now))
+                continue;
+            enum demur_err err = concerns(c, info, &holder, &does, diag);
+            if (err)
+                return err;
+            if (does && !add(out, holder.x25519))
+                return no_memory(diag);
+        }
+    return DEMUR_OK;
 }
 
 /* The age recipient of an officer, whatever role they hold. */
@@ -122,8 +169,10 @@ enum demur_err case_recipients(struct demur_client *c, const struct demur_dissen
     struct demur_age_recipient own;
     struct span id = span_str(info->id);
     enum demur_err err = demur_age_recipient_parse(&own, span_str(info->case_recipient), diag);
-    if (!err && (!add(&r, own.public) || !add_readers(c, id, &r)))
+    if (!err && !add(&r, own.public))
         err = no_memory(diag);
+    if (!err)
+        err = add_readers(c, info, &r, diag);
     if (!err)
         err = add_shared(c, id, &r, diag);
     if (err) {

@@ -113,8 +113,8 @@ static enum demur_err open_wrapped(struct demur_client *c, const struct demur_ac
     if (err == DEMUR_ERR_KEY)
         err =
             demur_fail(diag, err,
-                       "this memo was not sealed to you, who came into office after it was filed: "
-                       "ask somebody who can read it to share it");
+                       "this memo was not sealed to you: you came into office after it was filed, "
+                       "or hold it for other members; ask somebody who can read it to share it");
     if (!err)
         *out = heap_buf_take(&plain);
     heap_buf_free(&inner);

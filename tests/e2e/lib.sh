@@ -59,11 +59,11 @@ officer() {
         --url "$URL" --token "$TOKEN" --json | json card)
     [ -n "$card" ] && demur grant "$role" "$card" --home keys/root --url "$URL" "$@"
 }
-# members N [ATTRIBUTES HEADER] : N members of the State policy in m1/ ... mN/.
+# members N [AGENCY] : N members of the State policy in m1/ ... mN/.
 members() {
     local i
     { echo name,agency,citizenship,engagement,grade
-      for i in $(seq "$1"); do echo "Member $i,state,us,employee,FS-0$((i % 5 + 1))"; done
+      for i in $(seq "$1"); do echo "Member $i,${2:-state},us,employee,FS-0$((i % 5 + 1))"; done
     } > members.csv
     demur invite members.csv --out invitations.csv --home keys/roster --url "$URL" || return 1
     for i in $(seq "$1"); do
