@@ -165,13 +165,13 @@ static int run(struct cli *cli)
 const struct cli_command command_audit = {
     .name = "audit",
     .usage = "--channel FINGERPRINT --url URL [--token TOKEN] [--receipt FILE]...",
-    .summary = "verify the whole channel from nothing but its fingerprint",
+    .summary = "Verify the whole channel from nothing but its fingerprint.",
     .details = "Fetches everything afresh and checks it: every signature and ring proof, every\n"
                "entry's place in the tree, every act against the policy, every clock, and that\n"
                "the receipts given are in this log. The exit code is 3 with findings. A member\n"
                "needs no options: the profile says where the channel is.\n\n"
-               "Example:\n\n    demur audit --channel 5f0c... --url https://dissent.example "
-               "--receipt 17.receipt",
+               "Example:\n\n    demur audit --channel 5f0c... --url https://dissent.example \\\n"
+               "        --receipt 17.receipt",
     .options =
         (const struct cli_option[]){
             {"receipt", "FILE", "a receipt that must be in this log"},

@@ -13,6 +13,8 @@
 #ifndef DEMUR_CLI_CLI_H
 #define DEMUR_CLI_CLI_H
 
+#include <stdio.h>
+
 #include "../client/client.h"
 #include "../core/json.h"
 
@@ -125,6 +127,14 @@ int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ..
     DEMUR_PRINTF(3, 4);
 /* "Tue 24 Nov 2026 14:05 UTC" in a static buffer out of four. */
 const char *cli_time(uint64_t unix_s);
+/* text.c: lines of at most 80 columns, broken between words but not within
+ * [brackets], and ended. The first begins at `column`, where something may stand
+ * already; the others are indented. A word that is longer than a line stays whole. */
+void cli_put(FILE *out, size_t column, size_t indent, struct span text);
+void cli_say(FILE *out, size_t indent, const char *fmt, ...) DEMUR_PRINTF(3, 4);
+/* Paragraphs apart by an empty line. One that begins with four spaces, an
+ * example, is printed as it stands. */
+void cli_put_paragraphs(FILE *out, const char *text);
 /* Print a JSON buffer that a view or demur_json filled. */
 void cli_json(const struct buf *out);
 

@@ -529,12 +529,12 @@ static const struct cli_option options[] = {
 const struct cli_command command_demo = {
     .name = "demo",
     .usage = "[DIR]",
-    .summary = "show the main job: file, receipt, acknowledge, reply, verify, and three lies",
+    .summary = "Show the main job, from filing to audit, and three lies.",
     .details =
         "Makes a channel in DIR (or a fresh folder under /tmp) under the State Department's\n"
         "policy, with sixty invented people, and runs each command before your eyes.\n"
         "Identity files are sealed with little work here, so that it goes fast.\n\n"
-        "Example: demur demo",
+        "Example:\n\n    demur demo",
     .options = options,
     .run = run_demo,
 };

@@ -339,7 +339,7 @@ static int run(struct cli *cli)
 const struct cli_command command_file = {
     .name = "file",
     .usage = "MEMO.md [--named | --anonymous] [--attach FILE]... [OPTION...]",
-    .summary = "file a dissent, and get a receipt and a receipt phrase",
+    .summary = "File a dissent, and get a receipt and a receipt phrase.",
     .details = "The memo is sealed and signed on this machine. You see to whom it goes and among\n"
                "how many members the signature hides you, and you write the receipt phrase down,\n"
                "before anything is sent. When the server cannot be reached the memo stays in the\n"

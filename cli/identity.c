@@ -208,8 +208,8 @@ const struct cli_command command_identity = {
         "the recovery kit, which restores the identity on another machine: everything but\n"
         "a member's ring keys. `restore` reads it from a file, or with - from what you type;\n"
         "give --token with it, for the kit holds no reading token.\n\n"
-        "Example:\n\n    demur identity new --name 'Ana Silva' --channel FINGERPRINT --url URL "
-        "--token TOKEN",
+        "Example:\n\n    demur identity new --name 'Ana Silva' --channel FINGERPRINT \\\n"
+        "        --url URL --token TOKEN",
     .options = options,
     .run = run,
 };

@@ -168,7 +168,7 @@ static int run(struct cli *cli)
 const struct cli_command command_inbox = {
     .name = "inbox",
     .usage = "[--mine]",
-    .summary = "list what waits for you: dissents sent to your role, or answers to yours",
+    .summary = "List what waits for you: as an officer, or as an author.",
     .details = "An officer sees the dissents sent to a role of theirs, what they may do now, and\n"
                "what is due when. An author says --mine and gives the receipt phrase. Listing\n"
                "opens nothing: `demur read` does, and the log shows that.\n\n"

@@ -464,8 +464,8 @@ const struct cli_command command_init = {
         "passphrase: root, next-root and roster. Take KEYDIR off the server. The policy and\n"
         "the calendars that it names are checked first; a mistake is shown with its line,\n"
         "and nothing is made.\n\n"
-        "Example:\n\n    demur init /srv/demur --origin dissent.example.org/2026 "
-        "--keys /media/usb/keys",
+        "Example:\n\n    demur init /srv/demur --origin dissent.example.org/2026 \\\n"
+        "        --keys /media/usb/keys",
     .options = options,
     .run = run,
 };

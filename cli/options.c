@@ -7,7 +7,7 @@
 #include "commands.h"
 
 static const struct cli_option global_options[] = {
-    {"home", "DIR", "who acts: the folder with profile, identity and copy (or $DEMUR_HOME)"},
+    {"home", "DIR", "who acts: the folder with profile and identity (or $DEMUR_HOME)"},
     {"json", NULL, "print results as JSON"},
     {"proxy", "URL", "go through a SOCKS proxy, such as socks5h://127.0.0.1:9050"},
     {"ca-file", "FILE", "trust these certificates instead of the system's"},
@@ -65,13 +65,16 @@ size_t cli_values(const struct cli *cli, const char *name, const char *const **v
     return i < 0 ? 0 : cli->given[i].len;
 }
 
+#define OPTION_COLUMNS 27 /* before an option's help */
+
 static void print_options(const struct cli_option *list)
 {
     for (size_t i = 0; i < options_len(list); i++) {
         char left[64];
         snprintf(left, sizeof left, "--%s%s%s", list[i].name, list[i].value ? " " : "",
                  list[i].value ? list[i].value : "");
-        printf("  %-30s %s\n", left, list[i].help);
+        printf("  %-*s ", OPTION_COLUMNS - 3, left);
+        cli_put(stdout, OPTION_COLUMNS, OPTION_COLUMNS, span_str(list[i].help));
     }
 }
 
@@ -84,17 +87,22 @@ static int help_all(void)
             printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     printf("\n`demur COMMAND --help` explains one. Options that every command takes:\n\n");
     print_options(global_options);
-    printf("\nExit codes: 0 done; 1 refused by the channel, its policy or for bad input; 2 a "
-           "mistake on the\ncommand line; 3 something does not verify; 4 the server or the disk "
-           "cannot be reached;\n5 a wrong passphrase, phrase or key; 6 demur must be upgraded.\n");
+    putchar('\n');
+    cli_say(stdout, 0,
+            "Exit codes: 0 done; 1 refused by the channel, its policy or for bad input; 2 a "
+            "mistake on the command line; 3 something does not verify; 4 the server or the disk "
+            "cannot be reached; 5 a wrong passphrase, phrase or key; 6 demur must be upgraded.");
     return CLI_OK;
 }
 
 int cli_help(const struct cli_command *command)
 {
-    printf("usage: demur %s %s\n\n%s\n", command->name, command->usage, command->summary);
-    if (command->details)
-        printf("\n%s\n", command->details);
+    cli_say(stdout, 11, "usage: demur %s %s", command->name, command->usage);
+    printf("\n%s\n", command->summary);
+    if (command->details) {
+        putchar('\n');
+        cli_put_paragraphs(stdout, command->details);
+    }
     if (options_len(command->options)) {
         printf("\nOptions:\n\n");
         print_options(command->options);
@@ -155,6 +163,8 @@ static int parse_options(struct cli *cli, int argc, char **argv)
 {
     bool only_args = false;
     for (int i = 0; i < argc; i++) {
+        if (!only_args && strcmp(argv[i], "-h") == 0)
+            argv[i] = "--help";
         if (!only_args && strcmp(argv[i], "--") == 0) {
             only_args = true;
         } else if (!only_args && strncmp(argv[i], "--", 2) == 0) {
@@ -214,10 +224,13 @@ static int run_command(struct cli *cli, int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
-        const struct cli_command *about = argc > 2 ? find_command(argv[2]) : NULL;
-        return about ? cli_help(about) : help_all();
-    }
+    bool help = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                strcmp(argv[1], "help") == 0;
+    const struct cli_command *about = help && argc > 2 ? find_command(argv[2]) : NULL;
+    if (about)
+        return cli_help(about);
+    if (help && argc < 3)
+        return help_all();
     struct cli *cli = calloc(1, sizeof *cli);
     const char **args = calloc((size_t)argc, sizeof *args);
     if (!cli || !args) {
@@ -227,9 +240,9 @@ int cli_main(int argc, char **argv)
         return CLI_UNREACHABLE;
     }
     cli->args = args;
-    cli->command = find_command(argv[1]);
+    cli->command = help ? NULL : find_command(argv[1]);
     int code = cli->command ? run_command(cli, argc - 2, argv + 2)
-                            : cli_usage(cli, "there is no command %s", argv[1]);
+                            : cli_usage(cli, "there is no command %s", argv[help ? 2 : 1]);
     cli_release(cli);
     free(args);
     free(cli);

@@ -226,7 +226,7 @@ static int run(struct cli *cli)
 const struct cli_command command_read = {
     .name = "read",
     .usage = "[DISSENT] [--mine] [--role ROLE] [--out DIR] [--event N | --thread]",
-    .summary = "read a memo, a document or a message that is sealed to you",
+    .summary = "Read a memo, a document or a message that is sealed to you.",
     .details = "An officer's first reading of a memo is written into the log before anything is\n"
                "shown. The memo is checked against its commitment, and a name card against the\n"
                "roster. --event N reads the N-th event of the history that `demur status\n"

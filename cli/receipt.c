@@ -87,7 +87,7 @@ static int run(struct cli *cli)
 const struct cli_command command_receipt = {
     .name = "receipt",
     .usage = "verify FILE [--channel FINGERPRINT]",
-    .summary = "check a receipt offline, and say what it proves",
+    .summary = "Check a receipt offline, and say what it proves.",
     .details = "A receipt proves to anyone who knows the channel's fingerprint that a record is\n"
                "in the log, where, and since when. Nothing is asked of any server. The exit code\n"
                "is 3 when it does not hold.\n\n"

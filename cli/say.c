@@ -40,7 +40,7 @@ static int run(struct cli *cli)
 const struct cli_command command_say = {
     .name = "say",
     .usage = "[DISSENT] [--mine] [--role ROLE] [--text TEXT | --file FILE]",
-    .summary = "send a sealed message in the thread of a dissent",
+    .summary = "Send a sealed message in the thread of a dissent.",
     .details = "An officer who has the memo names the dissent. The author says --mine and gives\n"
                "the receipt phrase: nobody learns more about the author by it. Without --text\n"
                "and --file the message is read from the standard input.\n\n"

@@ -53,7 +53,7 @@ static int run(struct cli *cli)
 const struct cli_command command_share = {
     .name = "share",
     .usage = "DISSENT --with OFFICER-CARD [--role ROLE] [--mine] [--source HASH]",
-    .summary = "give a memo or document to one more officer",
+    .summary = "Give a memo or document to one more officer.",
     .details =
         "The policy says who may share with whom. What is shared is sealed anew to that\n"
         "officer, and the log shows that it was. Without --source it is the memo.\n\n"

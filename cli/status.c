@@ -101,7 +101,7 @@ static int run(struct cli *cli)
 const struct cli_command command_status = {
     .name = "status",
     .usage = "[DISSENT]",
-    .summary = "show the board, or one dissent with its history and clocks",
+    .summary = "Show the board, or one dissent with its history and clocks.",
     .details = "The board lists every dissent: at which stage it is, when it was filed, how many\n"
                "signed, and what is due when. Name one, by its id or the first 6 characters or\n"
                "more of it, to see who did what when, and every clock. All of it comes from the\n"

@@ -84,7 +84,7 @@ static int run(struct cli *cli)
 const struct cli_command command_step = {
     .name = "step",
     .usage = "DISSENT ACT [--role ROLE] [--document FILE | --text TEXT] ...",
-    .summary = "act in a dissent as an officer: acknowledge, ask, reply, ...",
+    .summary = "Act in a dissent as an officer: acknowledge, ask, reply, ...",
     .details = "The policy says which acts there are, who may take them when, and which of them\n"
                "need a document; `demur inbox` lists what you may do now. A document is sealed\n"
                "to the author and to the offices that have the memo.\n\n"

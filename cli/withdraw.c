@@ -29,7 +29,7 @@ static int run(struct cli *cli)
 const struct cli_command command_withdraw = {
     .name = "withdraw",
     .usage = "[DISSENT]",
-    .summary = "take your dissent back, with its receipt phrase",
+    .summary = "Take your dissent back, with its receipt phrase.",
     .details = "Only the holder of the receipt phrase can, and only while the policy allows it.\n"
                "You are asked first; --yes answers for scripts.\n\n"
                "Example:\n\n    demur withdraw",

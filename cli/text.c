@@ -1,0 +1,80 @@
+/* Text for a terminal of 80 columns. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "cli.h"
+
+#define COLUMNS 80
+#define SAY_MAX 2048
+
+/* Columns that the bytes take: UTF-8 continuation bytes take none. */
+static size_t width(struct span text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++)
+        n += (text.p[i] & 0xC0) != 0x80;
+    return n;
+}
+
+static bool blank(uint8_t c) { return c == ' ' || c == '\n'; }
+
+/* What may not be broken: up to a space that no bracket encloses. */
+static struct span next_word(struct span *rest)
+{
+    int depth = 0;
+    size_t n = 0;
+    for (; n < rest->len && (depth > 0 || !blank(rest->p[n])); n++)
+        depth += (rest->p[n] == '[') - (rest->p[n] == ']');
+    struct span word = span_take(*rest, n);
+    *rest = span_skip(*rest, n);
+    while (rest->len && blank(rest->p[0]))
+        *rest = span_skip(*rest, 1);
+    return word;
+}
+
+void cli_put(FILE *out, size_t column, size_t indent, struct span text)
+{
+    bool first = true;
+    while (text.len) {
+        struct span word = next_word(&text);
+        size_t wide = width(word);
+        if (!first && column + 1 + wide > COLUMNS) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!first) {
+            fputc(' ', out);
+            column++;
+        }
+        fwrite(word.p, 1, word.len, out);
+        column += wide;
+        first = false;
+    }
+    fputc('\n', out);
+}
+
+void cli_say(FILE *out, size_t indent, const char *fmt, ...)
+{
+    char text[SAY_MAX];
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    if (n < 0)
+        return;
+    cli_put(out, 0, indent, span_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+}
+
+void cli_put_paragraphs(FILE *out, const char *text)
+{
+    while (text) {
+        const char *end = strstr(text, "\n\n");
+        struct span paragraph = span_of(text, end ? (size_t)(end - text) : strlen(text));
+        if (span_starts(paragraph, "    "))
+            fprintf(out, "%.*s\n", SPAN_ARG(paragraph));
+        else
+            cli_put(out, 0, 0, paragraph);
+        if (end)
+            fputc('\n', out);
+        text = end ? end + 2 : NULL;
+    }
+}
