@@ -1,5 +1,6 @@
-/* demur invite: check a whole roster, then invite it row by row. What is written
- * is durable after every row, so that an interrupted run is simply run again. */
+/* demur invite: check a whole roster, then invite it row by row. A row is durable
+ * before its invitation is sent, so that an interrupted run is simply run again: it
+ * sends what the log does not have, and makes no second invitation for anybody. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,7 +22,8 @@ struct person {
     struct span name, handle; /* no handle: a random one */
     struct demur_attribute attributes[DEMUR_POLICY_ATTRIBUTES];
     size_t attributes_len;
-    bool done; /* stands in the output already */
+    struct span invitation; /* of an earlier run, from the output; empty: none */
+    bool done;              /* that invitation is in the log */
 };
 struct roster {
     struct cli *cli;
@@ -31,6 +33,7 @@ struct roster {
     size_t columns_len, name_column, handle_column; /* handle_column: columns_len when absent */
     struct person *people;
     size_t len, cap, skipped, invited, faults;
+    off_t out_len;
     int out;
 };
 
@@ -184,7 +187,28 @@ static enum demur_err roster_read(struct roster *r, const struct demur_policy *p
 
 /* ---- the output ------------------------------------------------------------------ */
 
-/* Mark who stands in the output of an earlier run; names may occur more than once. */
+/* The person of this name who has no invitation yet; names may occur more than once. */
+static struct person *person_named(struct roster *r, struct span name)
+{
+    for (size_t i = 0; i < r->len; i++)
+        if (!r->people[i].invitation.len && span_eq(name, r->people[i].name))
+            return &r->people[i];
+    return NULL;
+}
+
+static void resume_row(struct roster *r, const struct csv_row *row)
+{
+    struct demur_member_info info;
+    struct person *p = row->len == 3 ? person_named(r, row->cells[0]) : NULL;
+    if (!p)
+        return;
+    p->handle = row->cells[1];
+    p->invitation = row->cells[2];
+    p->done = demur_channel_member_find(demur_client_channel(r->cli->client), p->handle, &info);
+    r->skipped += p->done;
+}
+
+/* Take up what an earlier run has written. */
 static enum demur_err resume(struct roster *r)
 {
     struct csv csv;
@@ -194,7 +218,7 @@ static enum demur_err resume(struct roster *r)
     enum demur_err err = demur_path_read(r->out_path, ROSTER_MAX, &r->before, &r->cli->diag);
     if (err == DEMUR_ERR_UNKNOWN)
         return DEMUR_OK;
-    /* A row that a power cut broke off is invited again. */
+    /* A row that a power cut broke off was never sent. */
     while (!err && r->before.len && r->before.p[r->before.len - 1] != '\n')
         r->before.len--;
     csv_over(&csv, r->before.p, r->before.len);
@@ -205,15 +229,17 @@ static enum demur_err resume(struct roster *r)
                          "%.150s is there and no list of invitations: name another --out file",
                          r->out_path);
     while (!err && !(err = csv_next(&csv, &row, cells, 4, &end, &r->cli->diag)) && !end)
-        for (size_t i = 0; i < r->len; i++)
-            if (row.len == 3 && !r->people[i].done && span_eq(cells[0], r->people[i].name)) {
-                r->people[i].done = true;
-                r->skipped++;
-                break;
-            }
+        resume_row(r, &row);
     return err;
 }
 
+static enum demur_err output_fails(const struct roster *r)
+{
+    return demur_fail(&r->cli->diag, DEMUR_ERR_IO, "%.150s cannot be written: %s", r->out_path,
+                      strerror(errno));
+}
+
+/* The rows up to r->out_len are there to stay; append_row leaves it as it was. */
 static enum demur_err append_row(struct roster *r, struct span name, struct span handle,
                                  struct span invitation)
 {
@@ -225,22 +251,32 @@ static enum demur_err append_row(struct roster *r, struct span name, struct span
     buf_put_byte(&b, ',');
     csv_put(&b, invitation);
     buf_put_byte(&b, '\n');
-    if (!buf_ok(&b) || write(r->out, b.p, b.len) != (ssize_t)b.len || fdatasync(r->out))
-        return demur_fail(&r->cli->diag, DEMUR_ERR_IO, "%.150s cannot be written: %s", r->out_path,
-                          strerror(errno));
+    if (!buf_ok(&b) || pwrite(r->out, b.p, b.len, r->out_len) != (ssize_t)b.len ||
+        fdatasync(r->out))
+        return output_fails(r);
     return DEMUR_OK;
+}
+
+/* The last row stays: the log has its invitation, or may get it. */
+static void keep_row(struct roster *r)
+{
+    off_t end = lseek(r->out, 0, SEEK_END);
+    r->out_len = end < 0 ? r->out_len : end;
 }
 
 static enum demur_err output_open(struct roster *r)
 {
     r->out = open(r->out_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (r->out < 0 || fchmod(r->out, 0600) || ftruncate(r->out, (off_t)r->before.len) ||
-        lseek(r->out, 0, SEEK_END) < 0)
-        return demur_fail(&r->cli->diag, DEMUR_ERR_IO, "%.150s cannot be written: %s", r->out_path,
-                          strerror(errno));
-    return r->before.len
-               ? DEMUR_OK
-               : append_row(r, span_lit("name"), span_lit("handle"), span_lit("invitation"));
+    r->out_len = (off_t)r->before.len;
+    if (r->out < 0 || fchmod(r->out, 0600) || ftruncate(r->out, r->out_len))
+        return output_fails(r);
+    if (r->before.len)
+        return DEMUR_OK;
+    enum demur_err err =
+        append_row(r, span_lit("name"), span_lit("handle"), span_lit("invitation"));
+    if (!err)
+        keep_row(r);
+    return err;
 }
 
 /* ---- inviting --------------------------------------------------------------------- */
@@ -253,14 +289,31 @@ static bool arrived(struct roster *r, const char *handle)
            demur_channel_member_find(demur_client_channel(r->cli->client), span_str(handle), &info);
 }
 
+/* Write the person's row, with a new invitation, unless an earlier run did. */
+static enum demur_err row_ready(struct roster *r, const struct person *p, struct buf *line,
+                                struct demur_invitation *parsed)
+{
+    char handle[DEMUR_WORD_MAX + 1];
+    snprintf(handle, sizeof handle, "%.*s", SPAN_ARG(p->handle));
+    enum demur_err err = DEMUR_OK;
+    if (p->invitation.len)
+        buf_put_span(line, p->invitation);
+    else
+        err = demur_invitation_new(r->cli->client, handle[0] ? handle : NULL, line, &r->cli->diag);
+    if (!err)
+        err = demur_invitation_parse(parsed, buf_span(line), &r->cli->diag);
+    if (!err && !p->invitation.len)
+        err = append_row(r, p->name, span_str(parsed->handle), buf_span(line));
+    return err;
+}
+
 static enum demur_err invite_one(struct roster *r, struct demur_actor *keeper,
                                  const struct person *p)
 {
-    uint8_t line[DEMUR_INVITATION_MAX + 1], room[DEMUR_POLICY_ATTRIBUTES][160];
-    char handle[DEMUR_WORD_MAX + 1];
+    uint8_t text[DEMUR_INVITATION_MAX + 1], room[DEMUR_POLICY_ATTRIBUTES][160];
     struct span attributes[DEMUR_POLICY_ATTRIBUTES];
     struct demur_invitation parsed = {0};
-    struct buf invitation = buf_over(line, sizeof line);
+    struct buf line = buf_over(text, sizeof text);
     for (size_t i = 0; i < p->attributes_len; i++) {
         struct buf b = buf_over(room[i], sizeof room[i]);
         buf_put_span(&b, p->attributes[i].name);
@@ -268,20 +321,21 @@ static enum demur_err invite_one(struct roster *r, struct demur_actor *keeper,
         buf_put_span(&b, p->attributes[i].value);
         attributes[i] = buf_span(&b);
     }
-    snprintf(handle, sizeof handle, "%.*s", SPAN_ARG(p->handle));
-    enum demur_err err =
-        demur_act_invite(r->cli->client, keeper, handle[0] ? handle : NULL, attributes,
-                         p->attributes_len, &invitation, NULL, &r->cli->diag);
-    if (err && !invitation.len)
-        return err;
-    enum demur_err bad = demur_invitation_parse(&parsed, buf_span(&invitation), NULL);
-    if ((err == DEMUR_ERR_IO || err == DEMUR_ERR_TIME) && !bad && arrived(r, parsed.handle)) {
-        if (err == DEMUR_ERR_TIME)
-            cli_note(r->cli, "warning: %s", r->cli->diag.text);
-        err = DEMUR_OK;
+    enum demur_err err = row_ready(r, p, &line, &parsed);
+    if (!err) {
+        err = demur_act_invite(r->cli->client, keeper, buf_span(&line), attributes,
+                               p->attributes_len, NULL, &r->cli->diag);
+        bool unsure = err == DEMUR_ERR_IO || err == DEMUR_ERR_TIME;
+        if (!err || unsure || p->invitation.len)
+            keep_row(r);
+        else if (ftruncate(r->out, r->out_len))
+            cli_note(r->cli, "warning: the last row of %s was not sent", r->out_path);
+        if (unsure && arrived(r, parsed.handle)) {
+            if (err == DEMUR_ERR_TIME)
+                cli_note(r->cli, "warning: %s", r->cli->diag.text);
+            err = DEMUR_OK;
+        }
     }
-    if (!err)
-        err = bad ? bad : append_row(r, p->name, span_str(parsed.handle), buf_span(&invitation));
     demur_invitation_wipe(&parsed);
     return err;
 }

@@ -54,31 +54,39 @@ static void random_handle(char out[static DEMUR_WORD_MAX + 1])
     out[b.len] = 0;
 }
 
-static enum demur_err make_invitation(const struct demur_client *c, struct demur_invitation *in,
-                                      const char *handle, struct demur_diag *diag)
+enum demur_err demur_invitation_new(const struct demur_client *client, const char *handle,
+                                    struct buf *line, struct demur_diag *diag)
 {
-    const struct demur_client_options *o = &c->options;
-    memcpy(in->channel, o->channel, 32);
-    randombytes_buf(in->secret, sizeof in->secret);
-    if (handle && (!demur_word_ok(span_str(handle)) ||
-                   !copy_text(in->handle, sizeof in->handle, span_str(handle))))
-        return demur_fail_at(diag, DEMUR_ERR_SYNTAX, 0, 0, "handle",
-                             "\"%.80s\" is no handle: small letters, digits, \".\", \"_\" and "
-                             "\"-\", at most %d of them",
-                             handle, DEMUR_WORD_MAX);
+    const struct demur_client_options *o = &client->options;
+    struct demur_invitation in = {0};
+    enum demur_err err = DEMUR_OK;
+    memcpy(in.channel, o->channel, 32);
+    randombytes_buf(in.secret, sizeof in.secret);
     if (!handle)
-        random_handle(in->handle);
-    if (!o->url || !copy_text(in->url, sizeof in->url, span_str(o->url)))
-        return demur_fail(diag, DEMUR_ERR_IO, "an invitation needs the channel's address");
-    if (o->token && !copy_text(in->token, sizeof in->token, span_str(o->token)))
-        return demur_fail(diag, DEMUR_ERR_LIMIT, "the reading token is too long");
-    return DEMUR_OK;
+        random_handle(in.handle);
+    else if (!demur_word_ok(span_str(handle)) ||
+             !copy_text(in.handle, sizeof in.handle, span_str(handle)))
+        err = demur_fail_at(diag, DEMUR_ERR_SYNTAX, 0, 0, "handle",
+                            "\"%.80s\" is no handle: small letters, digits, \".\", \"_\" and "
+                            "\"-\", at most %d of them",
+                            handle, DEMUR_WORD_MAX);
+    if (!err && (!o->url || !copy_text(in.url, sizeof in.url, span_str(o->url))))
+        err = demur_fail(diag, DEMUR_ERR_IO, "an invitation needs the channel's address");
+    if (!err && o->token && !copy_text(in.token, sizeof in.token, span_str(o->token)))
+        err = demur_fail(diag, DEMUR_ERR_LIMIT, "the reading token is too long");
+    if (!err) {
+        demur_invitation_put(line, &in);
+        err = buf_ok(line) ? DEMUR_OK
+                           : demur_fail(diag, DEMUR_ERR_SPACE, "no room for an invitation");
+    }
+    demur_invitation_wipe(&in);
+    return err;
 }
 
 enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor *actor,
-                                const char *handle, const struct span *attributes,
-                                size_t attributes_len, struct buf *invitation,
-                                struct demur_sent *sent, struct demur_diag *diag)
+                                struct span invitation, const struct span *attributes,
+                                size_t attributes_len, struct demur_sent *sent,
+                                struct demur_diag *diag)
 {
     struct invite_act t = {.actor = actor, .attributes_len = attributes_len};
     if (attributes_len > ATTRIBUTES_MAX)
@@ -87,12 +95,11 @@ enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor 
     for (size_t i = 0; i < attributes_len; i++)
         t.attributes[i] = attributes[i];
     qsort(t.attributes, attributes_len, sizeof t.attributes[0], by_bytes);
-    enum demur_err err = make_invitation(client, &t.invitation, handle, diag);
-    if (!err) {
-        demur_invitation_put(invitation, &t.invitation);
-        err = buf_ok(invitation) ? act_run(client, RECENT_S, ACT_ONCE, build_invite, &t, sent, diag)
-                                 : demur_fail(diag, DEMUR_ERR_SPACE, "no room for an invitation");
-    }
+    enum demur_err err = demur_invitation_parse(&t.invitation, invitation, diag);
+    if (!err && memcmp(t.invitation.channel, client->options.channel, 32) != 0)
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN, "this invitation is to another channel");
+    if (!err)
+        err = act_run(client, RECENT_S, ACT_ONCE, build_invite, &t, sent, diag);
     if (!err)
         act_done(actor, t.seq);
     demur_invitation_wipe(&t.invitation);

@@ -208,13 +208,17 @@ enum demur_err demur_act_grant(struct demur_client *client, struct demur_actor *
                                const struct demur_grant *grant, struct demur_sent *sent,
                                struct demur_diag *diag) DEMUR_CHECKED;
 
-/* Invite one person; the invitation, one line of at most DEMUR_INVITATION_MAX
- * characters, is put in *invitation before anything is sent. `attributes` are
- * "name=value" in any order. `handle` NULL: a random one. */
+/* Make an invitation to this channel, one line of at most DEMUR_INVITATION_MAX
+ * characters, put in *line; nothing is sent. `handle` NULL: a random one. SYNTAX for
+ * what is no handle. */
+enum demur_err demur_invitation_new(const struct demur_client *client, const char *handle,
+                                    struct buf *line, struct demur_diag *diag) DEMUR_CHECKED;
+/* Invite one person by that line, which the caller has put where nothing loses it.
+ * `attributes` are "name=value" in any order. */
 enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor *actor,
-                                const char *handle, const struct span *attributes,
-                                size_t attributes_len, struct buf *invitation,
-                                struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+                                struct span invitation, const struct span *attributes,
+                                size_t attributes_len, struct demur_sent *sent,
+                                struct demur_diag *diag) DEMUR_CHECKED;
 enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor *actor,
                                 const char *handle, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;

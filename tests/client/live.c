@@ -63,7 +63,9 @@ static enum demur_err member(struct live *l, size_t i)
     struct buf b = buf_over(line, sizeof line);
     struct demur_invitation invitation;
     const struct span team = span_lit("team=blue");
-    enum demur_err err = demur_act_invite(l->c, &l->office, NULL, &team, 1, &b, NULL, &l->diag);
+    enum demur_err err = demur_invitation_new(l->c, NULL, &b, &l->diag);
+    if (!err)
+        err = demur_act_invite(l->c, &l->office, buf_span(&b), &team, 1, NULL, &l->diag);
     if (!err)
         err = demur_invitation_parse(&invitation, buf_span(&b), &l->diag);
     snprintf(name, sizeof name, "Member %zu", i);

@@ -249,7 +249,9 @@ static void interrupted_fetch_goes_on(struct live *l)
     for (int i = 0; i < 260; i++) {
         char line[DEMUR_INVITATION_MAX];
         struct buf b = buf_over(line, sizeof line);
-        enum demur_err err = demur_act_invite(l->c, &l->office, NULL, NULL, 0, &b, NULL, &l->diag);
+        enum demur_err err = demur_invitation_new(l->c, NULL, &b, &l->diag);
+        if (!err)
+            err = demur_act_invite(l->c, &l->office, buf_span(&b), NULL, 0, NULL, &l->diag);
         CHECK_SAYS(err, DEMUR_OK, "");
         if (err)
             return;
