@@ -71,24 +71,35 @@ int cli_case_sent(struct cli *cli, enum demur_err err, const struct demur_sent *
     return cli_sent(cli, sent, "%s", what);
 }
 
-const char *cli_case_time(uint64_t unix_s)
-{
-    static char text[4][40];
-    static unsigned turn;
-    char *out = text[turn++ % 4];
-    struct demur_date d = demur_day_date(demur_time_day((int64_t)unix_s));
-    unsigned s = (unsigned)(unix_s % DAY_S);
-    if (!unix_s)
-        return "-";
-    snprintf(out, sizeof text[0], "%04d-%02u-%02u %02u:%02u", d.year, d.month, d.day, s / 3600,
-             s / 60 % 60);
-    return out;
-}
-
 static const struct demur_policy *policy_of(const struct cli *cli)
 {
     uint8_t entry[32];
     return demur_channel_policy(demur_client_channel(cli->client), entry);
+}
+
+const char *cli_case_time(const struct cli *cli, struct span calendar, uint64_t unix_s)
+{
+    static char text[4][40];
+    static unsigned turn;
+    char *out = text[turn++ % 4];
+    const struct demur_policy *p = policy_of(cli);
+    if (!unix_s)
+        return "-";
+    if (!calendar.len && p)
+        calendar = p->calendar;
+    int32_t offset =
+        demur_channel_local_offset(demur_client_channel(cli->client), calendar, unix_s) / 60;
+    int64_t local = (int64_t)unix_s + offset * 60;
+    struct demur_date d = demur_day_date(demur_time_day(local));
+    unsigned minute = (unsigned)(local / 60 % 1440), away = (unsigned)abs(offset);
+    int n = snprintf(out, sizeof text[0], "%04d-%02u-%02u %02u:%02u ", d.year, d.month, d.day,
+                     minute / 60, minute % 60);
+    if (away)
+        snprintf(out + n, sizeof text[0] - (size_t)n, "%c%02u:%02u", offset < 0 ? '-' : '+',
+                 away / 60, away % 60);
+    else
+        snprintf(out + n, sizeof text[0] - (size_t)n, "UTC");
+    return out;
 }
 
 struct span cli_case_stage(const struct cli *cli, struct span stage)
@@ -107,29 +118,37 @@ struct span cli_case_role(const struct cli *cli, struct span role)
 
 struct span cli_case_cut(struct span title, size_t max)
 {
-    size_t n = title.len < max ? title.len : max;
-    while (n && n < title.len && (title.p[n] & 0xC0) == 0x80)
+    static char text[100];
+    if (title.len <= max || max < 4 || max > sizeof text)
+        return title;
+    size_t n = max - 3;
+    while (n && (title.p[n] & 0xC0) == 0x80)
         n--;
-    return span_take(title, n);
+    while (n && title.p[n - 1] == ' ')
+        n--;
+    memcpy(text, title.p, n);
+    memcpy(text + n, "...", 3);
+    return span_of(text, n + 3);
 }
 
-static void print_clock(const struct demur_clock_info *k, bool all)
+static void print_clock(const struct cli *cli, const struct demur_clock_info *k, bool all)
 {
-    printf("    %-22.*s ", SPAN_ARG(k->name));
+    printf("    %-20.*s ", SPAN_ARG(k->name));
     if (k->limit)
-        printf("due %s  ", cli_case_time(k->limit));
+        printf("%-6s %-25s", k->window ? "until" : "due",
+               cli_case_time(cli, k->calendar, k->limit));
     else
-        printf("%-22s", "");
+        printf("%-32s", "");
     printf("%s%s\n", demur_clock_state_name(k->state),
            k->target_missed && k->state != DEMUR_CLOCK_OVERDUE ? ", target missed" : "");
     if (!all)
         return;
     if (k->target)
-        printf("    %-22s target %s\n", "", cli_case_time(k->target));
+        printf("    %-20s target %s\n", "", cli_case_time(cli, k->calendar, k->target));
     if (k->ended)
-        printf("    %-22s ended %s\n", "", cli_case_time(k->ended));
+        printf("    %-20s ended  %s\n", "", cli_case_time(cli, k->calendar, k->ended));
     if (k->extensions)
-        printf("    %-22s extended %u times\n", "", k->extensions);
+        printf("    %-20s extended %u time%s\n", "", k->extensions, k->extensions == 1 ? "" : "s");
 }
 
 void case_print_clocks(const struct cli *cli, struct span id, bool all)
@@ -140,7 +159,7 @@ void case_print_clocks(const struct cli *cli, struct span id, bool all)
     for (size_t i = 0; demur_channel_clock(c, id, now, i, &k); i++)
         if (all || k.state == DEMUR_CLOCK_RUNNING || k.state == DEMUR_CLOCK_PAUSED ||
             k.state == DEMUR_CLOCK_OVERDUE)
-            print_clock(&k, all);
+            print_clock(cli, &k, all);
 }
 
 size_t case_print_acts(const struct cli *cli, FILE *out, struct span id,

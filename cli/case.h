@@ -27,12 +27,14 @@ enum demur_err cli_case_dissent(struct cli *cli, const struct cli_hand *hand, co
 int cli_case_sent(struct cli *cli, enum demur_err err, const struct demur_sent *sent,
                   const char *fmt, ...) DEMUR_PRINTF(4, 5);
 
-/* "2026-11-24 14:05" in a static buffer out of four; "-" for 0. */
-const char *cli_case_time(uint64_t unix_s);
+/* "2026-11-24 09:05 -05:00", the local time of a calendar (empty: the policy's),
+ * in a static buffer out of four; "-" for 0. */
+const char *cli_case_time(const struct cli *cli, struct span calendar, uint64_t unix_s);
 /* The policy's title of a stage or role, or its name where it has none. */
 struct span cli_case_stage(const struct cli *cli, struct span stage);
 struct span cli_case_role(const struct cli *cli, struct span role);
-/* Cut at most `max` bytes out of a title for a table, between characters. */
+/* A title for a table, cut to `max` bytes and "..." where it is longer; in one
+ * static buffer. */
 struct span cli_case_cut(struct span title, size_t max);
 /* The clocks of a dissent, a line each; only those that run unless `all`. */
 void case_print_clocks(const struct cli *cli, struct span id, bool all);

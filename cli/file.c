@@ -116,9 +116,8 @@ static void explain(const struct cli *cli, const struct demur_draft *draft, bool
     size_t holders;
     cli_note(cli, "\nThe memo is sealed on this machine, and only these can read it:");
     for (size_t i = 0; (role = demur_draft_to(draft, i, &holders)); i++) {
-        struct span title = cli_case_cut(cli_case_role(cli, span_str(role)), 44);
-        cli_note(cli, "  %-20s %zu holder%s  %.*s", role, holders, holders == 1 ? " " : "s",
-                 SPAN_ARG(title));
+        fprintf(stderr, "  %-20s %zu holder%s  ", role, holders, holders == 1 ? " " : "s");
+        cli_put(stderr, 34, 34, cli_case_role(cli, span_str(role)));
     }
     cli_note(cli, "It is signed as one of %llu members: the log does not tell which.",
              (unsigned long long)demur_draft_ring(draft));

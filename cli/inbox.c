@@ -37,10 +37,10 @@ static void print_case(const struct cli *cli, const struct demur_dissent_info *d
     struct span id = span_str(d->id), role, stage = cli_case_stage(cli, d->stage);
     bool opened = demur_channel_has_opened(demur_client_channel(cli->client), id, key);
     printf("%s  %.*s%s\n  filed %s%s\n", d->id, SPAN_ARG(stage), d->late ? " (late)" : "",
-           cli_time(d->filed_at), opened ? "" : ", not opened by you yet");
+           cli_case_time(cli, span_lit(""), d->filed_at), opened ? "" : ", not opened by you yet");
     for (size_t i = 0; opening_role(cli, id, key, i, &role); i++) {
-        struct span title = cli_case_cut(cli_case_role(cli, role), 40);
-        printf("  sent to you as %.*s: %.*s\n", SPAN_ARG(role), SPAN_ARG(title));
+        struct span title = cli_case_role(cli, role);
+        cli_say(stdout, 4, "  sent to you as %.*s: %.*s", SPAN_ARG(role), SPAN_ARG(title));
     }
     case_print_clocks(cli, id, false);
     if (!d->final) {
@@ -144,7 +144,7 @@ static enum demur_err mine(struct cli *cli, const struct cli_hand *hand)
             (e.type == DEMUR_RECORD_STEP || e.type == DEMUR_RECORD_SAY)) {
             struct span act = e.act.len ? e.act : span_lit("message");
             printf("%s  event %zu, %s: %.*s from %.*s\n", n++ ? "" : "To read:\n", i + 1,
-                   cli_case_time(e.at), SPAN_ARG(act), SPAN_ARG(e.role));
+                   cli_case_time(cli, span_lit(""), e.at), SPAN_ARG(act), SPAN_ARG(e.role));
         }
     puts(n ? "Read one with `demur read --mine --event N`, all with `demur read --mine --thread`."
            : "Nothing was written to you yet.");

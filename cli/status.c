@@ -14,16 +14,18 @@ static void print_board(const struct cli *cli)
         puts("No dissent has been filed yet.");
         return;
     }
-    printf("%-10s%-36s%-18s%10s\n", "DISSENT", "STAGE", "FILED (UTC)", "SIGNATURES");
+    bool late = false;
+    printf("%-10s%-32s%-24s%10s\n", "DISSENT", "STAGE", "FILED", "SIGNATURES");
     for (size_t i = 0; i < n; i++)
         if (demur_channel_dissent(c, i, now, &d)) {
             struct span stage = d.filed_at ? cli_case_stage(cli, d.stage) : span_lit("circulating");
-            stage = cli_case_cut(stage, 34);
-            printf("%-10.8s%-34.*s%s%-18s%10llu\n", d.id, SPAN_ARG(stage), d.late ? "! " : "  ",
-                   cli_case_time(d.filed_at), (unsigned long long)d.signatures);
+            stage = cli_case_cut(stage, 30);
+            printf("%-10.8s%-30.*s%s%-24s%10llu\n", d.id, SPAN_ARG(stage), d.late ? "! " : "  ",
+                   cli_case_time(cli, span_lit(""), d.filed_at), (unsigned long long)d.signatures);
             case_print_clocks(cli, span_str(d.id), false);
+            late = late || d.late;
         }
-    puts("\n! late. `demur status DISSENT` shows one.");
+    printf("\n%s`demur status DISSENT` shows one.\n", late ? "! late. " : "");
 }
 
 static const char *event_actor(const struct demur_event *e, char text[static 80])
@@ -43,11 +45,11 @@ static void print_history(const struct cli *cli, const char *id)
     const struct demur_channel *c = demur_client_channel(cli->client);
     struct demur_event e;
     char by[80];
-    printf("\nHistory (times are UTC)\n");
+    printf("\nHistory\n");
     for (size_t i = 0; demur_channel_event(c, span_str(id), i, &e); i++) {
         struct span act = e.act.len ? e.act : span_str(demur_record_type_name(e.type));
-        printf("  %3zu  %-16s  %-22.*s by %s%s\n", i + 1, cli_case_time(e.at), SPAN_ARG(act),
-               event_actor(&e, by), e.blob.size ? "  [sealed]" : "");
+        printf("  %3zu  %-23s  %-16.*s by %s%s\n", i + 1, cli_case_time(cli, span_lit(""), e.at),
+               SPAN_ARG(act), event_actor(&e, by), e.blob.size ? "  [sealed]" : "");
     }
 }
 
@@ -62,17 +64,18 @@ static enum demur_err print_dissent(struct cli *cli, const char *id)
     if (d.filed_at) {
         struct span stage = cli_case_stage(cli, d.stage);
         printf("  stage       %.*s%s\n", SPAN_ARG(stage), d.late ? " (late)" : "");
-        printf("  filed       %s, entry %llu\n", cli_time(d.filed_at),
+        printf("  filed       %s, entry %llu\n", cli_case_time(cli, span_lit(""), d.filed_at),
                (unsigned long long)d.filed_index);
     } else {
-        printf("  stage       circulating for signatures until %s\n", cli_time(d.until));
+        printf("  stage       circulating for signatures until %s\n",
+               cli_case_time(cli, span_lit(""), d.until));
     }
     printf("  signatures  %llu\n", (unsigned long long)d.signatures);
     for (size_t i = 0; demur_channel_dissent_to(c, span_str(id), i, &role); i++) {
-        struct span title = cli_case_cut(cli_case_role(cli, role), 64);
-        printf("  %-11s %.*s\n", i ? "" : "sent to", SPAN_ARG(title));
+        printf("  %-11s ", i ? "" : "sent to");
+        cli_put(stdout, 14, 14, cli_case_role(cli, role));
     }
-    printf("\nClocks (times are UTC)\n");
+    printf("\nClocks\n");
     case_print_clocks(cli, span_str(id), true);
     print_history(cli, id);
     return DEMUR_OK;

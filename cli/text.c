@@ -61,7 +61,9 @@ void cli_say(FILE *out, size_t indent, const char *fmt, ...)
     va_end(args);
     if (n < 0)
         return;
-    cli_put(out, 0, indent, span_of(text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1));
+    size_t before = strspn(text, " ");
+    fprintf(out, "%*s", (int)before, "");
+    cli_put(out, before, indent, span_str(text + before));
 }
 
 void cli_put_paragraphs(FILE *out, const char *text)

@@ -173,7 +173,7 @@ enum demur_clock_state {
     DEMUR_CLOCK_OVERDUE, /* still open after its limit */
 };
 struct demur_clock_info {
-    struct span name;
+    struct span name, calendar; /* calendar: by whose days it counts */
     enum demur_clock_state state;
     uint64_t started, target, limit, ended; /* 0: none; ended: when met or stopped */
     uint32_t extensions;
@@ -184,6 +184,11 @@ const char *demur_clock_state_name(enum demur_clock_state state);
 /* The policy's i-th clock for this dissent; false past the end. */
 bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t now, size_t i,
                          struct demur_clock_info *out);
+
+/* Local time minus UTC, in seconds, at a time by the clock of that calendar: for
+ * showing times to people. 0 where the channel has no such calendar. */
+int32_t demur_channel_local_offset(const struct demur_channel *c, struct span calendar,
+                                   uint64_t at);
 
 /* JSON views, one object each, deterministic, ended by LF. They hold nothing
  * that the log does not. Errors: SPACE, UNKNOWN. */

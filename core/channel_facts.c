@@ -263,10 +263,12 @@ bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t
     const struct dissent *d = channel_dissent_at(c, base, now, &copy);
     if (!d)
         return false;
-    const struct demur_policy_clock *pc = &channel_policy_of(c, d)->clocks[i];
+    const struct demur_policy *p = channel_policy_of(c, d);
+    const struct demur_policy_clock *pc = &p->clocks[i];
     const struct clock_run *run = &d->clocks[i];
     int64_t until = run->met || run->stopped ? run->end : (int64_t)now;
     *out = (struct demur_clock_info){.name = pc->name,
+                                     .calendar = pc->calendar.len ? pc->calendar : p->calendar,
                                      .state = clock_state(d, run, pc, now),
                                      .started = run->started ? known_time(run->start) : 0,
                                      .ended = run->met || run->stopped ? known_time(run->end) : 0,
@@ -290,4 +292,10 @@ const char *demur_clock_state_name(enum demur_clock_state state)
         [DEMUR_CLOCK_OVERDUE] = "overdue",
     };
     return (size_t)state < DEMUR_COUNT(names) ? names[state] : "";
+}
+
+int32_t demur_channel_local_offset(const struct demur_channel *c, struct span calendar, uint64_t at)
+{
+    struct demur_calendars calendars = channel_calendars(c);
+    return demur_local_offset(&calendars, calendar, (int64_t)at);
 }

@@ -96,6 +96,21 @@ TEST(channel_filing_starts_the_clocks_of_the_worked_example)
     town_free(w);
 }
 
+TEST(channel_tells_the_local_time_of_a_clock)
+{
+    struct town *w = state_town();
+    REQUIRE(w);
+    struct town_case k;
+    CHECK_ERR(town_file(w, 3, 0, FIVE, &k), DEMUR_OK);
+    struct demur_clock_info ack;
+    REQUIRE(clock_of(w, &k, "acknowledgement", &ack));
+    CHECK(span_eq_str(ack.calendar, "us-federal"));
+    CHECK(demur_channel_local_offset(w->c, ack.calendar, ack.limit) == -5 * 3600);
+    CHECK(demur_channel_local_offset(w->c, ack.calendar, day_end("2027-07-01", 4)) == -4 * 3600);
+    CHECK(demur_channel_local_offset(w->c, span_lit("nowhere"), ack.limit) == 0);
+    town_free(w);
+}
+
 TEST(channel_question_pauses_the_reply_clock)
 {
     struct town *w = state_town();
