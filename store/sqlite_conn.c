@@ -179,9 +179,10 @@ enum demur_err demur_db_conn_new(struct demur_store *store, struct db_conn **out
     if (rc == SQLITE_OK) {
         (void)sqlite3_extended_result_codes(conn->db, 1);
         (void)sqlite3_busy_timeout(conn->db, DB_BUSY_MS);
-        (void)sqlite3_wal_hook(conn->db, note_wal_pages, &store->wal_pages);
         rc = sqlite3_exec(conn->db, writer ? demur_db_pragmas_writer : demur_db_pragmas_reader,
                           NULL, NULL, NULL);
+        /* after the pragmas: wal_autocheckpoint takes any hook away */
+        (void)sqlite3_wal_hook(conn->db, note_wal_pages, &store->wal_pages);
     }
     err = demur_db_fail(store, conn->db, rc, diag);
 out:

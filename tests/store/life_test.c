@@ -59,6 +59,26 @@ TEST(store_files_are_private)
     world_end(&w);
 }
 
+/* What a long day appends goes into log.db meanwhile: the WAL starts over. */
+TEST(store_wal_stays_short)
+{
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    struct maker *m = maker_new();
+    struct stat wal, db;
+    REQUIRE(store);
+    for (int i = 0; i < 60; i++)
+        maker_append(m, store, 256);
+    REQUIRE(stat(world_path(&w, "s/log.db-wal"), &wal) == 0 && stat(w.db, &db) == 0);
+    CHECK(db.st_size > 10 << 20);
+    CHECK(wal.st_size < 8 << 20);
+    check_clean(store);
+    demur_store_close(store);
+    maker_free(m);
+    world_end(&w);
+}
+
 TEST(store_create_refuses)
 {
     struct world w;
