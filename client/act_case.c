@@ -158,17 +158,16 @@ static enum demur_err build_step(struct demur_client *c, void *ctx, struct buf *
     struct demur_blob_ref document;
     struct span act = span_str(s->act);
     enum demur_err err = case_find(c, t->dissent, &info, diag);
-    if (!err && !s->role)
-        err = case_act_role(c, &info, t->actor->keys.public_key, act, t->role_found, diag);
-    const char *role = s->role ? s->role : t->role_found;
+    if (!err)
+        err = case_act_role(c, &info, t->actor->keys.public_key, s->role, act, t->role_found, diag);
     if (!err && s->document)
-        err = seal_writing(c, t, &info, s->document, act, role, &document, diag);
+        err = seal_writing(c, t, &info, s->document, act, t->role_found, &document, diag);
     if (err)
         return err;
     demur_record_begin(record, DEMUR_RECORD_STEP, c->options.channel);
     put_actor(record, c, t);
     put_case(record, &info);
-    demur_put_text(record, DEMUR_FIELD_ROLE, span_str(role));
+    demur_put_text(record, DEMUR_FIELD_ROLE, span_str(t->role_found));
     demur_put_text(record, DEMUR_FIELD_ACT, act);
     if (s->outcome)
         demur_put_text(record, DEMUR_FIELD_OUTCOME, span_str(s->outcome));

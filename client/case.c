@@ -215,36 +215,6 @@ enum demur_err case_reader_role(const struct demur_client *c, const struct demur
                              "to it",
                              wanted);
     return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "role",
-                         "your key holds no role to which this dissent was sent");
-}
-
-enum demur_err case_act_role(const struct demur_client *c, const struct demur_dissent_info *info,
-                             const uint8_t key[static 32], struct span act,
-                             char out[static DEMUR_WORD_MAX + 1], struct demur_diag *diag)
-{
-    uint64_t now = demur_client_view_time(c);
-    struct span role, may, id = span_str(info->id);
-    size_t fits = 0, any = 0;
-    char first[DEMUR_WORD_MAX + 1] = "";
-    for (size_t i = 0; demur_channel_act(c->channel, id, key, now, i, &role, &may); i++) {
-        any++;
-        if (!span_eq(may, act))
-            continue;
-        if (fits++ == 0)
-            (void)copy_text(first, sizeof first, role);
-        else if (!span_eq_str(role, first))
-            return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "role",
-                                 "you could do this as %.60s or as %.*s: say which", first,
-                                 SPAN_ARG(role));
-    }
-    if (fits == 0)
-        return demur_fail_at(
-            diag, any ? DEMUR_ERR_STAGE : DEMUR_ERR_FORBIDDEN, 0, 0, "act",
-            any ? "\"%.*s\" is not among what you may do in this dissent now, at "
-                  "its stage \"%.*s\""
-                : "there is nothing that your key may do in this dissent now, so not "
-                  "\"%.*s\" either; its stage is \"%.*s\"",
-            SPAN_ARG(act), SPAN_ARG(info->stage));
-    memcpy(out, first, sizeof first);
-    return DEMUR_OK;
+                         "your key holds no role to which this dissent was sent; its author acts "
+                         "with the receipt phrase");
 }

@@ -184,10 +184,6 @@ enum demur_err case_recipients(struct demur_client *c, const struct demur_dissen
 enum demur_err case_holder(const struct demur_client *c, const struct demur_dissent_info *info,
                            const uint8_t key[static 32], struct demur_age_recipient *out,
                            struct demur_diag *diag);
-/* The one role under which key may take this act now. */
-enum demur_err case_act_role(const struct demur_client *c, const struct demur_dissent_info *info,
-                             const uint8_t key[static 32], struct span act,
-                             char out[static DEMUR_WORD_MAX + 1], struct demur_diag *diag);
 /* The entry in which this officer opened the dissent's memo. */
 bool case_opened(const struct demur_client *c, const char *dissent, const uint8_t key[static 32],
                  struct demur_sent *out);
@@ -195,6 +191,11 @@ bool case_opened(const struct demur_client *c, const char *dissent, const uint8_
 enum demur_err case_reader_role(const struct demur_client *c, const struct demur_dissent_info *info,
                                 const uint8_t key[static 32], const char *wanted,
                                 char out[static DEMUR_WORD_MAX + 1], struct demur_diag *diag);
+/* turn.c: the one role under which key may take this act now: `wanted`, or when
+ * NULL any. The refusal says who may, when, or who did it already. */
+enum demur_err case_act_role(const struct demur_client *c, const struct demur_dissent_info *info,
+                             const uint8_t key[static 32], const char *wanted, struct span act,
+                             char out[static DEMUR_WORD_MAX + 1], struct demur_diag *diag);
 /* Parse the record of entry `index` into c->record; *entry holds its bytes and is
  * freed by the caller after the record's last use. */
 enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_bytes *entry,

@@ -127,13 +127,29 @@ static void office_answers(struct live *l, struct demur_actor *author)
 {
     const char *id = author->dissent;
     struct demur_step step = {.dissent = id, .act = "decide"};
-    CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_STAGE, "decide");
-    CHECK_SAYS(demur_act_step(l->c, &l->member[0], &step, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
-               "nothing that your key may do");
+    CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "\"decide\" is done by board, and your key holds no such role");
+    step.role = "people-office";
+    CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "\"decide\" is done by board, and not by people-office");
+    step.role = "board";
+    CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "your key does not hold the role \"board\"");
+    CHECK_SAYS(
+        demur_act_step(l->c, &l->board, &step, NULL, &l->diag), DEMUR_ERR_STAGE,
+        "\"decide\" is done at the stage appealed, and the dissent is at the stage \"filed\"");
+    step = (struct demur_step){.dissent = id, .act = "appeal"};
+    CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "\"appeal\" is for the author");
+    step.act = "applaud";
+    CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_UNKNOWN,
+               "the policy knows no act \"applaud\"");
     step.act = "acknowledge";
+    CHECK_SAYS(demur_act_step(l->c, &l->member[0], &step, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "\"acknowledge\" is done by people-office, and your key holds no such role");
     CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(demur_act_step(l->c, &l->office, &step, NULL, &l->diag), DEMUR_ERR_STAGE,
-               "acknowledge");
+               "\"acknowledge\" was done already, by people-office at 20");
     CHECK_SAYS(demur_act_say(l->c, &l->office, id, NULL, &writing, NULL, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(demur_act_say(l->c, author, NULL, NULL, &writing, NULL, &l->diag), DEMUR_OK, "");
     step.act = "reply";
