@@ -209,6 +209,17 @@ bool demur_policy_may_grant(const struct demur_policy *policy, demur_set granter
 
 /* ---- steps ---- */
 
+/* "board or auditor", for a sentence; names that find no room in it are left out. */
+#define LIST_MAX 120
+static void list_add(struct buf *list, struct span name)
+{
+    const char *between = list->len ? " or " : "";
+    if (list->len + strlen(between) + name.len > list->cap)
+        return;
+    buf_put_str(list, between);
+    buf_put_span(list, name);
+}
+
 static enum demur_err check_outcome(const struct demur_policy_step *s, const struct demur_act *act,
                                     int *to, struct demur_diag *diag)
 {
@@ -218,17 +229,22 @@ static enum demur_err check_outcome(const struct demur_policy_step *s, const str
                    ? DEMUR_OK
                    : demur_fail(diag, DEMUR_ERR_SYNTAX, "\"%.*s\" has no outcomes to choose from",
                                 SPAN_ARG(s->name));
+    char text[LIST_MAX];
+    struct buf list = buf_over(text, sizeof text);
+    for (size_t i = 0; i < s->outcomes_len; i++)
+        list_add(&list, s->outcomes[i].name);
     if (act->outcome.len == 0)
-        return demur_fail(diag, DEMUR_ERR_MISSING, "\"%.*s\" needs an outcome, such as \"%.*s\"",
-                          SPAN_ARG(s->name), SPAN_ARG(s->outcomes[0].name));
+        return demur_fail(diag, DEMUR_ERR_MISSING, "\"%.*s\" needs an outcome: %.*s",
+                          SPAN_ARG(s->name), SPAN_ARG(buf_span(&list)));
     for (size_t i = 0; i < s->outcomes_len; i++) {
         if (span_eq(s->outcomes[i].name, act->outcome)) {
             *to = s->outcomes[i].to >= 0 ? s->outcomes[i].to : act->stage;
             return DEMUR_OK;
         }
     }
-    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "\"%.*s\" has no outcome \"%.*s\"",
-                      SPAN_ARG(s->name), SPAN_ARG(span_take(act->outcome, 64)));
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "\"%.*s\" has no outcome \"%.*s\"; it has %.*s",
+                      SPAN_ARG(s->name), SPAN_ARG(span_take(act->outcome, 64)),
+                      SPAN_ARG(buf_span(&list)));
 }
 
 static enum demur_err check_refer(const struct demur_policy *policy,
@@ -240,13 +256,20 @@ static enum demur_err check_refer(const struct demur_policy *policy,
         return act->refer.len == 0 ? DEMUR_OK
                                    : demur_fail(diag, DEMUR_ERR_SYNTAX, "\"%.*s\" refers to nobody",
                                                 SPAN_ARG(s->name));
+    char text[LIST_MAX];
+    struct buf list = buf_over(text, sizeof text);
+    for (int i = 0; i < policy->roles_len; i++)
+        if (demur_set_has(s->refers_to, i))
+            list_add(&list, policy->roles[i].name);
     if (act->refer.len == 0)
-        return demur_fail(diag, DEMUR_ERR_MISSING, "\"%.*s\" must name the role that it refers to",
-                          SPAN_ARG(s->name));
+        return demur_fail(diag, DEMUR_ERR_MISSING,
+                          "\"%.*s\" must name the role that it refers to: %.*s", SPAN_ARG(s->name),
+                          SPAN_ARG(buf_span(&list)));
     int role = demur_policy_role(policy, act->refer);
     if (!demur_set_has(s->refers_to, role))
-        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "\"%.*s\" does not refer to \"%.*s\"",
-                          SPAN_ARG(s->name), SPAN_ARG(span_take(act->refer, 64)));
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN,
+                          "\"%.*s\" does not refer to \"%.*s\", but to %.*s", SPAN_ARG(s->name),
+                          SPAN_ARG(span_take(act->refer, 64)), SPAN_ARG(buf_span(&list)));
     *entitled |= demur_set_of(role);
     return DEMUR_OK;
 }
@@ -294,6 +317,18 @@ enum demur_err demur_policy_step_check(const struct demur_policy *policy,
 
 /* ---- clocks ---- */
 
+static enum demur_err extension_fails(struct demur_diag *diag,
+                                      const struct demur_calendars *calendars,
+                                      const struct demur_policy_clock *c, int64_t bound,
+                                      const char *why)
+{
+    uint8_t text[10];
+    struct buf day = buf_over(text, sizeof text);
+    demur_date_put(&day, demur_day_date(demur_local_day(calendars, c->calendar, bound)));
+    return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until", "%s, %.*s", why,
+                         SPAN_ARG(buf_span(&day)));
+}
+
 static enum demur_err extend(const struct demur_policy_clock *c,
                              const struct demur_calendars *calendars,
                              const struct demur_extension *granted,
@@ -313,9 +348,11 @@ static enum demur_err extend(const struct demur_policy_clock *c,
         int64_t until = demur_local_day_end(
             calendars, c->calendar, demur_local_day(calendars, c->calendar, granted->until));
         if (until <= *limit)
-            return demur_fail(diag, DEMUR_ERR_TIME, "the new date is no later than the old limit");
+            return extension_fails(diag, calendars, c, *limit,
+                                   "the new date is no later than the old limit");
         if (until > latest)
-            return demur_fail(diag, DEMUR_ERR_TIME, "the new date is later than the policy allows");
+            return extension_fails(diag, calendars, c, latest,
+                                   "the new date is later than the policy allows");
         latest = until;
     }
     *limit = latest;

@@ -170,9 +170,15 @@ TEST(policy_outcomes)
                             .document = true};
     int to = -1;
     demur_set entitled;
-    CHECK_ERR(demur_policy_step_check(&policy, &act, &to, &entitled, NULL), DEMUR_ERR_MISSING);
+    struct demur_diag diag = {0};
+    CHECK_ERR(demur_policy_step_check(&policy, &act, &to, &entitled, &diag), DEMUR_ERR_MISSING);
+    CHECK(strstr(diag.text,
+                 "needs an outcome: upheld or overruled or remanded or resolved or later"));
     act.outcome = span_lit("maybe");
-    CHECK_ERR(demur_policy_step_check(&policy, &act, &to, &entitled, NULL), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(demur_policy_step_check(&policy, &act, &to, &entitled, &diag), DEMUR_ERR_UNKNOWN);
+    CHECK(strstr(
+        diag.text,
+        "no outcome \"maybe\"; it has upheld or overruled or remanded or resolved or later"));
     act.outcome = span_lit("overruled");
     CHECK_ERR(demur_policy_step_check(&policy, &act, &to, &entitled, NULL), DEMUR_OK);
     CHECK(to == demur_policy_stage(&policy, span_lit("overruled")));
