@@ -76,6 +76,19 @@ static size_t subsets_of(const struct cli *cli, struct span out[static ATTRIBUTE
     return len;
 }
 
+/* `--as` as it must be; whether the policy and the roster have it is found out later. */
+static bool subsets_ok(const struct cli *cli)
+{
+    const char *const *values;
+    size_t n = cli_values(cli, "as", &values);
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = strchr(values[i], '=');
+        if (!equals || equals == values[i] || !equals[1])
+            return false;
+    }
+    return true;
+}
+
 static enum demur_err make_draft(struct cli *cli, struct cli_hand *hand,
                                  const struct demur_bytes *memo, struct demur_draft **draft,
                                  bool *named)
@@ -332,6 +345,8 @@ static int run(struct cli *cli)
         return resume_or_drop(cli, drop);
     if (!cli->args_len)
         return cli_usage(cli, "name the file with the memo; - is the standard input");
+    if (!subsets_ok(cli))
+        return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01");
     return file_new(cli);
 }
 

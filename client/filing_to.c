@@ -58,21 +58,42 @@ static int by_name(const void *a, const void *b)
     return span_cmp(span_str((const char *)a), span_str((const char *)b));
 }
 
+/* `--to` names a role that does not exist, or that no filing goes to. */
+static enum demur_err not_addressed(const struct making *m, struct span wanted, bool known,
+                                    struct demur_diag *diag)
+{
+    char text[120];
+    struct buf list = buf_over(text, sizeof text);
+    for (int role = 0; role < m->policy->roles_len; role++) {
+        struct span name = m->policy->roles[role].name;
+        const char *between = list.len ? " or " : "";
+        if (receives(m, role) != DEMUR_RECEIVES_MAY ||
+            list.len + strlen(between) + name.len > sizeof text)
+            continue;
+        buf_put_str(&list, between);
+        buf_put_span(&list, name);
+    }
+    if (!list.len)
+        buf_put_str(&list, "nobody else");
+    return demur_fail_at(diag, known ? DEMUR_ERR_FORBIDDEN : DEMUR_ERR_UNKNOWN, 0, 0, "to",
+                         known ? "the policy does not let a filing go to \"%.*s\": it may also go "
+                                 "to %.*s"
+                               : "the policy knows no role \"%.*s\": a filing may also go to %.*s",
+                         SPAN_ARG(span_take(wanted, 60)), SPAN_ARG(buf_span(&list)));
+}
+
 static enum demur_err choose_roles(struct making *m, struct demur_diag *diag)
 {
     const struct demur_policy *p = m->policy;
     struct demur_draft *d = m->draft;
     for (size_t i = 0; i < m->filing->also_to_len; i++)
         if (demur_policy_role(p, span_str(m->filing->also_to[i])) < 0)
-            return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "to",
-                                 "the policy knows no role \"%.60s\"", m->filing->also_to[i]);
+            return not_addressed(m, span_str(m->filing->also_to[i]), false, diag);
     for (int role = 0; role < p->roles_len; role++) {
         enum demur_receives how = receives(m, role);
         bool asked = asked_for(m->filing, p->roles[role].name);
         if (asked && how != DEMUR_RECEIVES_MUST && how != DEMUR_RECEIVES_MAY)
-            return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "to",
-                                 "the policy does not let a filing go to %.*s",
-                                 SPAN_ARG(p->roles[role].name));
+            return not_addressed(m, p->roles[role].name, true, diag);
         if (asked || how == DEMUR_RECEIVES_MUST) {
             enum demur_err err = add_role(m, p->roles[role].name, diag);
             if (err)
