@@ -153,6 +153,11 @@ static int run(struct cli *cli)
     for (size_t i = 0; i < read; i++)
         demur_bytes_free(&texts[i]);
     bool finished = !err || (err == DEMUR_ERR_VERIFY && report.findings_len);
+    if (finished && report.skewed[0])
+        cli_note(cli,
+                 "warning: this machine's clock is %s the server's, so what is overdue or missing "
+                 "here may be wrong: set the clock or, if it is right, tell the operator.",
+                 report.skewed);
     if (finished && !cli->json)
         print_report(&report);
     enum demur_err printed = finished && cli->json ? print_json(cli, &report) : DEMUR_OK;

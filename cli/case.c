@@ -198,8 +198,14 @@ enum demur_err case_print_view(struct cli *cli, const char *id)
 void cli_case_warn(const struct cli *cli)
 {
     uint64_t tick = demur_client_last_tick(cli->client), now = demur_client_now(cli->client);
+    char apart[DEMUR_SKEW_TEXT];
     size_t found = demur_client_findings(cli->client);
-    if (tick && now > tick + 2 * DAY_S)
+    if (demur_client_skewed(cli->client, apart)) {
+        cli_note(cli,
+                 "warning: this machine's clock is %s the server's, so what is due or late here "
+                 "may be wrong: set the clock or, if it is right, tell the operator.",
+                 apart);
+    } else if (tick && now > tick + 2 * DAY_S)
         cli_note(cli,
                  "warning: the server gave its last daily sign of life on %s; it stands still, or "
                  "hides what is newer.",

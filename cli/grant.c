@@ -4,6 +4,7 @@
 
 #include "../core/civil.h"
 #include "../core/policy.h"
+#include "case.h"
 #include "commands.h"
 
 /* A role that is not the policy's: name those that are. */
@@ -50,8 +51,10 @@ static enum demur_err grant(struct cli *cli, struct demur_grant *g, struct demur
         err = cli_actor(cli, &actor);
     if (!err)
         err = demur_act_grant(cli->client, &actor, g, sent, &cli->diag);
-    if (!err && cli_identity_save(cli))
-        cli_note(cli, "warning: %s", cli->diag.text);
+    struct demur_diag said = cli->diag;
+    if (sent->receipt[0] && cli_identity_save(cli))
+        cli_note(cli, "warning: %s.", cli->diag.text);
+    cli->diag = said;
     demur_actor_wipe(&actor);
     return err;
 }
@@ -72,11 +75,9 @@ static int run(struct cli *cli)
     if (code)
         return code;
     enum demur_err err = grant(cli, &g, &sent);
-    return err ? cli_fail(cli, err)
-               : cli_sent(cli, &sent,
-                          g.ends ? "The role %s has ended for that key."
-                                 : "The role %s is granted.",
-                          g.role);
+    return cli_case_sent(cli, err, &sent,
+                         g.ends ? "The role %s has ended for that key." : "The role %s is granted.",
+                         g.role);
 }
 
 static const struct cli_option options[] = {

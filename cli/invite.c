@@ -32,7 +32,7 @@ struct roster {
     struct span columns[COLUMNS_MAX];
     size_t columns_len, name_column, handle_column; /* handle_column: columns_len when absent */
     struct person *people;
-    size_t len, cap, skipped, invited, faults;
+    size_t len, cap, skipped, invited, faults, warned;
     off_t out_len;
     int out;
 };
@@ -331,8 +331,8 @@ static enum demur_err invite_one(struct roster *r, struct demur_actor *keeper,
         else if (ftruncate(r->out, r->out_len))
             cli_note(r->cli, "warning: the last row of %s was not sent", r->out_path);
         if (unsure && arrived(r, parsed.handle)) {
-            if (err == DEMUR_ERR_TIME)
-                cli_note(r->cli, "warning: %s", r->cli->diag.text);
+            if (err == DEMUR_ERR_TIME && !r->warned++)
+                cli_note(r->cli, "warning: %s.", r->cli->diag.text);
             err = DEMUR_OK;
         }
     }

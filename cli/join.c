@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "case.h"
 #include "commands.h"
 #include "homes.h"
 
@@ -91,6 +92,8 @@ static enum demur_err join(struct cli *cli, struct demur_invitation *invitation,
         err = cli_client_open(cli, true);
     if (!err)
         err = standing(cli, invitation, joined);
+    if (!err && !*joined)
+        err = demur_client_clock_check(cli->client, &cli->diag);
     if (!err && !before)
         err = make(cli, invitation);
     if (!err && !*joined)
@@ -108,7 +111,7 @@ static int run(struct cli *cli)
                               "standard input");
     enum demur_err err = join(cli, &invitation, &sent, &joined);
     demur_invitation_wipe(&invitation);
-    if (err)
+    if (err && !(err == DEMUR_ERR_TIME && sent.receipt[0]))
         return cli_fail(cli, err);
     if (joined) {
         cli_note(cli, "You have joined before, as %s; nothing was to be done.",
@@ -116,8 +119,8 @@ static int run(struct cli *cli)
         return CLI_OK;
     }
     if (cli_identity_save(cli))
-        cli_note(cli, "warning: %s", cli->diag.text);
-    int code = cli_sent(cli, &sent, "You have joined as %s.", cli->identity.handle);
+        cli_note(cli, "warning: %s.", cli->diag.text);
+    int code = cli_case_sent(cli, err, &sent, "You have joined as %s.", cli->identity.handle);
     cli_note(cli, "Back your identity up now, and keep it in a safe place: demur identity kit");
     return code;
 }

@@ -211,6 +211,8 @@ static int run(struct cli *cli)
         return cli_usage(cli, "--event wants a number of the history that `demur status` shows");
     enum demur_err err = cli_case_begin(cli, &hand, mine);
     if (!err)
+        cli_case_warn(cli);
+    if (!err)
         err = cli_case_dissent(cli, &hand, given, id);
     if (!err && n)
         err = read_event(cli, &hand, id, (size_t)event - 1);

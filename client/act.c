@@ -116,13 +116,15 @@ static enum demur_err check_clock(const struct demur_client *c, const struct dem
     bool behind = fresh && now > sent->at && now - sent->at > CLOCK_TOLERANCE_S;
     if (!ahead && !behind)
         return DEMUR_OK;
-    char theirs[32], ours[32];
+    char theirs[32], ours[32], apart[DEMUR_SKEW_TEXT];
     time_text(theirs, sent->at);
     time_text(ours, now);
+    skew_text(apart, now, sent->at);
     return demur_fail(diag, DEMUR_ERR_TIME,
-                      "it is done and the receipt is kept, but this machine's clock says %s, the "
-                      "server's log says %s: set the clock or tell your auditor",
-                      ours, theirs);
+                      "it is done and the receipt is kept, but this machine's clock is %s the "
+                      "log's (%s here, %s there): set the clock or, if it is right, tell your "
+                      "auditor",
+                      apart, ours, theirs);
 }
 
 enum demur_err act_send(struct demur_client *c, struct span record, bool fresh,

@@ -186,6 +186,9 @@ enum demur_err demur_act_join(struct demur_client *client, struct demur_identity
     demur_actor_wipe(&self);
     if (done)
         return act_receipt(client, info.joined_index, sent, diag);
+    err = demur_client_clock_check(client, diag);
+    if (err)
+        return err;
     err = act_run(client, RECENT_S, ACT_ONCE, build_join, &t, sent, diag);
     if (!err || err == DEMUR_ERR_TIME)
         identity->seq = t.seq;

@@ -226,6 +226,7 @@ static enum demur_err audit_copy(struct audit *a, const struct span *receipts, s
             diag, DEMUR_ERR_UPGRADE,
             "the channel uses what this version of demur does not understand: upgrade "
             "before you audit");
+    (void)demur_client_skewed(a->c, a->report->skewed);
     err = sum_up(a, diag);
     if (!err)
         err = count_entries(a, diag);

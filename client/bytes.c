@@ -60,3 +60,22 @@ void time_text(char out[static 32], uint64_t unix_s)
     demur_time_put(&b, (int64_t)unix_s, 0);
     out[b.len] = 0;
 }
+
+void skew_text(char out[static DEMUR_SKEW_TEXT], uint64_t ours, uint64_t theirs)
+{
+    static const struct {
+        uint64_t s;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    uint64_t apart = ours > theirs ? ours - theirs : theirs - ours;
+    size_t i = 0, len;
+    while (i < 3 && apart < units[i].s)
+        i++;
+    uint64_t n = apart / units[i].s, rest = apart % units[i].s, m = 0;
+    len = (size_t)snprintf(out, DEMUR_SKEW_TEXT, "%llu %s%s", (unsigned long long)n, units[i].name,
+                           n == 1 ? "" : "s");
+    if (i < 2 && n < 10 && (m = rest / units[i + 1].s) > 0)
+        len += (size_t)snprintf(out + len, DEMUR_SKEW_TEXT - len, " %llu %s%s",
+                                (unsigned long long)m, units[i + 1].name, m == 1 ? "" : "s");
+    snprintf(out + len, DEMUR_SKEW_TEXT - len, "%s", ours > theirs ? " ahead of" : " behind");
+}

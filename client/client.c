@@ -170,6 +170,26 @@ uint64_t demur_client_view_time(const struct demur_client *client)
     return now > last ? now : last;
 }
 
+bool demur_client_skewed(const struct demur_client *client, char text[static DEMUR_SKEW_TEXT])
+{
+    uint64_t now = demur_client_now(client);
+    if (client->skew_s)
+        skew_text(text, now, (uint64_t)((int64_t)now - client->skew_s));
+    return client->skew_s != 0;
+}
+
+enum demur_err demur_client_clock_check(const struct demur_client *client, struct demur_diag *diag)
+{
+    char ours[32], apart[DEMUR_SKEW_TEXT];
+    if (!demur_client_skewed(client, apart))
+        return DEMUR_OK;
+    time_text(ours, demur_client_now(client));
+    return demur_fail(diag, DEMUR_ERR_TIME,
+                      "nothing was sent, for this machine's clock, at %s, is %s the server's: set "
+                      "the clock and try again or, if it is right, tell the operator",
+                      ours, apart);
+}
+
 uint64_t demur_client_last_tick(const struct demur_client *client) { return client->last_tick; }
 
 struct span demur_client_checkpoint(const struct demur_client *client)

@@ -139,6 +139,14 @@ uint64_t demur_client_view_time(const struct demur_client *client);
 /* When the server last gave its daily sign of life (a `tick`); 0: not yet. More than
  * two days ago: it stands still, or hides what is newer. */
 uint64_t demur_client_last_tick(const struct demur_client *client);
+/* Was this machine's clock apart from the server's at the last sync, by more than the
+ * 5 minutes that are put up with? One of them is wrong: warn. `text` then says how:
+ * "2 hours 5 minutes ahead of", or "3 days behind". */
+#define DEMUR_SKEW_TEXT 64
+bool demur_client_skewed(const struct demur_client *client, char text[static DEMUR_SKEW_TEXT]);
+/* TIME then: for what would be worth nothing with the wrong date or month in it. */
+enum demur_err demur_client_clock_check(const struct demur_client *client,
+                                        struct demur_diag *diag) DEMUR_CHECKED;
 /* An entry of the copy (index below the channel's size). The caller frees *out. */
 enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
                                   struct demur_bytes *out, struct demur_diag *diag) DEMUR_CHECKED;
@@ -223,7 +231,8 @@ enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor 
                                 const char *handle, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;
 /* Join with an identity made from the invitation, and saved. Done again, it gives
- * the receipt of the first time. */
+ * the receipt of the first time. demur_client_clock_check goes before the identity is
+ * made, for its ring keys begin with the month. */
 enum demur_err demur_act_join(struct demur_client *client, struct demur_identity *identity,
                               const struct demur_invitation *invitation, struct demur_sent *sent,
                               struct demur_diag *diag) DEMUR_CHECKED;
@@ -249,7 +258,8 @@ struct demur_draft;
  * draft holds a fresh receipt phrase: show it, and have it written down, before
  * demur_draft_send; it is stored nowhere. Errors besides the common ones:
  * MISSING, LIMIT, … from the policy's form, LIMIT when this month's filing slots
- * are used up or the ring is smaller than the policy allows. */
+ * are used up or the ring is smaller than the policy allows, TIME when this machine's
+ * clock and the server's are apart: the memo carries the date, the ring the month. */
 enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *client,
                                 struct demur_actor *member, const struct demur_filing *filing,
                                 struct demur_diag *diag) DEMUR_CHECKED;
@@ -385,6 +395,8 @@ struct demur_audit_report {
     uint64_t rings, receipts, receipts_good;
     uint64_t blobs;        /* policy and calendar texts, checked by hash */
     uint64_t days_missing; /* days between the first tick and now without one */
+    /* demur_client_skewed's text, or empty: then what is overdue or missing may be wrong. */
+    char skewed[DEMUR_SKEW_TEXT];
     uint64_t first_at, last_at;
     uint8_t root[32];
     char origin[256];

@@ -47,6 +47,10 @@ static enum demur_err know_member(struct making *m, struct demur_diag *diag)
 static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
 {
     enum demur_err err = act_begin(m->c, 0, diag);
+    /* The memo tells its readers the date, and the ring key is that of the month: a wrong
+     * clock would be sealed in, and could tell the machine from others. */
+    if (!err)
+        err = demur_client_clock_check(m->c, diag);
     if (err)
         return err;
     m->policy = demur_channel_policy(m->c->channel, m->policy_entry);
@@ -177,7 +181,7 @@ enum demur_err demur_draft_send(struct demur_draft *draft, struct demur_sent *se
                                 struct demur_diag *diag)
 {
     enum demur_err err = outbox_put(draft, diag);
-    return err ? err : demur_outbox_send(draft->client, draft->dissent, sent, diag);
+    return err ? err : outbox_send(draft->client, draft->dissent, true, sent, diag);
 }
 
 void demur_draft_free(struct demur_draft *draft)

@@ -59,5 +59,9 @@ enum demur_err making_card(struct making *m, struct demur_diag *diag);
 
 /* outbox.c */
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag);
+/* demur_outbox_send; `fresh`: it was made in this run, so that its entry's time must
+ * agree with this machine's clock. */
+enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
+                           struct demur_sent *sent, struct demur_diag *diag);
 
 #endif

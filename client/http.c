@@ -11,6 +11,7 @@ struct http {
     struct curl_slist *headers;
     char url[DEMUR_URL_MAX + 1];
     char why[CURL_ERROR_SIZE];
+    uint64_t date_s;
 };
 
 enum demur_err demur_http_init(struct demur_diag *diag)
@@ -98,6 +99,8 @@ void http_free(struct http *h)
     free(h);
 }
 
+uint64_t http_date(const struct http *h) { return h ? h->date_s : 0; }
+
 /* ---- one request ---- */
 
 struct inflow {
@@ -129,6 +132,16 @@ static size_t receive(char *bytes, size_t one, size_t n, void *ctx)
     return n;
 }
 
+/* What the answer says that the time is; 0 when it does not, or nothing that is one. */
+static uint64_t date_of(CURL *c)
+{
+    struct curl_header *header;
+    if (curl_easy_header(c, "Date", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return 0;
+    time_t t = curl_getdate(header->value, NULL);
+    return t > 0 ? (uint64_t)t : 0;
+}
+
 static CURLcode perform(struct http *h, enum http_method method, const char *url, struct span body,
                         struct inflow *in, long *status)
 {
@@ -151,6 +164,7 @@ static CURLcode perform(struct http *h, enum http_method method, const char *url
     if (!set)
         return CURLE_FAILED_INIT;
     CURLcode code = curl_easy_perform(c);
+    h->date_s = code == CURLE_OK ? date_of(c) : 0;
     if (code == CURLE_OK)
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, status);
     return code;

@@ -27,6 +27,8 @@ bool copy_text(char *out, size_t cap, struct span text);
 void hex_text(char out[static 65], const uint8_t bytes[static 32]);
 /* "2026-11-20T14:05:09Z" */
 void time_text(char out[static 32], uint64_t unix_s);
+/* How this machine's clock (`ours`) differs from another: "2 hours 5 minutes ahead of". */
+void skew_text(char out[static DEMUR_SKEW_TEXT], uint64_t ours, uint64_t theirs);
 
 /* ---- file.c ---- */
 
@@ -49,6 +51,8 @@ struct http_answer {
 enum demur_err http_new(struct http **out, const struct demur_client_options *options,
                         struct demur_diag *diag);
 void http_free(struct http *h);
+/* The server's clock as its last answer told it (the Date header); 0: not known. */
+uint64_t http_date(const struct http *h);
 /* One request, repeated a few times when the network or the server falters, which
  * does no harm: every request of ours may be repeated. `path` begins with a slash.
  * Any answer that came is OK; IO when none did, LIMIT when the body is longer than
@@ -88,6 +92,7 @@ struct demur_client {
     uint8_t root[32];
     uint64_t synced_at;          /* own clock at the last successful sync; 0: not in this run */
     uint64_t last_tick;          /* `at` of the last accepted tick */
+    int64_t skew_s;              /* by which now is ahead of the server's clock; 0: near enough */
     bool upgrade;                /* an entry that this version does not understand */
     struct demur_record *record; /* work space */
     uint64_t *bad;               /* entries whose signatures or proofs do not verify */

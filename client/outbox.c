@@ -123,7 +123,7 @@ static bool for_good(enum demur_err err)
 }
 
 static enum demur_err send_parts(struct demur_client *c, const char *dissent, struct span record,
-                                 struct demur_sent *sent, struct demur_diag *diag)
+                                 bool fresh, struct demur_sent *sent, struct demur_diag *diag)
 {
     struct demur_blob_ref memo;
     enum demur_err err = demur_record_parse(c->record, record, diag);
@@ -133,11 +133,11 @@ static enum demur_err send_parts(struct demur_client *c, const char *dissent, st
     err = put_blobs(c, dissent, diag);
     if (!err)
         err = put_release(c, dissent, &memo, diag);
-    return err ? err : act_send(c, record, false, sent, diag);
+    return err ? err : act_send(c, record, fresh, sent, diag);
 }
 
-enum demur_err demur_outbox_send(struct demur_client *client, const char *dissent,
-                                 struct demur_sent *sent, struct demur_diag *diag)
+enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
+                           struct demur_sent *sent, struct demur_diag *diag)
 {
     struct demur_bytes record = {0};
     struct demur_sent own = {0};
@@ -148,7 +148,7 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
         read_part(client, dissent, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
                           dissent);
-    enum demur_err err = send_parts(client, dissent, demur_bytes_span(&record), sent, &why);
+    enum demur_err err = send_parts(client, dissent, demur_bytes_span(&record), fresh, sent, &why);
     demur_bytes_free(&record);
     bool filed = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
     if (err && diag)
@@ -162,6 +162,12 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
         return err ? err : removed;
     }
     return err;
+}
+
+enum demur_err demur_outbox_send(struct demur_client *client, const char *dissent,
+                                 struct demur_sent *sent, struct demur_diag *diag)
+{
+    return outbox_send(client, dissent, false, sent, diag);
 }
 
 /* ---- what is waiting ---- */

@@ -188,8 +188,9 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor, 
     if (!wrapped)
         return open_direct(c, actor, &blob, out, diag);
     if (actor->identity) {
-        err = demur_act_open(c, actor, dissent, role, NULL, diag);
-        if (!err)
+        struct demur_sent opened = {0};
+        err = demur_act_open(c, actor, dissent, role, &opened, diag);
+        if (!err || (err == DEMUR_ERR_TIME && opened.receipt[0])) /* a wrong clock opens too */
             err = act_begin(c, 0, diag); /* so that the opening is in the copy */
     }
     if (!err)

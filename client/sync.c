@@ -24,12 +24,21 @@ struct sync {
     bool no_staged; /* and must not be */
 };
 
-/* ---- what the server says the log is ---- */
+/* ---- what the server says the time and the log are ---- */
+
+static void compare_clocks(struct demur_client *c)
+{
+    uint64_t ours = demur_client_now(c), theirs = http_date(c->http);
+    bool ahead = theirs && ours > theirs && ours - theirs > CLOCK_TOLERANCE_S;
+    bool behind = theirs > ours && theirs - ours > CLOCK_TOLERANCE_S;
+    c->skew_s = ahead || behind ? (int64_t)(ours - theirs) : 0;
+}
 
 static enum demur_err fetch_checkpoint(struct sync *s, struct demur_diag *diag)
 {
     enum demur_err err = http_want(s->c->http, HTTP_GET, "/checkpoint", span_of(NULL, 0),
                                    DEMUR_NOTE_MAX, &s->checkpoint, diag);
+    compare_clocks(s->c);
     if (err)
         return err;
     struct demur_diag why = {0};
@@ -129,14 +138,15 @@ static enum demur_err take_entry(struct sync *s, struct span entry, struct demur
     if (demur_entry_parse(&at, &record, entry, NULL) != DEMUR_OK)
         return DEMUR_OK; /* the fold refuses it, and keeps it */
     if (at > now && at - now > CLOCK_TOLERANCE_S) {
-        char theirs[32], ours[32];
+        char theirs[32], ours[32], apart[DEMUR_SKEW_TEXT];
         time_text(theirs, at);
         time_text(ours, now);
+        skew_text(apart, now, at);
         return demur_fail(
             diag, DEMUR_ERR_TIME,
-            "this machine's clock says %s, but entry %llu of the log says %s: set the "
-            "clock, or tell your auditor",
-            ours, (unsigned long long)(s->tree.size - 1), theirs);
+            "this machine's clock is %s the log, whose entry %llu says %s while it is %s here: "
+            "set the clock or, if it is right, tell your auditor",
+            apart, (unsigned long long)(s->tree.size - 1), theirs, ours);
     }
     struct demur_record *r = s->c->record;
     if (span_starts(record, "demur rotate v1\n") &&

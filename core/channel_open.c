@@ -139,9 +139,15 @@ static enum demur_err check_pins(struct applying *a, const struct policy_version
     bool grace =
         a->at >= EPOCH_GRACE_S && demur_time_epoch((int64_t)a->at - EPOCH_GRACE_S) == now - 1;
     if (!demur_epoch_parse(channel_field(a, DEMUR_FIELD_EPOCH), &epoch) ||
-        (epoch != now && !(grace && epoch == now - 1)))
+        (epoch != now && !(grace && epoch == now - 1))) {
+        uint8_t month[8];
+        struct buf b = buf_over(month, sizeof month);
+        demur_epoch_put(&b, now);
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "epoch",
-                             "a dissent is opened in the present month");
+                             "this was made for the month %.*s and it is %.*s: make it anew, with "
+                             "the clock set right",
+                             SPAN_ARG(channel_field(a, DEMUR_FIELD_EPOCH)), SPAN_ARG(buf_span(&b)));
+    }
     uint64_t roster = demur_record_number(a->r, DEMUR_FIELD_ROSTER);
     if (roster > c->size || roster < c->last_revoke)
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "roster",

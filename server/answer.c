@@ -49,13 +49,26 @@ static struct MHD_Response *response_make(struct demur_request *r)
     return response;
 }
 
+/* The server's own clock, and not the library's: clients compare theirs with it. */
+static void date_put(char out[static 40], uint64_t now)
+{
+    time_t t = (time_t)now;
+    struct tm tm;
+    out[0] = 0;
+    if (gmtime_r(&t, &tm))
+        (void)strftime(out, 40, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
 static void headers_add(struct MHD_Response *response, const struct demur_request *r)
 {
     const struct demur_reply *reply = &r->reply;
+    char date[40];
+    date_put(date, demur_engine_clock(r->service->engine));
     const struct {
         const char *name, *value;
         bool wanted;
     } headers[] = {
+        {"Date", date, date[0] != 0},
         {"Content-Type", reply->type, reply->type != NULL},
         {"Cache-Control", reply->immutable ? "private, max-age=31536000, immutable" : "no-store",
          true},

@@ -94,15 +94,27 @@ static void clocks(struct live *l)
     struct demur_sent sent = {0};
     l->skew_s = 301; /* this machine is fast */
     CHECK_SAYS(demur_act_revoke(l->c, &l->office, l->member_id[5].handle, &sent, &l->diag),
-               DEMUR_ERR_TIME, "set the clock or tell your auditor");
-    CHECK(sent.receipt[0]);
+               DEMUR_ERR_TIME, "clock is 5 minutes ahead of the log's");
+    char apart[DEMUR_SKEW_TEXT] = "";
+    CHECK(sent.receipt[0] && demur_client_skewed(l->c, apart));
+    CHECK(strcmp(apart, "5 minutes ahead of") == 0);
+    struct demur_filing filing = live_filing(true);
+    struct demur_draft *draft = NULL;
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[0], &filing, &l->diag), DEMUR_ERR_TIME,
+               "is 5 minutes ahead of the server's: set the clock and try again");
+    CHECK(!draft);
+    l->skew_s = -400 * 86400;
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[0], &filing, &l->diag), DEMUR_ERR_TIME,
+               "400 days behind");
     l->skew_s = 300;
     CHECK_SAYS(demur_act_revoke(l->c, &l->office, l->member_id[4].handle, NULL, &l->diag), DEMUR_OK,
                "");
+    CHECK(!demur_client_skewed(l->c, apart));
     l->skew_s = -3600;
     struct demur_client *slow = live_open(l, "slow");
     REQUIRE(slow);
-    CHECK_SAYS(demur_client_sync(slow, &l->diag), DEMUR_ERR_TIME, "this machine's clock says");
+    CHECK_SAYS(demur_client_sync(slow, &l->diag), DEMUR_ERR_TIME,
+               "this machine's clock is 1 hour behind the log");
     CHECK(demur_client_findings(slow) == 0 && demur_channel_size(demur_client_channel(slow)) == 0);
     l->skew_s = 0;
     CHECK_SAYS(demur_client_sync(slow, &l->diag), DEMUR_OK, "");
