@@ -112,6 +112,13 @@ static enum demur_err print_source(struct cli *cli, const uint8_t entry[static 3
     return err;
 }
 
+/* One line of a table, its last column wrapped. */
+static void row(struct span name, const char *middle, struct span last)
+{
+    int n = printf("  %-22.*s %s", SPAN_ARG(name), middle);
+    cli_put(stdout, (size_t)n, (size_t)n, last);
+}
+
 static void print_roles(const struct cli *cli, const struct demur_policy *p)
 {
     const struct demur_channel *c = demur_client_channel(cli->client);
@@ -119,11 +126,12 @@ static void print_roles(const struct cli *cli, const struct demur_policy *p)
     printf("\nRoles (and how many hold them now)\n");
     for (size_t i = 0; i < p->roles_len; i++) {
         struct demur_holder h;
+        char held[32];
         size_t n = 0;
         while (demur_channel_holder(c, p->roles[i].name, now, n, &h))
             n++;
-        printf("  %-22.*s %2zu  %.*s\n", SPAN_ARG(p->roles[i].name), n,
-               SPAN_ARG(p->roles[i].title));
+        snprintf(held, sizeof held, "%2zu  ", n);
+        row(p->roles[i].name, held, p->roles[i].title);
     }
 }
 
@@ -134,9 +142,67 @@ static void print_attributes(const struct demur_policy *p)
     for (size_t i = 0; i < p->attributes_len; i++) {
         const struct demur_policy_attribute *a = &p->attributes[i];
         struct span form = a->values.len ? a->values : a->pattern;
-        printf("  %-22.*s %s%s%.*s\n", SPAN_ARG(a->name), a->required ? "required" : "optional",
-               form.len ? ": " : "", SPAN_ARG(form));
+        const char *need = a->required ? "required" : "optional";
+        if (form.len)
+            row(a->name, a->required ? "required: " : "optional: ", form);
+        else
+            row(a->name, "", span_str(need));
     }
+}
+
+static void put_identities(struct buf *b, uint32_t kinds)
+{
+    static const struct {
+        uint32_t kind;
+        const char *name;
+    } all[] = {{DEMUR_IDENTITY_NAMED, "named"},
+               {DEMUR_IDENTITY_OFFICE_ONLY, "office-only"},
+               {DEMUR_IDENTITY_ANONYMOUS, "anonymous"}};
+    for (size_t i = 0; i < DEMUR_COUNT(all); i++)
+        if (kinds & all[i].kind) {
+            buf_put_str(b, b->len ? " or " : "");
+            buf_put_str(b, all[i].name);
+        }
+}
+
+static void put_size(struct buf *b, uint64_t bytes)
+{
+    bool whole = bytes % (1u << 20) == 0;
+    buf_put_u64(b, bytes >> (whole ? 20 : 10));
+    buf_put_str(b, whole ? " MiB" : " KiB");
+}
+
+static void put_attachments(struct buf *b, const struct demur_policy *p)
+{
+    if (!p->attachments_max) {
+        buf_put_str(b, "none");
+        return;
+    }
+    buf_put_str(b, "at most ");
+    buf_put_u64(b, p->attachments_max);
+    buf_put_str(b, ", each ");
+    put_size(b, p->attachment_bytes);
+    buf_put_str(b, ", together ");
+    put_size(b, p->attachments_bytes);
+}
+
+static void print_memo(const struct demur_policy *p)
+{
+    uint8_t text[200];
+    struct buf b = buf_over(text, sizeof text);
+    printf("\nMemos\n");
+    put_identities(&b, p->identities);
+    row(span_lit("signed"), "", buf_span(&b));
+    if (p->marking != DEMUR_NEED_NONE)
+        row(span_lit("marking"),
+            p->marking == DEMUR_NEED_REQUIRED ? "required: " : "optional: ", p->markings);
+    for (size_t i = 0; i < p->sections_len; i++)
+        row(i ? span_lit("") : span_lit("sections"),
+            p->sections[i].need == DEMUR_NEED_REQUIRED ? "required: " : "optional: ",
+            p->sections[i].title);
+    b.len = 0;
+    put_attachments(&b, p);
+    row(span_lit("attachments"), "", buf_span(&b));
 }
 
 static void print_clocks(const struct demur_policy *p)
@@ -144,10 +210,29 @@ static void print_clocks(const struct demur_policy *p)
     printf("\nClocks\n");
     for (size_t i = 0; i < p->clocks_len; i++) {
         uint8_t text[64];
+        char limit[32];
         struct buf b = buf_over(text, sizeof text);
         demur_period_put(&b, p->clocks[i].limit);
-        printf("  %-22.*s %-16.*s %.*s\n", SPAN_ARG(p->clocks[i].name), (int)b.len,
-               (const char *)b.p, SPAN_ARG(p->clocks[i].title));
+        snprintf(limit, sizeof limit, "%-16.*s ", (int)b.len, (const char *)b.p);
+        row(p->clocks[i].name, limit, p->clocks[i].title);
+    }
+}
+
+/* Who may take the step, and where it leads, as one sentence in *out. */
+static void put_step(struct buf *out, const struct demur_policy *p,
+                     const struct demur_policy_step *s)
+{
+    bool after = false;
+    buf_put_str(out, s->by_author ? "by the author" : "by ");
+    for (int r = 0; r < p->roles_len; r++)
+        if (demur_set_has(s->by, r)) {
+            buf_put_str(out, after ? ", " : "");
+            buf_put_span(out, p->roles[r].name);
+            after = true;
+        }
+    if (s->to >= 0) {
+        buf_put_str(out, ", to ");
+        buf_put_span(out, p->stages[s->to].name);
     }
 }
 
@@ -155,19 +240,10 @@ static void print_steps(const struct demur_policy *p)
 {
     printf("\nSteps\n");
     for (size_t i = 0; i < p->steps_len; i++) {
-        const struct demur_policy_step *s = &p->steps[i];
-        bool after = false;
-        printf("  %-22.*s by ", SPAN_ARG(s->name));
-        if (s->by_author)
-            printf("the author");
-        for (int r = 0; r < p->roles_len; r++)
-            if (demur_set_has(s->by, r)) {
-                printf("%s%.*s", after ? ", " : "", SPAN_ARG(p->roles[r].name));
-                after = true;
-            }
-        if (s->to >= 0)
-            printf(", to %.*s", SPAN_ARG(p->stages[s->to].name));
-        putchar('\n');
+        uint8_t text[DEMUR_POLICY_ROLES * 70 + 200];
+        struct buf b = buf_over(text, sizeof text);
+        put_step(&b, p, &p->steps[i]);
+        row(p->steps[i].name, "", buf_span(&b));
     }
 }
 
@@ -186,10 +262,11 @@ static enum demur_err show(struct cli *cli)
         return print_source(cli, entry);
     printf("%.*s\n  policy %.*s, calendar %.*s\n", SPAN_ARG(p->title), SPAN_ARG(p->name),
            SPAN_ARG(p->calendar));
-    printf("  %u filing%s a month; a ring of at least %u\n", p->quota, p->quota == 1 ? "" : "s",
-           p->ring_min);
+    printf("  at most %u filing%s a month by one member, each signed among at least %u\n", p->quota,
+           p->quota == 1 ? "" : "s", p->ring_min);
     print_roles(cli, p);
     print_attributes(p);
+    print_memo(p);
     print_clocks(p);
     print_steps(p);
     return DEMUR_OK;
@@ -216,8 +293,9 @@ const struct cli_command command_policy = {
     .name = "policy",
     .usage = "[--text | --check FILE]",
     .summary = "Show the rules in force, or check a policy or calendar file.",
-    .details = "Without an option it lists the roles, what members' attributes may hold, the\n"
-               "clocks and the steps. --check shows a mistake with its line and column.\n\n"
+    .details = "Without an option it lists the roles, what members' attributes may hold, what a\n"
+               "memo needs, the clocks and the steps. --check shows a mistake with its line and "
+               "column.\n\n"
                "Example:\n\n    demur policy --check our.policy",
     .options = options,
     .run = run,
