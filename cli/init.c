@@ -187,7 +187,8 @@ static int places_check(struct founding *f)
         return cli_fail(cli, demur_fail(&cli->diag, DEMUR_ERR_REPLAY,
                                         "%.150s exists already: name a new folder for the keys",
                                         f->keys));
-    return 0;
+    enum demur_err err = demur_server_place_check(f->dir, &cli->diag);
+    return err ? cli_fail(cli, err) : 0;
 }
 
 /* ---- the records ------------------------------------------------------------------ */

@@ -23,6 +23,31 @@ static int remove_one(const char *path, const struct stat *status, int kind, str
     return remove(path);
 }
 
+/* The directory without slashes at its end, and the name under which it is made. */
+static enum demur_err names_make(const char *given, char dir[static DEMUR_PATH_MAX],
+                                 char fresh[static DEMUR_PATH_MAX + 8], struct demur_diag *diag)
+{
+    int n = snprintf(dir, DEMUR_PATH_MAX, "%s", given);
+    while (n > 1 && n < DEMUR_PATH_MAX && dir[n - 1] == '/')
+        dir[--n] = 0;
+    if (n < 1 || n >= DEMUR_PATH_MAX)
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the directory is empty or too long");
+    snprintf(fresh, DEMUR_PATH_MAX + 8, "%s.new", dir);
+    return DEMUR_OK;
+}
+
+/* It is made beside its final place, in a folder that has to be there. */
+static enum demur_err parent_check(const char *dir, struct demur_diag *diag)
+{
+    char parent[DEMUR_PATH_MAX];
+    const char *slash = strrchr(dir, '/');
+    snprintf(parent, sizeof parent, "%.*s", slash ? (int)(slash - dir) + 1 : 1, slash ? dir : ".");
+    return access(parent, W_OK | X_OK) == 0
+               ? DEMUR_OK
+               : demur_fail(diag, DEMUR_ERR_IO, "%.150s cannot be made in %.150s: %s", dir, parent,
+                            strerror(errno));
+}
+
 static enum demur_err place_check(const char *dir, const char *fresh, struct demur_diag *diag)
 {
     struct stat status;
@@ -31,7 +56,7 @@ static enum demur_err place_check(const char *dir, const char *fresh, struct dem
                           "%.150s is left over from an earlier attempt: remove it", fresh);
     DIR *there = opendir(dir);
     if (!there && errno == ENOENT)
-        return DEMUR_OK;
+        return parent_check(dir, diag);
     if (!there)
         return demur_fail(diag, DEMUR_ERR_IO, "cannot use %.150s: %s", dir, strerror(errno));
     size_t n = 0;
@@ -132,6 +157,13 @@ static enum demur_err put_in_place(const char *fresh, const char *dir, struct de
               : demur_fail(diag, DEMUR_ERR_IO, "cannot make %.150s: %s", dir, strerror(cause));
 }
 
+enum demur_err demur_server_place_check(const char *given, struct demur_diag *diag)
+{
+    char dir[DEMUR_PATH_MAX], fresh[DEMUR_PATH_MAX + 8];
+    enum demur_err err = names_make(given, dir, fresh, diag);
+    return err ? err : place_check(dir, fresh, diag);
+}
+
 enum demur_err demur_server_create(const struct demur_server_birth *birth, struct demur_diag *diag)
 {
     char dir[DEMUR_PATH_MAX], fresh[DEMUR_PATH_MAX + 8];
@@ -140,13 +172,9 @@ enum demur_err demur_server_create(const struct demur_server_birth *birth, struc
         diag = &ignored;
     if (sodium_init() < 0)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "libsodium does not start");
-    int n = snprintf(dir, sizeof dir, "%s", birth->dir);
-    while (n > 1 && n < (int)sizeof dir && dir[n - 1] == '/')
-        dir[--n] = 0;
-    if (n < 1 || n >= DEMUR_PATH_MAX)
-        return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the directory is empty or too long");
-    snprintf(fresh, sizeof fresh, "%s.new", dir);
-    enum demur_err err = place_check(dir, fresh, diag);
+    enum demur_err err = names_make(birth->dir, dir, fresh, diag);
+    if (!err)
+        err = place_check(dir, fresh, diag);
     if (err)
         return err;
     err = files_make(birth, fresh, diag);

@@ -90,6 +90,9 @@ struct demur_server_birth {
     const struct span *blobs;
     size_t blobs_len;
 };
+/* Could a channel be made in that directory? For asking before anything is made;
+ * demur_server_create asks again. Errors: IO, LIMIT. */
+enum demur_err demur_server_place_check(const char *dir, struct demur_diag *diag) DEMUR_CHECKED;
 /* Make the directory, all of it or nothing, and put the records in through the
  * sequencer and the signer. Errors: IO; whatever the fold refuses a record
  * with; KEY when entry 0 names other keys; MISSING when a blob is not there. */
