@@ -1,7 +1,6 @@
 /* demur audit: verify a whole channel from nothing but its fingerprint. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "../core/encode.h"
 #include "commands.h"
@@ -17,14 +16,14 @@ struct count {
 static void counts_of(const struct demur_audit_report *r, struct count out[static COUNTS])
 {
     const struct count all[COUNTS] = {
-        {"entries", "entries, every one verified", r->entries},
-        {"refused", "of them without effect", r->refused},
+        {"entries", "entries, each in its proven place", r->entries},
+        {"refused", "  of them refused by the rules, without effect", r->refused},
         {"members", "members invited", r->members},
-        {"joined", "joined", r->joined},
-        {"revoked", "revoked", r->revoked},
+        {"joined", "  of them joined", r->joined},
+        {"revoked", "  of them revoked", r->revoked},
         {"dissents", "dissents", r->dissents},
-        {"filed", "of them filed", r->filed},
-        {"final", "of them ended", r->final},
+        {"filed", "  of them filed", r->filed},
+        {"final", "  of them ended", r->final},
         {"signatures", "signatures", r->signatures},
         {"rings", "ring proofs checked", r->rings},
         {"clocks_running", "clocks running", r->clocks_running},
@@ -32,9 +31,34 @@ static void counts_of(const struct demur_audit_report *r, struct count out[stati
         {"clocks_met_late", "clocks met late", r->clocks_met_late},
         {"texts", "policy and calendar texts, checked by hash", r->blobs},
         {"receipts", "receipts given", r->receipts},
-        {"receipts_good", "of them in this log", r->receipts_good},
+        {"receipts_good", "  of them in this log", r->receipts_good},
     };
     memcpy(out, all, sizeof all);
+}
+
+static const char *const verdicts[] = {
+    [DEMUR_RECEIPT_UNCHECKED] = "unchecked",
+    [DEMUR_RECEIPT_IN_LOG] = "in-log",
+    [DEMUR_RECEIPT_NOT_IN_LOG] = "not-in-log",
+    [DEMUR_RECEIPT_WORTHLESS] = "worthless",
+};
+
+static void put_verdicts(struct demur_json *j, const struct demur_audit_report *r,
+                         const char *const *files)
+{
+    demur_json_open(j, "verdicts", '[');
+    for (size_t i = 0; i < r->verdicts_len; i++) {
+        const struct demur_audit_receipt *v = &r->verdicts[i];
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "file", span_str(files[i]));
+        demur_json_text(j, "verdict", span_str(verdicts[v->verdict]));
+        demur_json_number(j, "entry", v->index);
+        demur_json_time(j, "at", v->at);
+        demur_json_text(j, "dissent", span_str(v->dissent));
+        demur_json_text(j, "why", span_str(v->why));
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
 }
 
 static void put_findings(struct demur_json *j, const struct demur_audit_report *r)
@@ -51,10 +75,13 @@ static void put_findings(struct demur_json *j, const struct demur_audit_report *
     demur_json_close(j, ']');
 }
 
-static enum demur_err print_json(struct cli *cli, const struct demur_audit_report *r)
+static enum demur_err print_json(struct cli *cli, const struct demur_audit_report *r,
+                                 const char *const *files)
 {
     struct count counts[COUNTS];
     size_t cap = 8192 + r->findings_len * 6 * sizeof *r->findings;
+    for (size_t i = 0; i < r->verdicts_len; i++)
+        cap += 6 * (strlen(files[i]) + sizeof *r->verdicts);
     uint8_t *p = malloc(cap);
     if (!p)
         return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
@@ -70,6 +97,7 @@ static enum demur_err print_json(struct cli *cli, const struct demur_audit_repor
     demur_json_time(&j, "last_at", r->last_at);
     demur_json_hex(&j, "root", r->root, 32);
     demur_json_text(&j, "state", span_str(r->state));
+    put_verdicts(&j, r, files);
     put_findings(&j, r);
     demur_json_close(&j, '}');
     buf_put_byte(&b, '\n');
@@ -83,39 +111,54 @@ static void print_counts(const struct demur_audit_report *r)
     struct count counts[COUNTS];
     uint8_t hex[65] = {0};
     struct buf b = buf_over(hex, 64);
-    printf("Channel \"%s\", from %s to %s\n\n", r->origin, cli_time(r->first_at),
+    printf("Channel \"%s\"\nfrom %s to %s\n\n", r->origin, cli_time(r->first_at),
            cli_time(r->last_at));
     counts_of(r, counts);
     for (size_t i = 0; i < COUNTS; i++)
-        printf("%10llu  %s\n", (unsigned long long)counts[i].value, counts[i].text);
+        if (r->receipts || strncmp(counts[i].name, "receipts", 8) != 0)
+            printf("  %-46s %10llu\n", counts[i].text, (unsigned long long)counts[i].value);
     if (r->days_missing)
-        printf("%10llu  days without the server's sign of life\n",
+        printf("  %-46s %10llu\n", "days without the server's sign of life",
                (unsigned long long)r->days_missing);
     demur_hex_encode(&b, span_of(r->root, 32));
     printf("\nroot   %s\nstate  %s\nTwo honest auditors of the same log get the same state.\n",
            (const char *)hex, r->state);
 }
 
-static void print_report(const struct demur_audit_report *r)
+static void print_verdicts(const struct demur_audit_report *r, const char *const *files)
+{
+    if (r->verdicts_len)
+        puts("\nReceipts:");
+    for (size_t i = 0; i < r->verdicts_len; i++) {
+        const struct demur_audit_receipt *v = &r->verdicts[i];
+        unsigned long long entry = v->index;
+        if (v->verdict == DEMUR_RECEIPT_IN_LOG)
+            cli_say(stdout, 4, "  %s: entry %llu of %s, and in this log", files[i], entry,
+                    cli_time(v->at));
+        else if (v->verdict == DEMUR_RECEIPT_NOT_IN_LOG)
+            cli_say(stdout, 4, "  %s: entry %llu of %s, which is not in this log", files[i], entry,
+                    cli_time(v->at));
+        else if (v->verdict == DEMUR_RECEIPT_WORTHLESS)
+            cli_say(stdout, 4, "  %s: proves nothing: %s", files[i], v->why);
+        else
+            cli_say(stdout, 4, "  %s: not checked, for there is no log to believe", files[i]);
+    }
+}
+
+static void print_report(const struct demur_audit_report *r, const char *const *files)
 {
     if (r->entries)
         print_counts(r);
     else
         printf("The log could not be believed at all.\n");
+    print_verdicts(r, files);
     printf(r->findings_len ? "\n%zu finding%s:\n" : "\nNothing was found amiss.\n", r->findings_len,
            r->findings_len == 1 ? "" : "s");
-    for (size_t i = 0; i < r->findings_len; i++)
-        printf("  %s: %s\n%s%s%s", r->findings[i].kind, r->findings[i].text,
-               r->findings[i].path[0] ? "    evidence " : "", r->findings[i].path,
-               r->findings[i].path[0] ? "\n" : "");
-}
-
-static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
-{
-    (void)ctx;
-    if (isatty(2))
-        fprintf(stderr, "\r%s: %llu of %llu%s", what, (unsigned long long)done,
-                (unsigned long long)total, done >= total ? "\n" : "");
+    for (size_t i = 0; i < r->findings_len; i++) {
+        cli_say(stdout, 4, "  %s: %s", r->findings[i].kind, r->findings[i].text);
+        if (r->findings[i].path[0])
+            printf("    evidence %s\n", r->findings[i].path);
+    }
 }
 
 static enum demur_err audit(struct cli *cli, const struct span *receipts, size_t n,
@@ -126,7 +169,8 @@ static enum demur_err audit(struct cli *cli, const struct span *receipts, size_t
                                            .token = cli->profile.token,
                                            .proxy = cli->proxy,
                                            .ca_file = cli->ca_file,
-                                           .progress = progress};
+                                           .progress = cli_progress,
+                                           .ctx = cli};
     memcpy(options.channel, cli->profile.channel, 32);
     snprintf(data, sizeof data, "%s", cli_path(cli, "audit"));
     options.data = data;
@@ -142,7 +186,7 @@ static int run(struct cli *cli)
     const char *const *files;
     size_t n = cli_values(cli, "receipt", &files), read = 0;
     if (cli->args_len)
-        return cli_usage(cli, "audit takes options only");
+        return cli_usage(cli, "audit takes options only: the fingerprint goes after --channel");
     enum demur_err err = cli_profile_load(cli);
     for (; !err && read < n; read++) {
         err = demur_path_read(files[read], RECEIPT_MAX, &texts[read], &cli->diag);
@@ -159,8 +203,8 @@ static int run(struct cli *cli)
                  "here may be wrong: set the clock or, if it is right, tell the operator.",
                  report.skewed);
     if (finished && !cli->json)
-        print_report(&report);
-    enum demur_err printed = finished && cli->json ? print_json(cli, &report) : DEMUR_OK;
+        print_report(&report, files);
+    enum demur_err printed = finished && cli->json ? print_json(cli, &report, files) : DEMUR_OK;
     demur_audit_report_free(&report);
     if (printed || !finished)
         return cli_fail(cli, printed ? printed : err);
@@ -171,12 +215,13 @@ const struct cli_command command_audit = {
     .name = "audit",
     .usage = "--channel FINGERPRINT --url URL [--token TOKEN] [--receipt FILE]...",
     .summary = "Verify the whole channel from nothing but its fingerprint.",
-    .details = "Fetches everything afresh and checks it: every signature and ring proof, every\n"
-               "entry's place in the tree, every act against the policy, every clock, and that\n"
-               "the receipts given are in this log. The exit code is 3 with findings. A member\n"
-               "needs no options: the profile says where the channel is.\n\n"
-               "Example:\n\n    demur audit --channel 5f0c... --url https://dissent.example \\\n"
-               "        --receipt 17.receipt",
+    .details =
+        "Fetches everything afresh and checks it: every signature and ring proof, every\n"
+        "entry's place in the tree, every act against the policy, every clock, and that\n"
+        "each of the receipts given is in this log. The exit code is 3 with findings. A member\n"
+        "needs no options: the profile says where the channel is.\n\n"
+        "Example:\n\n    demur audit --channel 5f0c... --url https://dissent.example \\\n"
+        "        --receipt 17.receipt",
     .options =
         (const struct cli_option[]){
             {"receipt", "FILE", "a receipt that must be in this log"},

@@ -115,6 +115,8 @@ enum demur_err cli_identity_save(struct cli *cli) DEMUR_CHECKED;
 /* Open the client of the profile (--url, --channel and --token win over it) and
  * bring the copy up to date, with progress on stderr. */
 enum demur_err cli_client_open(struct cli *cli, bool sync) DEMUR_CHECKED;
+/* How far the client is, on stderr; ctx is the cli. */
+void cli_progress(void *ctx, const char *what, uint64_t done, uint64_t total);
 /* The identity as an actor; loads it when it is not loaded yet. */
 enum demur_err cli_actor(struct cli *cli, struct demur_actor *out) DEMUR_CHECKED;
 

@@ -375,7 +375,7 @@ enum demur_err cli_identity_save(struct cli *cli)
 /* ---- the client ----------------------------------------------------------------- */
 
 /* Only what takes longer than a second is worth a line. */
-static void progress(void *ctx, const char *what, uint64_t done, uint64_t total)
+void cli_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
 {
     struct cli *cli = ctx;
     time_t now = time(NULL);
@@ -401,7 +401,7 @@ enum demur_err cli_client_open(struct cli *cli, bool sync)
                                            .token = cli->profile.token,
                                            .proxy = cli->proxy,
                                            .ca_file = cli->ca_file,
-                                           .progress = progress,
+                                           .progress = cli_progress,
                                            .ctx = cli};
     memcpy(options.channel, cli->profile.channel, 32);
     char data[4200];

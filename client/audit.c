@@ -163,9 +163,10 @@ static enum demur_err count_entries(struct audit *a, struct demur_diag *diag)
 
 /* ---- receipts ---- */
 
-static enum demur_err check_receipt(struct audit *a, struct span text, size_t number,
+static enum demur_err check_receipt(struct audit *a, struct span text, size_t i,
                                     struct demur_diag *diag)
 {
+    struct demur_audit_receipt *v = &a->report->verdicts[i];
     struct demur_receipt_report receipt;
     struct demur_diag why = {0};
     struct demur_bytes entry = {0};
@@ -173,17 +174,24 @@ static enum demur_err check_receipt(struct audit *a, struct span text, size_t nu
     enum demur_err err = demur_receipt_check(&receipt, text, a->c->options.channel, &why);
     if (err == DEMUR_ERR_MEMORY)
         return no_memory(diag);
-    if (err)
-        return find_fault(a, "bad-receipt", diag, "receipt %zu proves nothing: %.150s", number,
+    if (err) {
+        v->verdict = DEMUR_RECEIPT_WORTHLESS;
+        (void)copy_text(v->why, sizeof v->why, span_str(why.text));
+        return find_fault(a, "bad-receipt", diag, "receipt %zu proves nothing: %.150s", i + 1,
                           why.text);
+    }
     bool there = demur_client_entry(a->c, receipt.index, &entry, NULL) == DEMUR_OK &&
                  span_eq(demur_bytes_span(&entry), demur_bytes_span(&receipt.entry));
+    v->verdict = there ? DEMUR_RECEIPT_IN_LOG : DEMUR_RECEIPT_NOT_IN_LOG;
+    v->index = receipt.index;
+    v->at = receipt.at;
+    memcpy(v->dissent, receipt.dissent, sizeof v->dissent);
     a->report->receipts_good += there;
     if (!there)
         err = find_fault(a, "broken-receipt", diag,
                          "receipt %zu proves that entry %llu was in the log, and the log that the "
                          "server shows does not hold it: entries were changed or taken out",
-                         number, (unsigned long long)receipt.index);
+                         i + 1, (unsigned long long)receipt.index);
     demur_bytes_free(&entry);
     demur_receipt_report_free(&receipt);
     return err;
@@ -233,7 +241,7 @@ static enum demur_err audit_copy(struct audit *a, const struct span *receipts, s
     if (!err)
         err = count_dissents(a, diag);
     for (size_t i = 0; !err && i < receipts_len; i++)
-        err = check_receipt(a, receipts[i], i + 1, diag);
+        err = check_receipt(a, receipts[i], i, diag);
     if (!err && a->report->findings_len)
         err = demur_fail(diag, DEMUR_ERR_VERIFY, "%zu finding%s, the first: %.180s",
                          a->report->findings_len, a->report->findings_len == 1 ? "" : "s",
@@ -281,6 +289,10 @@ enum demur_err demur_audit(struct demur_audit_report *out,
     *out = (struct demur_audit_report){0};
     struct audit a = {.report = out};
     struct demur_client_options own = *options;
+    out->verdicts = calloc(receipts_len ? receipts_len : 1, sizeof *out->verdicts);
+    if (!out->verdicts)
+        return no_memory(diag);
+    out->verdicts_len = receipts_len;
     enum demur_err err = audit_folder(folder, options, diag);
     if (err)
         return err;
@@ -300,6 +312,8 @@ enum demur_err demur_audit(struct demur_audit_report *out,
 void demur_audit_report_free(struct demur_audit_report *report)
 {
     free(report->findings);
+    free(report->verdicts);
     report->findings = NULL;
-    report->findings_len = 0;
+    report->verdicts = NULL;
+    report->findings_len = report->verdicts_len = 0;
 }

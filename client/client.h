@@ -389,6 +389,18 @@ void demur_receipt_report_free(struct demur_receipt_report *report);
 
 /* ---- the audit (audit.c) ---- */
 
+/* What an audit found about one of the receipts that it was given. */
+struct demur_audit_receipt {
+    enum demur_audit_verdict {
+        DEMUR_RECEIPT_UNCHECKED, /* the audit did not come that far */
+        DEMUR_RECEIPT_IN_LOG,
+        DEMUR_RECEIPT_NOT_IN_LOG, /* it proves an entry that the log does not hold */
+        DEMUR_RECEIPT_WORTHLESS,  /* it proves nothing: `why` */
+    } verdict;
+    uint64_t index, at; /* of the entry; 0 unless the receipt proves one */
+    char dissent[33];   /* empty: not of a case */
+    char why[200];
+};
 struct demur_audit_report {
     uint64_t entries, refused, members, joined, revoked, dissents, filed, final, signatures;
     uint64_t clocks_running, clocks_overdue, clocks_met_late;
@@ -403,6 +415,8 @@ struct demur_audit_report {
     char state[65]; /* the state's hash, in hex: two honest auditors get the same */
     struct demur_finding *findings;
     size_t findings_len;
+    struct demur_audit_receipt *verdicts; /* one for each receipt given, in their order */
+    size_t verdicts_len;
 };
 /* Audit the whole channel from scratch, trusting nothing but the fingerprint: a
  * copy of its own is fetched into a fresh folder below options->data, of which only
