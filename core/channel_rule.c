@@ -1,6 +1,6 @@
 /* What the root says: the channel, its keys, policies, calendars; and roles. */
+#include "age.h"
 #include "channel_state.h"
-#include "encode.h"
 #include "hash.h"
 
 enum demur_err channel_apply_channel(struct applying *a)
@@ -298,9 +298,9 @@ static void grant_put(struct applying *a, const uint8_t holder[static 32])
     channel_copy(g.role, sizeof g.role, channel_field(a, DEMUR_FIELD_ROLE));
     channel_copy(g.recipient, sizeof g.recipient, channel_field(a, DEMUR_FIELD_RECIPIENT));
     channel_copy(g.attribute, sizeof g.attribute, channel_field(a, DEMUR_FIELD_FOR));
-    struct buf point = buf_over(g.x25519, 32);
-    if (demur_bech32_decode(&point, "age", span_str(g.recipient)) != DEMUR_OK)
-        memset(g.x25519, 0, 32); /* cannot be: the parser checked it */
+    struct demur_age_recipient recipient;
+    if (demur_age_recipient_parse(&recipient, span_str(g.recipient), NULL) == DEMUR_OK)
+        memcpy(g.x25519, recipient.public, 32); /* always: the parser checked it */
     memcpy(g.key, holder, 32);
     g.acting = demur_record_has(a->r, DEMUR_FIELD_ACTING);
     g.until = demur_record_number(a->r, DEMUR_FIELD_UNTIL);

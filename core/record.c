@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "age.h"
 #include "encode.h"
 #include "hash.h"
 #include "lines.h"
@@ -32,10 +33,8 @@ static bool blob_decode(struct span value, struct demur_blob_ref *out)
 
 static bool recipient_ok(struct span value)
 {
-    uint8_t point[32];
-    struct buf out = buf_over(point, sizeof point);
-    return span_starts(value, "age1") && demur_bech32_decode(&out, "age", value) == DEMUR_OK &&
-           out.len == 32;
+    struct demur_age_recipient recipient;
+    return demur_age_recipient_parse(&recipient, value, NULL) == DEMUR_OK;
 }
 
 /* [A-Za-z0-9][A-Za-z0-9._-]* */
@@ -155,7 +154,7 @@ static const char *kind_wants(const struct demur_record_rule *rule)
         [DEMUR_KIND_POINT] = "32 bytes in base64",
         [DEMUR_KIND_SIGNATURE] = "64 bytes in base64",
         [DEMUR_KIND_BYTES] = "padded base64",
-        [DEMUR_KIND_RECIPIENT] = "an age1… recipient",
+        [DEMUR_KIND_RECIPIENT] = "an age1… recipient that can be sealed to",
         [DEMUR_KIND_NUMBER] = "a decimal number",
         [DEMUR_KIND_TIME] = "unix seconds",
         [DEMUR_KIND_DAY] = "a date, YYYY-MM-DD",

@@ -272,6 +272,34 @@ TEST(record_values_of_kinds)
     }
 }
 
+/* A record names only recipients that a memo can be sealed to: age.md lists the others. */
+TEST(record_recipients_can_be_sealed_to)
+{
+    static const struct {
+        uint8_t first, middle, last; /* bytes 0, 1 to 30, 31 */
+        bool ok;
+    } cases[] = {
+        {9, 0, 0, true},           {2, 0, 0, true},           {0xeb, 0xff, 0x7f, true},
+        {0, 0, 0, false},          {1, 0, 0, false},          {0xec, 0xff, 0x7f, false},
+        {0xed, 0xff, 0x7f, false}, {0xee, 0xff, 0x7f, false}, {0, 0, 0x80, false},
+    };
+    for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
+        uint8_t text[600], point[32];
+        struct buf b = buf_over(text, sizeof text);
+        memset(point, cases[i].middle, 32);
+        point[0] = cases[i].first;
+        point[31] = cases[i].last;
+        buf_put_str(&b, "demur role v1\nchannel " H64 "\nby " K32 "\nseq 1\nrole a\n"
+                        "change holds\nholder " K32 "\nrecipient ");
+        demur_bech32_encode(&b, "age", span_of(point, 32));
+        buf_put_str(&b, "\nsig " S64 "\n");
+        struct demur_diag diag = {0};
+        bool ok = demur_record_parse(&record, buf_span(&b), &diag) == DEMUR_OK;
+        if (ok != cases[i].ok || (!ok && strcmp(diag.field, "recipient") != 0))
+            test_failed(__FILE__, __LINE__, "case %zu: %s", i, diag.text);
+    }
+}
+
 TEST(entry_frames_a_record)
 {
     uint8_t text[200];
