@@ -147,6 +147,7 @@ static void add_chunk(struct members *s, uint32_t first)
         group_straus(&part, s->digits[t], s->tables, s->places[t], s->count[t]);
         add_to(&s->x[t], &part);
     }
+    sodium_memzero(&part, sizeof part);
 }
 
 /* The positions above n, all of them the last member's. */
@@ -161,6 +162,8 @@ static void add_padding(struct members *s)
         group_mul(&part, &rest, &last);
         add_to(&s->x[t], &part);
     }
+    sodium_memzero(&rest, sizeof rest);
+    sodium_memzero(&part, sizeof part);
 }
 
 static void members_init(struct members *s, const struct ring_prover *p,
