@@ -151,12 +151,10 @@ static void map_to_curve(struct group_point *out, const uint8_t in[static 32])
 
 void group_from_uniform(struct group_point *out, const uint8_t in[static 64])
 {
-    struct group_point a, b;
-    struct group_cached cached;
-    map_to_curve(&a, in);
+    struct group_point b;
+    map_to_curve(out, in);
     map_to_curve(&b, in + 32);
-    group_cache(&cached, &b);
-    group_add(out, &a, &cached);
+    group_add_to(out, &b);
 }
 
 /* The formulas of Hisil, Wong, Carter and Dawson (ePrint 2008/522 §3.1) for
@@ -190,6 +188,13 @@ void group_from_uniform(struct group_point *out, const uint8_t in[static 64])
 void group_add(struct group_point *out, const struct group_point *p, const struct group_cached *q)
 {
     COMBINE(out, p, q->sum, q->difference, field_mul(&d, &p->z, &q->z2), q->t2d, g, f);
+}
+
+void group_add_to(struct group_point *sum, const struct group_point *p)
+{
+    struct group_cached cached;
+    group_cache(&cached, p);
+    group_add(sum, sum, &cached);
 }
 
 void group_sub(struct group_point *out, const struct group_point *p, const struct group_cached *q)

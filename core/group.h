@@ -84,6 +84,8 @@ void group_encode(uint8_t out[static 32], const struct group_point *p);
 void group_from_uniform(struct group_point *out, const uint8_t in[static 64]);
 
 void group_add(struct group_point *out, const struct group_point *p, const struct group_cached *q);
+/* *sum += p */
+void group_add_to(struct group_point *sum, const struct group_point *p);
 void group_sub(struct group_point *out, const struct group_point *p, const struct group_cached *q);
 void group_add_affine(struct group_point *out, const struct group_point *p,
                       const struct group_affine *q);

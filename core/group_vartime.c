@@ -73,18 +73,14 @@ static void fill(struct group_point *bucket, const struct group_affine *p, bool 
 static void weigh(struct group_point *out, const struct group_point *buckets, size_t n)
 {
     struct group_point running = group_identity, sum = group_identity;
-    struct group_cached cached;
     bool any = false;
     for (size_t i = n; i-- > 0;) {
         if (!empty(&buckets[i])) {
-            group_cache(&cached, &buckets[i]);
-            group_add(&running, &running, &cached);
+            group_add_to(&running, &buckets[i]);
             any = true;
         }
-        if (any) {
-            group_cache(&cached, &running);
-            group_add(&sum, &sum, &cached);
-        }
+        if (any)
+            group_add_to(&sum, &running);
     }
     *out = sum;
 }
@@ -106,7 +102,6 @@ void group_sum_vartime(struct group_point *out, const struct group_terms *lists,
             bias(&lists[l].scalars[i], w);
 
     struct group_point sum = group_identity, part;
-    struct group_cached cached;
     for (unsigned i = w.count; i-- > 0;) {
         memset(buckets, 0, used * sizeof *buckets);
         for (size_t l = 0; l < n_lists; l++) {
@@ -121,8 +116,7 @@ void group_sum_vartime(struct group_point *out, const struct group_terms *lists,
         weigh(&part, buckets, used);
         if (i + 1 < w.count)
             group_double_times(&sum, &sum, w.bits);
-        group_cache(&cached, &part);
-        group_add(&sum, &sum, &cached);
+        group_add_to(&sum, &part);
     }
     *out = sum;
 }

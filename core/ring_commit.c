@@ -123,13 +123,6 @@ static void set_digits(struct members *s, uint32_t first)
     }
 }
 
-static void add_to(struct group_point *sum, const struct group_point *part)
-{
-    struct group_cached cached;
-    group_cache(&cached, part);
-    group_add(sum, sum, &cached);
-}
-
 static void add_chunk(struct members *s, uint32_t first)
 {
     struct group_point part;
@@ -145,7 +138,7 @@ static void add_chunk(struct members *s, uint32_t first)
     }
     for (uint32_t t = 0; t < s->p->shape.digits; t++) {
         group_straus(&part, s->digits[t], s->tables, s->places[t], s->count[t]);
-        add_to(&s->x[t], &part);
+        group_add_to(&s->x[t], &part);
     }
     sodium_memzero(&part, sizeof part);
 }
@@ -160,7 +153,7 @@ static void add_padding(struct members *s)
     for (uint32_t t = 0; t < s->p->shape.digits; t++) {
         group_scalar_neg(&rest, &s->sum[t]);
         group_mul(&part, &rest, &last);
-        add_to(&s->x[t], &part);
+        group_add_to(&s->x[t], &part);
     }
     sodium_memzero(&rest, sizeof rest);
     sodium_memzero(&part, sizeof part);

@@ -59,13 +59,6 @@ static struct group_terms next_terms(struct key_sum *s, size_t first, size_t n)
     return (struct group_terms){s->scalars, points ? points->keys + first : s->decoded, n};
 }
 
-static void add_to(struct group_point *sum, const struct group_point *part)
-{
-    struct group_cached cached;
-    group_cache(&cached, part);
-    group_add(sum, sum, &cached);
-}
-
 static bool sums_to_identity(const struct ring_check *check, const struct demur_ring *ring,
                              const struct group_affine *own)
 {
@@ -91,7 +84,7 @@ static bool sums_to_identity(const struct ring_check *check, const struct demur_
         size_t n = ring->n - first < CHUNK ? ring->n - first : CHUNK;
         lists[0] = next_terms(&s, first, n);
         group_sum_vartime(&part, lists, first == 0 ? 3 : 1, s.buckets, BUCKETS);
-        add_to(&sum, &part);
+        group_add_to(&sum, &part);
     }
     return group_is_identity(&sum);
 }
