@@ -8,7 +8,6 @@
  * The receipt phrase is not there. Sending the same bytes twice files once. */
 #include <sodium.h>
 
-#include "../core/encode.h"
 #include "filing.h"
 
 #define RELEASE_LEN 65
@@ -65,12 +64,6 @@ enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *di
 }
 
 /* ---- sending ---- */
-
-static bool id_ok(const char *dissent)
-{
-    uint8_t bytes[20];
-    return demur_base32_exact(bytes, sizeof bytes, span_str(dissent)) == DEMUR_OK;
-}
 
 static enum demur_err read_part(const struct demur_client *c, const char *dissent, const char *name,
                                 size_t max, struct demur_bytes *out, struct demur_diag *diag)
@@ -144,7 +137,7 @@ enum demur_err outbox_send(struct demur_client *client, const char *dissent, boo
     struct demur_diag why = {0};
     sent = sent ? sent : &own;
     *sent = own;
-    if (!id_ok(dissent) ||
+    if (!demur_dissent_id_ok(span_str(dissent)) ||
         read_part(client, dissent, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
                           dissent);
@@ -183,7 +176,7 @@ static bool look(void *ctx, const char *name)
 {
     struct waiting *w = ctx;
     struct demur_bytes record = {0};
-    if (!id_ok(name) ||
+    if (!demur_dissent_id_ok(span_str(name)) ||
         read_part(w->c, name, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
         return true;
     demur_bytes_free(&record);
@@ -207,7 +200,7 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
 {
     char path[PATH_LEN];
     struct demur_dissent_info info;
-    if (!id_ok(dissent) || !outbox_path(path, client, dissent, ""))
+    if (!demur_dissent_id_ok(span_str(dissent)) || !outbox_path(path, client, dissent, ""))
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
                           dissent);
     enum demur_err err = act_begin(client, 0, diag);

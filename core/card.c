@@ -5,6 +5,7 @@
 #include "civil.h"
 #include "encode.h"
 #include "lines.h"
+#include "record.h"
 #include "ring.h"
 
 #define NAME_MAX_BYTES 200
@@ -46,12 +47,6 @@ static bool audience_ok(struct span value)
     return true;
 }
 
-static bool dissent_ok(struct span id)
-{
-    uint8_t bytes[20];
-    return demur_base32_exact(bytes, sizeof bytes, id) == DEMUR_OK;
-}
-
 static const char *const names[] = {"channel",  "dissent",  "revision", "commitment",
                                     "tag",      "audience", "handle",   "name",
                                     "ring-key", "claim",    "key",      "sig"};
@@ -79,7 +74,7 @@ static bool take_value(struct demur_card *card, int field, struct span value)
         return demur_hex_exact(card->channel, 32, value) == DEMUR_OK;
     case DISSENT:
         card->dissent = value;
-        return dissent_ok(value);
+        return demur_dissent_id_ok(value);
     case REVISION:
         if (!span_u64(value, UINT32_MAX, &number) || number == 0)
             return false;

@@ -307,17 +307,6 @@ void demur_recovery_put(struct buf *out, const struct demur_identity *identity)
     buf_put_byte(out, '\n');
 }
 
-static bool is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-static struct span trim(struct span s)
-{
-    while (s.len && is_space(s.p[0]))
-        s = span_skip(s, 1);
-    while (s.len && is_space(s.p[s.len - 1]))
-        s.len--;
-    return s;
-}
-
 /* Which word of a seed's half is wrong, said with its line. */
 static enum demur_err half_fault(struct span line, uint32_t number, struct demur_diag *diag)
 {
@@ -340,7 +329,7 @@ static enum demur_err recovery_read(struct demur_identity *out, struct span text
     bool more = true, header = false;
     uint32_t number = 0;
     while (more) {
-        struct span line = trim(span_split(&text, '\n', &more));
+        struct span line = demur_trim(span_split(&text, '\n', &more));
         number++;
         if (line.len == 0 || line.p[0] == '#')
             continue;

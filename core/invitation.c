@@ -49,7 +49,7 @@ static enum demur_err normalise(struct buf *out, struct span text, struct demur_
 {
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.p[i];
-        if (c == ' ' || (c >= '\t' && c <= '\r'))
+        if (demur_space_ok(c))
             continue;
         if (c >= 'A' && c <= 'Z')
             c = (uint8_t)(c - 'A' + 'a');

@@ -4,6 +4,7 @@
 
 #include "encode.h"
 #include "hash.h"
+#include "lines.h"
 #include "ring.h"
 
 static void derive(uint8_t *out, size_t len, struct span salt, const uint8_t *secret,
@@ -82,15 +83,10 @@ void demur_officer_put(struct buf *out, const struct demur_keys *keys)
     buf_put_str(out, keys->recipient);
 }
 
-static bool is_space(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 enum demur_err demur_officer_parse(struct demur_officer *out, struct span text,
                                    struct demur_diag *diag)
 {
-    while (text.len && is_space(text.p[0]))
-        text = span_skip(text, 1);
-    while (text.len && is_space(text.p[text.len - 1]))
-        text.len--;
+    text = demur_trim(text);
     if (!span_starts(text, officer_prefix))
         return demur_fail(diag, DEMUR_ERR_SYNTAX,
                           "an officer's card begins with \"%s\": ask for the line that "

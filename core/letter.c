@@ -3,6 +3,7 @@
 #include "civil.h"
 #include "encode.h"
 #include "lines.h"
+#include "record.h"
 
 #define WORD_MAX 64
 #define MARKING_MAX 64
@@ -25,11 +26,8 @@ static const char *set_channel(struct demur_letter *out, struct span value)
 
 static const char *set_dissent(struct demur_letter *out, struct span value)
 {
-    bool good = value.len == 32;
-    for (size_t i = 0; good && i < value.len; i++)
-        good = (value.p[i] >= 'a' && value.p[i] <= 'z') || (value.p[i] >= '2' && value.p[i] <= '7');
     out->dissent = value;
-    return good ? NULL : "a dissent's id of 32 characters";
+    return demur_dissent_id_ok(value) ? NULL : "a dissent's id of 32 characters";
 }
 
 static const char *set_revision(struct demur_letter *out, struct span value)

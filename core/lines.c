@@ -135,6 +135,30 @@ bool demur_word_ok(struct span s)
     return s.len > 0;
 }
 
+bool demur_space_ok(uint8_t c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+struct span demur_trim(struct span s)
+{
+    while (s.len && demur_space_ok(s.p[0]))
+        s = span_skip(s, 1);
+    while (s.len && demur_space_ok(s.p[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+bool demur_attribute_value_ok(struct span s)
+{
+    if (s.len == 0 || s.len > 64)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        uint8_t c = s.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!plain && (i == 0 || (c != '.' && c != '_' && c != '-')))
+            return false;
+    }
+    return true;
+}
+
 bool demur_words_next(struct span *rest, struct span *word, uint32_t *column)
 {
     if (rest->len == 0)

@@ -44,6 +44,13 @@ bool demur_name_ok(struct span s);
 /* [a-z0-9][a-z0-9._-]* : an identifier as a value. */
 bool demur_word_ok(struct span s);
 
+/* White space in ASCII, which is forgiven around what people paste or type. */
+bool demur_space_ok(uint8_t c);
+struct span demur_trim(struct span s);
+
+/* [A-Za-z0-9][A-Za-z0-9._-]*, at most 64 bytes: the value of an attribute. */
+bool demur_attribute_value_ok(struct span s);
+
 /* Take the next word off *rest, words being parted by single spaces; false
  * when nothing is left. *column is the column of rest's first byte, before and
  * after: save it before the call to know where the word stands. At the end it

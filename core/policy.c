@@ -57,19 +57,6 @@ int demur_policy_step_as(const struct demur_policy *policy, enum demur_taken_as 
 
 /* ---- attributes ---- */
 
-bool demur_attribute_value_ok(struct span value)
-{
-    if (value.len == 0 || value.len > 64)
-        return false;
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!plain && (i == 0 || (c != '.' && c != '_' && c != '-')))
-            return false;
-    }
-    return true;
-}
-
 static const struct demur_attribute *given(const struct demur_attribute *attributes, size_t len,
                                            struct span name)
 {

@@ -308,8 +308,6 @@ int demur_policy_step_as(const struct demur_policy *policy, enum demur_taken_as 
 struct demur_attribute {
     struct span name, value;
 };
-/* records.md, section 2: a letter or digit, then [A-Za-z0-9._-]*; at most 64 bytes. */
-bool demur_attribute_value_ok(struct span value);
 /* Does the policy declare this attribute (UNKNOWN) with this value (SYNTAX)? */
 enum demur_err demur_policy_attribute_check(const struct demur_policy *policy,
                                             const struct demur_attribute *one,

@@ -37,20 +37,6 @@ static bool recipient_ok(struct span value)
     return demur_age_recipient_parse(&recipient, value, NULL) == DEMUR_OK;
 }
 
-/* [A-Za-z0-9][A-Za-z0-9._-]* */
-static bool attribute_value_ok(struct span s)
-{
-    if (s.len == 0 || s.len > WORD_MAX)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = s.p[i];
-        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alnum && (i == 0 || (c != '.' && c != '_' && c != '-')))
-            return false;
-    }
-    return true;
-}
-
 static bool attribute_ok(struct span value, bool many)
 {
     bool found;
@@ -58,11 +44,11 @@ static bool attribute_ok(struct span value, bool many)
     if (!found || !demur_name_ok(name) || name.len > ATTRIBUTE_NAME_MAX)
         return false;
     if (!many)
-        return attribute_value_ok(rest);
+        return demur_attribute_value_ok(rest);
     struct span before = {0};
     do {
         struct span one = span_split(&rest, ',', &found);
-        if (!attribute_value_ok(one) || (before.len && span_cmp(before, one) >= 0))
+        if (!demur_attribute_value_ok(one) || (before.len && span_cmp(before, one) >= 0))
             return false;
         before = one;
     } while (found);
@@ -77,12 +63,6 @@ static bool origin_ok(struct span s)
         if (s.p[i] <= ' ' || s.p[i] > '~' || s.p[i] == '+')
             return false;
     return true;
-}
-
-static bool dissent_ok(struct span s)
-{
-    uint8_t id[20];
-    return s.len == 32 && demur_base32_exact(id, sizeof id, s) == DEMUR_OK;
 }
 
 static bool choice_ok(struct span value, const char *choices)
@@ -132,7 +112,7 @@ static bool value_ok(const struct demur_record_rule *rule, struct span value)
     case DEMUR_KIND_WORD:
         return demur_word_ok(value) && value.len <= WORD_MAX;
     case DEMUR_KIND_DISSENT:
-        return dissent_ok(value);
+        return demur_dissent_id_ok(value);
     case DEMUR_KIND_ATTRIBUTE:
         return attribute_ok(value, false);
     case DEMUR_KIND_SUBSET:
@@ -462,6 +442,12 @@ void demur_dissent_id(char out[static 33], const uint8_t case_key[static 32])
     struct buf text = buf_over(out, 32);
     demur_base32_encode(&text, span_of(hash, 20));
     out[32] = 0;
+}
+
+bool demur_dissent_id_ok(struct span id)
+{
+    uint8_t bytes[20];
+    return demur_base32_exact(bytes, sizeof bytes, id) == DEMUR_OK;
 }
 
 void demur_commitment(uint8_t out[static 32], const uint8_t salt[static 32], struct span memo)
