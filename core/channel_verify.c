@@ -1,12 +1,11 @@
 /* The cryptography of one record, apart from its signer's right to act. It
  * rests only on facts that never change once they are in the channel, so a
  * verdict stays true while other records are applied. */
+#include "card.h"
 #include "channel_state.h"
-#include "encode.h"
 #include "hash.h"
 
 #define SUBSETS_MAX 16
-#define SCOPE_MAX 200
 
 struct verifying {
     const struct demur_channel *c;
@@ -90,24 +89,14 @@ static enum demur_err check_proof(struct verifying *v, enum demur_field field,
     return DEMUR_OK;
 }
 
-static struct span put_scope(struct buf *b, const char *kind, const struct demur_channel *c)
-{
-    buf_put_str(b, kind);
-    demur_hex_encode(b, span_of(c->fingerprint, 32));
-    buf_put_byte(b, ' ');
-    return buf_span(b);
-}
-
 /* `proof` over the dissent's ring or the part that the record's subsets select. */
 static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t epoch,
                                    uint64_t roster, const struct pinned_ring *whole)
 {
-    uint8_t text[SCOPE_MAX];
+    uint8_t text[DEMUR_SCOPE_MAX];
     struct buf scope = buf_over(text, sizeof text);
-    put_scope(&scope, "cosign ", v->c);
-    buf_put_span(&scope, demur_record_get(v->r, DEMUR_FIELD_DISSENT));
-    buf_put_byte(&scope, ' ');
-    buf_put_span(&scope, demur_record_get(v->r, DEMUR_FIELD_REVISION));
+    demur_scope_cosign(&scope, v->c->fingerprint, demur_record_get(v->r, DEMUR_FIELD_DISSENT),
+                       demur_record_number(v->r, DEMUR_FIELD_REVISION));
 
     struct span subsets[SUBSETS_MAX];
     size_t n = channel_subsets(v->r, subsets, SUBSETS_MAX);
@@ -131,14 +120,12 @@ static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t 
     return err;
 }
 
-static enum demur_err check_slot(struct verifying *v, const struct pinned_ring *ring)
+static enum demur_err check_slot(struct verifying *v, uint32_t epoch,
+                                 const struct pinned_ring *ring)
 {
-    uint8_t text[SCOPE_MAX];
+    uint8_t text[DEMUR_SCOPE_MAX];
     struct buf scope = buf_over(text, sizeof text);
-    put_scope(&scope, "file ", v->c);
-    buf_put_span(&scope, demur_record_get(v->r, DEMUR_FIELD_EPOCH));
-    buf_put_byte(&scope, ' ');
-    buf_put_span(&scope, demur_record_get(v->r, DEMUR_FIELD_SLOT));
+    demur_scope_file(&scope, v->c->fingerprint, epoch, demur_record_number(v->r, DEMUR_FIELD_SLOT));
     return check_proof(v, DEMUR_FIELD_SLOT_PROOF, ring, buf_span(&scope), v->out->slot_tag);
 }
 
@@ -192,7 +179,7 @@ static enum demur_err verify_opening(struct verifying *v)
         err = demur_fail_at(v->diag, DEMUR_ERR_STALE, 0, 0, "ring",
                             "the ring's digest is not that of the log's members");
     if (!err)
-        err = check_slot(v, &ring);
+        err = check_slot(v, epoch, &ring);
     if (!err)
         err = check_cosign(v, policy, epoch, roster, &ring);
     channel_ring_release(&ring);
