@@ -63,7 +63,7 @@ enum demur_err demo_log_sign(struct demo_log *log, struct span origin,
     demur_frontier_init(&f);
     for (size_t i = 0; i < log->len; i++) {
         uint8_t leaf[32];
-        demur_leaf_hash(leaf, demur_bytes_span(&log->entries[i]));
+        demur_merkle_leaf(leaf, demur_bytes_span(&log->entries[i]));
         if (!demur_frontier_append(&f, leaf))
             return demur_fail(diag, DEMUR_ERR_LIMIT, "the log is full");
     }

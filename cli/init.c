@@ -11,6 +11,7 @@
 
 #include "../core/encode.h"
 #include "../core/hash.h"
+#include "../core/merkle.h"
 #include "../server/server.h"
 #include "commands.h"
 #include "sources.h"
@@ -249,7 +250,7 @@ static void put_channel(struct founding *f)
     demur_put_hash(&b, DEMUR_FIELD_NEXT_ROOT, hash);
     record_end(f, &b);
     demur_entry_write(&entry, f->at, f->spans[0]);
-    demur_leaf_hash(f->channel, buf_span(&entry));
+    demur_merkle_leaf(f->channel, buf_span(&entry));
     for (size_t i = 0; i < HOMES; i++)
         memcpy(f->homes[i].channel, f->channel, 32);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "../core/lines.h"
+#include "../core/merkle.h"
 #include "commands.h"
 #include "sources.h"
 
@@ -96,7 +97,7 @@ static enum demur_err print_source(struct cli *cli, const uint8_t entry[static 3
         uint64_t at;
         struct span inner;
         enum demur_err bad = demur_client_entry(cli->client, i, &bytes, &cli->diag);
-        demur_leaf_hash(leaf, demur_bytes_span(&bytes));
+        demur_merkle_leaf(leaf, demur_bytes_span(&bytes));
         if (bad)
             err = bad;
         else if (memcmp(leaf, entry, 32) == 0 &&

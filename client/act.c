@@ -159,7 +159,7 @@ enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_
     enum demur_err err = demur_client_entry(c, index, &entry, diag);
     if (err)
         return err;
-    demur_leaf_hash(leaf, demur_bytes_span(&entry));
+    demur_merkle_leaf(leaf, demur_bytes_span(&entry));
     hex_text(hex, leaf);
     snprintf(path, sizeof path, "/receipt/%s", hex);
     err = demur_entry_parse(&at, &record, demur_bytes_span(&entry), diag);

@@ -3,6 +3,7 @@
 
 #include "channel_state.h"
 #include "hash.h"
+#include "merkle.h"
 
 struct demur_channel *demur_channel_new(void)
 {
@@ -186,7 +187,7 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
 void demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry)
 {
     uint8_t leaf[32];
-    demur_leaf_hash(leaf, entry);
+    demur_merkle_leaf(leaf, entry);
     if (at > c->last_at)
         c->last_at = at;
     c->refused++;

@@ -461,10 +461,3 @@ void demur_release_commitment(uint8_t out[static 32], const uint8_t release_key[
     struct span part = span_of(release_key, 32);
     demur_hash_spans(out, "demur v1 release", &part, 1);
 }
-
-void demur_leaf_hash(uint8_t out[static 32], struct span entry)
-{
-    uint8_t zero = 0;
-    struct span parts[] = {span_of(&zero, 1), entry};
-    demur_hash_spans(out, "", parts, 2);
-}

@@ -211,6 +211,5 @@ void demur_dissent_id(char out[static 33], const uint8_t case_key[static 32]);
 bool demur_dissent_id_ok(struct span id); /* may a dissent be called that? */
 void demur_commitment(uint8_t out[static 32], const uint8_t salt[static 32], struct span memo);
 void demur_release_commitment(uint8_t out[static 32], const uint8_t release_key[static 32]);
-void demur_leaf_hash(uint8_t out[static 32], struct span entry);
 
 #endif

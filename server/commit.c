@@ -136,7 +136,7 @@ static enum demur_err entries_build(struct turn *t, struct demur_diag *diag)
         size_t start = all.len;
         demur_entry_write(&all, t->at, t->accepted[i]->text);
         entry->bytes = span_of(all.p + start, all.len - start);
-        demur_leaf_hash(entry->leaf, entry->bytes);
+        demur_merkle_leaf(entry->leaf, entry->bytes);
         memcpy(entry->record, t->accepted[i]->hash, 32);
         if (!demur_list_add(&t->leaves, entry->leaf, 32))
             return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");

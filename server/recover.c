@@ -21,7 +21,7 @@ static enum demur_err entry_fold(void *ctx, uint64_t index, const uint8_t leaf[s
     uint64_t at;
     struct span text;
     struct demur_store_bytes policy = {0};
-    demur_leaf_hash(computed, bytes);
+    demur_merkle_leaf(computed, bytes);
     if (memcmp(computed, leaf, 32) != 0)
         return demur_fail(f->diag, DEMUR_ERR_VERIFY, "entry %llu of the store is damaged",
                           (unsigned long long)index);

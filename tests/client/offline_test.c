@@ -43,7 +43,7 @@ static bool read_tree(void *ctx, unsigned level, uint64_t index, uint8_t out[32]
 {
     const struct leaves *l = ctx;
     if (level == 0) {
-        demur_leaf_hash(out, entry(l->w, index));
+        demur_merkle_leaf(out, entry(l->w, index));
         return true;
     }
     uint8_t left[32], right[32];
@@ -62,7 +62,7 @@ static struct span checkpoint(const struct town *w, size_t size, const struct to
     demur_frontier_init(&tree);
     for (size_t i = 0; i < size; i++) {
         uint8_t leaf[32];
-        demur_leaf_hash(leaf, entry(w, i));
+        demur_merkle_leaf(leaf, entry(w, i));
         CHECK(demur_frontier_append(&tree, leaf));
     }
     demur_frontier_root(&tree, head.root);

@@ -34,7 +34,7 @@ TEST(append_receipts)
     REQUIRE(f != NULL);
     REQUIRE(fixture_people(f, 6));
     for (size_t i = 0; i < f->w->entries_len; i++) {
-        demur_leaf_hash(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+        demur_merkle_leaf(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
         path_of(path, sizeof path, "/receipt/", leaf);
         CHECK(fixture_ask(f, &a, "GET", path, no_body));
         CHECK(fixture_receipt_ok(f, &a, i));
@@ -269,7 +269,7 @@ TEST(release_only_through_a_logged_open)
     demur_age_recipient_encode(&text, &recipient);
     REQUIRE(!town_grant(f->w, 0, "people-office"));
     REQUIRE(fixture_send(f) && filed(f, &k) && fixture_put_blobs(f) && fixture_send(f));
-    demur_leaf_hash(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
+    demur_merkle_leaf(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
     path_of(path, sizeof path, "/release/", leaf); /* the `file` entry itself opens nothing */
     CHECK(fixture_ask(f, &a, "GET", path, no_body));
     CHECK_PROBLEM(&a, 403, "forbidden");
@@ -279,7 +279,7 @@ TEST(release_only_through_a_logged_open)
         fixture_free(f);
         return;
     }
-    demur_leaf_hash(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
+    demur_merkle_leaf(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
     path_of(path, sizeof path, "/release/", leaf);
     CHECK(fixture_ask(f, &a, "GET", path, no_body)); /* not logged yet */
     CHECK_PROBLEM(&a, 404, "unknown");
@@ -361,7 +361,7 @@ TEST(append_many_at_a_time)
     for (size_t i = first; i < w->entries_len; i += 7) {
         uint8_t leaf[32];
         char path[96];
-        demur_leaf_hash(leaf, span_of(w->entries[i].bytes, w->entries[i].len));
+        demur_merkle_leaf(leaf, span_of(w->entries[i].bytes, w->entries[i].len));
         path_of(path, sizeof path, "/receipt/", leaf);
         CHECK(fixture_ask(f, &a, "GET", path, no_body));
         CHECK(fixture_receipt_ok(f, &a, i));

@@ -43,7 +43,7 @@ static void town_root(const struct fixture *f, uint64_t size, uint8_t root[32])
     uint8_t leaf[32];
     demur_frontier_init(&frontier);
     for (size_t i = 0; i < size; i++) {
-        demur_leaf_hash(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+        demur_merkle_leaf(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
         CHECK(demur_frontier_append(&frontier, leaf));
     }
     demur_frontier_root(&frontier, root);
@@ -67,7 +67,7 @@ static void receipts_check(struct fixture *f, size_t from)
     for (size_t i = from; i < f->sent; i++) {
         uint8_t leaf[32];
         char hex[65], path[96];
-        demur_leaf_hash(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
+        demur_merkle_leaf(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
         sodium_bin2hex(hex, sizeof hex, leaf, 32);
         snprintf(path, sizeof path, "/receipt/%s", hex);
         if (!fixture_ask(f, &a, "GET", path, span_of(NULL, 0)) || !receipt_fits(f, i))

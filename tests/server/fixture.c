@@ -311,7 +311,7 @@ bool fixture_receipt_ok(const struct fixture *f, const struct fixture_answer *a,
     static uint8_t extra[1 << 18];
     struct buf bundle = buf_over(extra, sizeof extra);
     struct span entry = span_of(f->w->entries[i].bytes, f->w->entries[i].len), rest, last, first;
-    demur_leaf_hash(leaf, entry);
+    demur_merkle_leaf(leaf, entry);
     enum demur_err err =
         a->status == 200 ? demur_receipt_parse(&receipt, span_of(a->body, a->len), &diag)
                          : demur_fail(&diag, DEMUR_ERR_IO, "status %ld: %.*s", a->status,
