@@ -277,7 +277,8 @@ struct demur_policy {
     enum demur_need marking;
     enum demur_need points; /* numbered points, counted in the memo's header */
 
-    demur_set roster_kept_by;      /* roles that invite and revoke; one at least */
+    demur_set roster_kept_by; /* roles that invite and revoke; one at least */
+    uint32_t retention_line;
     demur_set expunge_by;          /* 0: nobody */
     struct demur_period keep_memo; /* after the end of the case; count 0: for good */
     uint32_t suppress_below;       /* statistics hide counts from 1 to this - 1; 0: none hidden */

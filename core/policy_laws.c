@@ -298,6 +298,15 @@ static enum demur_err check_attachments(const struct demur_policy *p, struct dem
     return DEMUR_OK;
 }
 
+static enum demur_err check_retention(const struct demur_policy *p, struct demur_diag *diag)
+{
+    if (p->expunge_by && p->keep_memo.count == 0)
+        return demur_fail_at(diag, DEMUR_ERR_SYNTAX, p->retention_line, 1, "retention",
+                             "nothing is expunged that need not be kept: say with \"memo\" how "
+                             "long, or leave out \"expunged-by\"");
+    return DEMUR_OK;
+}
+
 enum demur_err demur_policy_laws(const struct demur_policy *policy, struct demur_diag *diag)
 {
     for (size_t i = 0; i < policy->steps_len; i++)
@@ -308,5 +317,6 @@ enum demur_err demur_policy_laws(const struct demur_policy *policy, struct demur
     for (size_t i = 0; i < policy->clocks_len; i++)
         DEMUR_TRY(check_clock(policy, &policy->clocks[i], diag));
     DEMUR_TRY(check_distribution(policy, diag));
-    return check_attachments(policy, diag);
+    DEMUR_TRY(check_attachments(policy, diag));
+    return check_retention(policy, diag);
 }

@@ -442,6 +442,9 @@ enum demur_err demur_policy_store_head(struct demur_policy_parser *p, struct dem
     case DEMUR_ST_ATTACHMENTS:
         out->attachments_line = w->line;
         return DEMUR_OK;
+    case DEMUR_ST_RETENTION:
+        out->retention_line = w->line;
+        return DEMUR_OK;
     case DEMUR_ST_POINTS:
         out->points = (enum demur_need)(DEMUR_NEED_OPTIONAL + args[0].number);
         return DEMUR_OK;
