@@ -120,12 +120,24 @@ static demur_set reached_from(demur_set set, const demur_set *a, const demur_set
     return set;
 }
 
-static bool author_leaves(const struct demur_policy *p, int stage, demur_set avoiding)
+static demur_set final_stages(const struct demur_policy *p)
+{
+    demur_set set = 0;
+    for (int s = 0; s < p->stages_len; s++)
+        if (p->stages[s].final != DEMUR_FINAL_NO)
+            set |= demur_set_of(s);
+    return set;
+}
+
+/* Has the author a step out of the stage to one that is not to be avoided? Giving
+ * up is none. With `always`, no count and no clock may keep the author from it. */
+static bool author_leaves(const struct demur_policy *p, int stage, demur_set avoiding, bool always)
 {
     for (size_t i = 0; i < p->steps_len; i++) {
         const struct demur_policy_step *s = &p->steps[i];
-        if (s->by_author && demur_set_has(s->from, stage) &&
-            (step_targets(s) & ~avoiding & ~demur_set_of(stage)))
+        bool bound = s->at_most > 0 || s->only_before >= 0 || s->only_after >= 0;
+        if (s->by_author && s->taken_as != DEMUR_AS_WITHDRAW && !(always && bound) &&
+            demur_set_has(s->from, stage) && (step_targets(s) & ~avoiding & ~demur_set_of(stage)))
             return true;
     }
     return false;
@@ -137,10 +149,8 @@ static enum demur_err check_stages(const struct demur_policy *p, struct demur_di
     collect_moves(p, &m);
     if (p->stages[0].final != DEMUR_FINAL_NO)
         REFUSE(p->stages[0], "stage", "filing leads to the first stage, which cannot be final");
-    demur_set ends = 0, reached = reached_from(1, m.by_people, m.by_time, p->stages_len);
-    for (int s = 0; s < p->stages_len; s++)
-        if (p->stages[s].final != DEMUR_FINAL_NO)
-            ends |= demur_set_of(s);
+    demur_set ends = final_stages(p),
+              reached = reached_from(1, m.by_people, m.by_time, p->stages_len);
     for (int s = 0; s < p->stages_len; s++) {
         const struct demur_policy_stage *stage = &p->stages[s];
         if (!demur_set_has(reached, s))
@@ -150,7 +160,7 @@ static enum demur_err check_stages(const struct demur_policy *p, struct demur_di
             !(reached_from(demur_set_of(s), m.by_people, NULL, p->stages_len) & ends))
             REFUSE(*stage, "stage", "no steps lead from the stage \"%.*s\" to a final one",
                    SPAN_ARG(stage->name));
-        if (stage->final == DEMUR_FINAL_REJECTED && !author_leaves(p, s, 0))
+        if (stage->final == DEMUR_FINAL_REJECTED && !author_leaves(p, s, 0, false))
             REFUSE(*stage, "stage", "the author must be able to appeal from \"%.*s\"",
                    SPAN_ARG(stage->name));
     }
@@ -228,9 +238,11 @@ static enum demur_err check_clock(const struct demur_policy *p, const struct dem
         REFUSE(*c, "clock", "the clock \"%.*s\" has no target that anything could happen at",
                SPAN_ARG(c->name));
     for (int s = 0; s < p->stages_len; s++)
-        if (demur_set_has(c->paused_in, s) && !author_leaves(p, s, c->paused_in))
+        if (demur_set_has(c->paused_in, s) &&
+            !author_leaves(p, s, c->paused_in | final_stages(p), true))
             REFUSE(*c, "clock",
-                   "no step of the author's ends the pause of \"%.*s\" in the stage \"%.*s\"",
+                   "no step of the author's can always end the pause of \"%.*s\" in the stage "
+                   "\"%.*s\"",
                    SPAN_ARG(c->name), SPAN_ARG(p->stages[s].name));
     return check_extensions(p, c, diag);
 }
