@@ -2,6 +2,8 @@
 #include "calendar.h"
 
 #define DAY_S 86400
+#define OFFSET_MAX_S (15 * 3600)
+#define STEP_S 900
 
 /* ---- versions ---- */
 
@@ -18,17 +20,6 @@ const struct demur_calendar *demur_calendar_on(const struct demur_calendars *all
         first = v->calendar;
     }
     return first;
-}
-
-int32_t demur_calendar_from_day(const struct demur_calendars *all, struct span name, int64_t at)
-{
-    for (size_t i = all->versions_len; i-- > 0;) {
-        if (!span_eq(all->versions[i].calendar->name, name))
-            continue;
-        int32_t next = demur_local_day(all, name, at) + 1, last = all->versions[i].from_day;
-        return next > last ? next : last;
-    }
-    return DEMUR_DAY_MIN;
 }
 
 /* The calendar on that day whose own text gives the zone (or the weekend), or NULL. */
@@ -273,11 +264,64 @@ static int32_t offset_of(const struct demur_calendar *c, int64_t time)
     return offset_s;
 }
 
+/* The clock that shows a time: it is that of the version in force on `day`. */
+struct clock {
+    int32_t day, offset_s;
+    const struct demur_calendar *giver; /* NULL: none, so UTC */
+};
+
+/* That day is the first which its own clock does not show to be over. So a new
+ * version's clock takes over at the midnight with which its first day begins by the
+ * clock before. */
+static struct clock clock_at(const struct demur_calendars *all, struct span name, int64_t time)
+{
+    int32_t utc_day = demur_time_day(time);
+    struct clock clock = {.day = utc_day - 1};
+    for (;; clock.day++) {
+        const struct demur_calendar *c = giver(all, name, clock.day, false, DEMUR_CALENDAR_DEPTH);
+        if (c != clock.giver)
+            clock.offset_s = c ? offset_of(c, time) : 0;
+        clock.giver = c;
+        if (clock.day > utc_day || demur_time_day(time + clock.offset_s) <= clock.day)
+            return clock;
+    }
+}
+
 int32_t demur_local_offset(const struct demur_calendars *all, struct span name, int64_t time)
 {
-    const struct demur_calendar *c =
-        giver(all, name, demur_time_day(time), false, DEMUR_CALENDAR_DEPTH);
-    return c ? offset_of(c, time) : 0;
+    return clock_at(all, name, time).offset_s;
+}
+
+/* Does one calendar count by another, itself or by what it includes, on that day? */
+static bool reaches(const struct demur_calendars *all, struct span from, struct span name,
+                    int32_t day, int depth)
+{
+    if (span_eq(from, name))
+        return true;
+    const struct demur_calendar *c = depth > 0 ? demur_calendar_on(all, from, day) : NULL;
+    for (size_t i = 0; c && i < c->includes_len; i++)
+        if (reaches(all, c->includes[i].name, name, day, depth - 1))
+            return true;
+    return false;
+}
+
+int32_t demur_calendar_from_day(const struct demur_calendars *all, struct span name, int64_t at)
+{
+    int32_t from = DEMUR_DAY_MIN;
+    bool known = false;
+    for (size_t i = 0; i < all->versions_len; i++) {
+        const struct demur_calendar_version *v = &all->versions[i];
+        if (span_eq(v->calendar->name, name)) {
+            known = true;
+            from = v->from_day > from ? v->from_day : from;
+        }
+        int32_t day = clock_at(all, v->calendar->name, at).day;
+        if (day >= from &&
+            (reaches(all, v->calendar->name, name, day, DEMUR_CALENDAR_DEPTH) ||
+             reaches(all, v->calendar->name, name, DEMUR_DAY_MAX, DEMUR_CALENDAR_DEPTH)))
+            from = day + 1;
+    }
+    return known ? from : DEMUR_DAY_MIN;
 }
 
 /* A time moved onto the local clock. */
@@ -296,22 +340,23 @@ int32_t demur_local_day(const struct demur_calendars *all, struct span name, int
 
 int64_t demur_local_midnight(const struct demur_calendars *all, struct span name, int32_t day)
 {
-    int64_t wall = (int64_t)day * DAY_S;
-    int32_t before = demur_local_offset(all, name, wall - DAY_S);
-    int32_t after = demur_local_offset(all, name, wall + DAY_S);
-    int64_t early = wall - (before > after ? before : after);
-    int64_t late = wall - (before > after ? after : before);
-    if (local_time(all, name, early) == wall)
-        return early;
-    if (local_time(all, name, late) == wall)
-        return late;
-    /* The clocks jump over midnight, once, between the two: find the jump. */
-    while (early < late) {
-        int64_t mid = early + (late - early) / 2;
+    int64_t wall = (int64_t)day * DAY_S, early = wall - OFFSET_MAX_S, late = wall + OFFSET_MAX_S;
+    struct clock before = clock_at(all, name, early), after = clock_at(all, name, late);
+    if (before.giver == after.giver && before.offset_s == after.offset_s)
+        return wall - before.offset_s;
+    /* The clock changes near by: go up to where it shows 00:00 or later, in steps that
+     * no two changes fall in, and back to the first moment at which it does. */
+    int64_t low = early, left;
+    while (early < late && (left = wall - local_time(all, name, early)) > 0) {
+        low = early;
+        early += left < STEP_S ? left : STEP_S;
+    }
+    while (low + 1 < early) {
+        int64_t mid = low + (early - low) / 2;
         if (local_time(all, name, mid) < wall)
-            early = mid + 1;
+            low = mid;
         else
-            late = mid;
+            early = mid;
     }
     return early;
 }

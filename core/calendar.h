@@ -122,8 +122,9 @@ struct demur_calendars {
 const struct demur_calendar *demur_calendar_on(const struct demur_calendars *all, struct span name,
                                                int32_t day);
 /* The from_day of a new version of `name` whose entry has the time `at`: the
- * local day after it, by the version in force until then. An edit thus touches
- * only days after its entry. DEMUR_DAY_MIN for a name not seen before. */
+ * local day after it by every calendar that counts by `name`, itself among them,
+ * as they are until then. An edit thus touches only days after its entry.
+ * DEMUR_DAY_MIN for a name not seen before. */
 int32_t demur_calendar_from_day(const struct demur_calendars *all, struct span name, int64_t at);
 /* May `name` be counted by? UNKNOWN names a calendar that is missing, itself or
  * included; LIMIT where the includes are circular or too deep; MISSING when
@@ -133,8 +134,8 @@ int32_t demur_calendar_from_day(const struct demur_calendars *all, struct span n
 enum demur_err demur_calendars_check(const struct demur_calendars *all, struct span name,
                                      struct demur_diag *diag) DEMUR_CHECKED;
 
-/* Local time minus UTC, in seconds, at a time. The zone is that of the version
- * in force on the time's UTC day. */
+/* Local time minus UTC, in seconds, at a time. A version's zone is in force from
+ * the midnight with which its first day begins, by the clock before. */
 int32_t demur_local_offset(const struct demur_calendars *all, struct span name, int64_t time);
 /* The local day of a time. */
 int32_t demur_local_day(const struct demur_calendars *all, struct span name, int64_t time);

@@ -324,6 +324,94 @@ TEST(calendar_versions)
     CHECK(demur_calendar_from_day(&s.all, c, time_of("2026-01-01T00:00:00Z")) == from);
 }
 
+/* A calendar of that name in a fixed zone; text must stay. */
+static struct span zone_text(char text[static 160], const char *name, int32_t offset_s)
+{
+    unsigned m = (unsigned)(offset_s < 0 ? -offset_s : offset_s) / 60;
+    snprintf(text, 160,
+             "demur calendar v1\ncalendar %s\nzone X\n  standard %c%02u:%02u\nweekend none\n", name,
+             offset_s < 0 ? '-' : '+', m / 60, m % 60);
+    return span_str(text);
+}
+
+/* West of Greenwich the evening's UTC day is the next local day already: a new zone
+ * must not begin with it. */
+TEST(calendar_zone_edit_leaves_its_own_day)
+{
+    static struct set s;
+    static char old[160], new[160];
+    struct span c = span_lit("c");
+    s = (struct set){0};
+    REQUIRE(add(&s, zone_text(old, "c", -5 * 3600), DEMUR_DAY_MIN));
+    int64_t filed = time_of("2026-11-21T00:30:00Z"), edit = time_of("2026-11-21T01:00:00Z");
+    int32_t from = demur_calendar_from_day(&s.all, c, edit);
+    CHECK(from == day("2026-11-21"));
+    REQUIRE(add(&s, zone_text(new, "c", 0), from));
+    CHECK(demur_local_day(&s.all, c, filed) == day("2026-11-20"));
+    CHECK(demur_local_offset(&s.all, c, time_of("2026-11-21T04:59:59Z")) == -5 * 3600);
+    CHECK(demur_local_offset(&s.all, c, time_of("2026-11-21T05:00:00Z")) == 0);
+    CHECK(demur_local_midnight(&s.all, c, from) == time_of("2026-11-21T05:00:00Z"));
+    CHECK(demur_local_day_end(&s.all, c, from) == time_of("2026-11-21T23:59:59Z"));
+}
+
+/* Any zone after any other, again and again: nothing up to the entry moves. */
+TEST(calendar_edits_leave_what_was)
+{
+    static struct set s;
+    static char texts[MAX_LOADED][160];
+    struct span c = span_lit("c");
+    uint64_t seed = 14;
+    for (int round = 0; round < (test_quick() ? 40 : 400); round++) {
+        s = (struct set){0};
+        int64_t at = time_of("2026-11-20T00:00:00Z");
+        for (size_t v = 0; v < MAX_LOADED; v++) {
+            int32_t offsets[80], days[80], midnight_day = 0;
+            int64_t midnight = 0;
+            for (int k = 0; v > 0 && k < 80; k++) {
+                offsets[k] = demur_local_offset(&s.all, c, at - k * 1801);
+                days[k] = demur_local_day(&s.all, c, at - k * 1801);
+            }
+            if (v > 0) {
+                midnight_day = demur_local_day(&s.all, c, at);
+                midnight = demur_local_midnight(&s.all, c, midnight_day);
+            }
+            int32_t offset = (int32_t)(test_random_u64(&seed) % 61 * 1800) - 15 * 3600;
+            REQUIRE(
+                add(&s, zone_text(texts[v], "c", offset), demur_calendar_from_day(&s.all, c, at)));
+            for (int k = 0; v > 0 && k < 80; k++)
+                if (demur_local_offset(&s.all, c, at - k * 1801) != offsets[k] ||
+                    demur_local_day(&s.all, c, at - k * 1801) != days[k])
+                    test_failed(__FILE__, __LINE__, "round %d, edit %zu, %d", round, v, k);
+            CHECK(v == 0 || demur_local_midnight(&s.all, c, midnight_day) == midnight);
+            at += (int64_t)(test_random_u64(&seed) % (40 * 3600));
+        }
+    }
+}
+
+/* A layer is edited by a clock of its own: here none, elsewhere that of Washington.
+ * Where a calendar further east counts by it, the edit waits for the morrow there. */
+TEST(calendar_edit_of_a_layer_waits_for_every_morrow)
+{
+    static struct set s;
+    static char east[160];
+    s = (struct set){0};
+    REQUIRE(add(&s, span_lit("demur calendar v1\ncalendar days\n"), DEMUR_DAY_MIN));
+    struct span days = span_lit("days"), tokyo = span_lit("tokyo");
+    int64_t at = time_of("2026-11-20T23:00:00Z"); /* 08:00 on the 21st in Tokyo */
+    CHECK(demur_calendar_from_day(&s.all, days, at) == day("2026-11-21"));
+    snprintf(east, sizeof east,
+             "demur calendar v1\ncalendar tokyo\n  include days\nzone Japan\n  standard +09:00\n"
+             "weekend none\n");
+    REQUIRE(add(&s, span_str(east), DEMUR_DAY_MIN));
+    int32_t from = demur_calendar_from_day(&s.all, days, at);
+    CHECK(from == day("2026-11-22"));
+    REQUIRE(add(
+        &s, span_lit("demur calendar v1\ncalendar days\nclosed 2026-11-21\nclosed 2026-11-22\n"),
+        from));
+    CHECK(demur_working_day(&s.all, tokyo, day("2026-11-21")));
+    CHECK(!demur_working_day(&s.all, tokyo, day("2026-11-22")));
+}
+
 TEST(calendar_check)
 {
     static struct set s;
