@@ -59,17 +59,80 @@ officer() {
         --url "$URL" --token "$TOKEN" --json | json card)
     [ -n "$card" ] && demur grant "$role" "$card" --home keys/root --url "$URL" "$@"
 }
-# members N [AGENCY] : N members of the State policy in m1/ ... mN/.
-members() {
+# enlist N : invite whom members.csv names; Member 1 to Member N join, in m1/ ... mN/.
+enlist() {
     local i
-    { echo name,agency,citizenship,engagement,grade
-      for i in $(seq "$1"); do echo "Member $i,${2:-state},us,employee,FS-0$((i % 5 + 1))"; done
-    } > members.csv
     demur invite members.csv --out invitations.csv --home keys/roster --url "$URL" || return 1
     for i in $(seq "$1"); do
         sed -n "s/^Member $i,[^,]*,//p" invitations.csv |
             demur join - --home "m$i" --name "Member $i" || return 1
     done
+}
+# members N [AGENCY] : N members of the State policy.
+members() {
+    local i
+    { echo name,agency,citizenship,engagement,grade
+      for i in $(seq "$1"); do echo "Member $i,${2:-state},us,employee,FS-0$((i % 5 + 1))"; done
+    } > members.csv
+    enlist "$1"
+}
+# office : a channel under office.policy, its officers in desk/ board/ auditor/ press/, and six
+# members, of whom m1 m2 m3 are clerks and m4 m5 m6 managers.
+office() {
+    found_channel --policy "$TOP/tests/e2e/office.policy" || return 1
+    local i role grade=clerk
+    for role in desk board auditor press; do officer $role $role || return 1; done
+    { echo name,grade
+      for i in 1 2 3 4 5 6; do
+          [ "$i" -lt 4 ] || grade=manager
+          echo "Member $i,$grade"
+      done
+    } > members.csv
+    enlist 6
+}
+
+# as WHO COMMAND [ARG...] : demur as the person with that home.
+as() {
+    local who=$1 command=$2
+    shift 2
+    demur "$command" --home "$who" --url "$URL" "$@"
+}
+# mistake NAME CODE TEXT COMMAND... : the case is that the command ends with that exit code, puts
+# out nothing, and says in one sentence, which has TEXT, what is wrong.
+mistake() {
+    local name=$1 code=$2 text=$3 got=0
+    shift 3
+    "$@" > out 2> err < /dev/null || got=$?
+    if [ "$got" = "$code" ] && [ ! -s out ] && [ "$(grep -c '^demur' err)" = 1 ] &&
+        grep '^demur.*[.?]$' err | grep -qF -- "$text"; then
+        ok "$name"
+    else
+        fail "$name" "status $got, wanted $code and \"$text\": $(cat out err)"
+    fi
+}
+# done_right NAME TEXT COMMAND... : the case is that it succeeds and says TEXT; see out, err.
+done_right() {
+    local name=$1 text=$2 got=0
+    shift 2
+    "$@" > out 2> err < /dev/null || got=$?
+    if [ "$got" = 0 ] && cat out err | grep -qF -- "$text"; then
+        ok "$name"
+    else
+        fail "$name" "status $got, wanted \"$text\": $(cat out err)"
+    fi
+}
+get() { curl -sS -H "Authorization: Bearer $TOKEN" "$@"; }
+log_size() { get "$URL/checkpoint" | sed -n 2p; }
+# stands NAME SIZE : the case is that the log has so many entries, and an audit finds nothing.
+stands() {
+    local size audit
+    size=$(log_size)
+    if [ "$size" = "$2" ] && audit=$(demur audit --home auditing --channel "$CHANNEL" --url "$URL" \
+        --token "$TOKEN" 2>&1); then
+        ok "$1"
+    else
+        fail "$1" "the log has $size entries, wanted $2; ${audit:-}"
+    fi
 }
 
 # here NAME COMMAND... : as expect, but in this shell, for what sets variables.
