@@ -32,14 +32,15 @@ found_channel() {
     TOKEN=$(json token < founded.json)
     start_server
 }
-# start_server [OPTION...] : serve ch/; SERVER is its process, URL where it is.
+# start_server [OPTION...] : serve ch/; SERVER is its process, URL where it is. It has
+# START_SECONDS for that (30).
 start_server() {
     rm -f ch/url
     "$DEMUR" serve ch "$@" > serve.out 2> serve.err &
     SERVER=$!
     SERVERS+=("$SERVER")
     local _
-    for _ in $(seq 300); do
+    for _ in $(seq $((10 * ${START_SECONDS:-30}))); do
         grep -q '^listening on ' serve.out && break
         kill -0 "$SERVER" 2>/dev/null || { cat serve.err; return 1; }
         sleep 0.1

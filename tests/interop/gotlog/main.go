@@ -3,7 +3,7 @@
 // with demur's. It prints a line for each thing that holds and stops at the
 // first that does not. tests/interop/go-tlog builds and runs it.
 //
-//	gotlog check -vkey FILE [flags] DIR-OR-URL
+//	gotlog check -vkey FILE|-channel FINGERPRINT [flags] DIR-OR-URL
 //	gotlog sign DIR            writes go.note and go.vkey
 //
 // A URL is read over HTTP, with "Authorization: Bearer $TOKEN" when TOKEN is set.
@@ -44,6 +44,35 @@ func readFile(path string) []byte {
 	data, err := os.ReadFile(path)
 	must(err, "read")
 	return data
+}
+
+// vkeyOf makes the verifier key that entry 0 of a channel names, which is believed because
+// it hashes to the fingerprint.
+func vkeyOf(ts *tiles, checkpoint []byte, fingerprint string) string {
+	first := tlog.Tile{H: 8, L: -1, N: 0, W: 256}
+	if lines := strings.Split(string(checkpoint), "\n"); len(lines) > 1 {
+		if size, err := strconv.Atoi(lines[1]); err == nil && size < 256 {
+			first.W = size
+		}
+	}
+	data, err := ts.fetch(first)
+	must(err, path(first))
+	entry, _ := nextEntry(data, path(first))
+	if leaf := tlog.RecordHash(entry); fmt.Sprintf("%x", leaf[:]) != fingerprint {
+		fail("entry 0 does not hash to the fingerprint")
+	}
+	fields := map[string]string{}
+	for _, line := range strings.Split(string(entry), "\n") {
+		if name, value, found := strings.Cut(line, " "); found {
+			fields[name] = value
+		}
+	}
+	key, err := base64.StdEncoding.DecodeString(fields["log-key"])
+	must(err, "log-key")
+	vkey, err := note.NewEd25519VerifierKey(fields["origin"], ed25519.PublicKey(key))
+	must(err, "verifier key")
+	ok("entry 0 is the channel's, and names the log key")
+	return vkey
 }
 
 func readVkey(path string) string { return strings.TrimSpace(string(readFile(path))) }
@@ -281,21 +310,27 @@ func checkGrowth(file, vkey string, old tlog.Tree) {
 
 func check(args []string) {
 	flags := flag.NewFlagSet("check", flag.ExitOnError)
-	vkeyFile := flags.String("vkey", "", "file with the log's verifier key (required)")
+	vkeyFile := flags.String("vkey", "", "file with the log's verifier key")
+	channel := flags.String("channel", "", "instead of -vkey: the channel's fingerprint; its log key must not have been rotated")
 	cosigner := flags.String("cosigner", "", "file with the verifier key of a witness that must have signed")
 	receipts := flags.String("receipts", "", "glob of receipts to verify")
 	oldFile := flags.String("old", "", "file with an earlier checkpoint: growth and its tiles are verified")
 	growth := flags.String("growth", "", "file with a consistency proof from -old")
 	atLeast := flags.Int64("at-least", 0, "entries that the log must have")
 	flags.Parse(args)
-	if flags.NArg() != 1 || *vkeyFile == "" {
+	if flags.NArg() != 1 || (*vkeyFile == "") == (*channel == "") {
 		flags.Usage()
 		os.Exit(2)
 	}
-	vkey := readVkey(*vkeyFile)
 	ts := &tiles{openSource(flags.Arg(0)), map[string][]byte{}}
 	msg, err := ts.src.get("checkpoint")
 	must(err, "checkpoint")
+	vkey := ""
+	if *channel != "" {
+		vkey = vkeyOf(ts, msg, *channel)
+	} else {
+		vkey = readVkey(*vkeyFile)
+	}
 	tree, n := openCheckpoint(msg, vkey)
 	if tree.N < *atLeast {
 		fail("the log has %d entries, not %d", tree.N, *atLeast)
@@ -345,7 +380,7 @@ func main() {
 	case len(os.Args) == 3 && os.Args[1] == "sign":
 		sign(os.Args[2])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: gotlog check -vkey FILE [flags] DIR-OR-URL | gotlog sign DIR")
+		fmt.Fprintln(os.Stderr, "usage: gotlog check -vkey FILE|-channel FINGERPRINT [flags] DIR-OR-URL | gotlog sign DIR")
 		os.Exit(2)
 	}
 }
