@@ -9,6 +9,7 @@
 struct http {
     CURL *curl;
     struct curl_slist *headers;
+    bool proxied;
     char url[DEMUR_URL_MAX + 1];
     char why[CURL_ERROR_SIZE];
     uint64_t date_s;
@@ -81,6 +82,7 @@ enum demur_err http_new(struct http **out, const struct demur_client_options *op
     if (!h)
         return no_memory(diag);
     (void)copy_text(h->url, sizeof h->url, url);
+    h->proxied = options->proxy != NULL;
     h->curl = curl_easy_init();
     if (!h->curl || !set_options(h, options)) {
         http_free(h);
@@ -196,6 +198,8 @@ static void wait_ms(long ms)
 static enum demur_err unreachable(const struct http *h, CURLcode code, struct demur_diag *diag)
 {
     const char *hint = "";
+    if (h->proxied && code == CURLE_COULDNT_CONNECT)
+        code = CURLE_PROXY; /* nothing else is connected to */
     switch (code) {
     case CURLE_COULDNT_CONNECT:
         hint = ": nothing answers there; is the server running?";

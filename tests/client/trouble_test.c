@@ -151,7 +151,7 @@ static void wrong_token_fingerprint_or_address(struct live *l)
     sync_says(l, &o, DEMUR_ERR_IO, "that name is not known");
     o = live_options(l, "wrong");
     o.proxy = "socks5h://127.0.0.1:1";
-    sync_says(l, &o, DEMUR_ERR_IO, "cannot reach");
+    sync_says(l, &o, DEMUR_ERR_IO, "the proxy does not answer or refuses; is it running?");
     o.proxy = "http://127.0.0.1:1";
     CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_ERR_SYNTAX, "socks5h");
     o.proxy = NULL;
