@@ -73,6 +73,17 @@ void channel_copy(char *out, size_t cap, struct span value)
     out[b.len] = 0;
 }
 
+static enum demur_err back_dated(const struct applying *a)
+{
+    char before[40], now[40];
+    struct buf b = buf_over(before, sizeof before - 1), n = buf_over(now, sizeof now - 1);
+    demur_time_put(&b, (int64_t)a->c->last_at, 0);
+    demur_time_put(&n, (int64_t)a->at, 0);
+    return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "at",
+                         "the time goes back from %.*s to %.*s: this entry is back-dated",
+                         SPAN_ARG(buf_span(&b)), SPAN_ARG(buf_span(&n)));
+}
+
 /* What every record but entry 0 must satisfy, whatever its type. */
 static enum demur_err check_frame(struct applying *a)
 {
@@ -90,9 +101,7 @@ static enum demur_err check_frame(struct applying *a)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 2, 0, "channel",
                              "this record was made for another channel");
     if (a->at < c->last_at)
-        return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "at",
-                             "the time goes back from %llu to %llu: this entry is back-dated",
-                             (unsigned long long)c->last_at, (unsigned long long)a->at);
+        return back_dated(a);
     if (a->has_by && demur_table_get(&c->seqs, a->by, &seq) &&
         demur_record_number(a->r, DEMUR_FIELD_SEQ) <= seq)
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "seq",
