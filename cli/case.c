@@ -116,6 +116,21 @@ struct span cli_case_role(const struct cli *cli, struct span role)
     return i >= 0 && p->roles[i].title.len ? p->roles[i].title : role;
 }
 
+bool cli_case_opening(const struct cli *cli, struct span id, const uint8_t key[static 32], size_t i,
+                      struct span *role)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    const struct demur_policy *p = policy_of(cli);
+    for (size_t r = 0; p && r < p->roles_len; r++)
+        if (demur_channel_may_open(c, id, key, p->roles[r].name,
+                                   demur_client_view_time(cli->client)) &&
+            i-- == 0) {
+            *role = p->roles[r].name;
+            return true;
+        }
+    return false;
+}
+
 struct span cli_case_cut(struct span title, size_t max)
 {
     static char text[100];

@@ -33,6 +33,9 @@ const char *cli_case_time(const struct cli *cli, struct span calendar, uint64_t 
 /* The policy's title of a stage or role, or its name where it has none. */
 struct span cli_case_stage(const struct cli *cli, struct span stage);
 struct span cli_case_role(const struct cli *cli, struct span role);
+/* The i-th role by which `key` may open this dissent; false past the end. */
+bool cli_case_opening(const struct cli *cli, struct span id, const uint8_t key[static 32], size_t i,
+                      struct span *role);
 /* A title for a table, cut to `max` bytes and "..." where it is longer; in one
  * static buffer. */
 struct span cli_case_cut(struct span title, size_t max);

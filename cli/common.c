@@ -41,6 +41,7 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
 {
     va_list args;
     (void)cli;
+    fflush(stdout); /* so that what was printed before stands before it */
     va_start(args, fmt);
     vfprintf(stderr, fmt, args);
     va_end(args);
@@ -50,6 +51,7 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
 int cli_fail(struct cli *cli, enum demur_err err)
 {
     const struct demur_diag *d = &cli->diag;
+    fflush(stdout);
     fprintf(stderr, "demur %s: %s", cli->command->name, d->text[0] ? d->text : demur_err_name(err));
     if (d->line)
         fprintf(stderr, " (line %u%s", d->line, d->column ? "" : ")");

@@ -69,6 +69,8 @@ static int run(struct cli *cli)
         return cli_usage(cli, "give the role, then the officer card that `demur identity new` or "
                               "`demur whoami` printed");
     g.role = cli->args[0];
+    if (strncmp(g.role, "demur-officer1:", 15) == 0)
+        return cli_usage(cli, "the role comes first, then the officer card");
     if (g.ends && (g.acting || cli_option(cli, "until")))
         return cli_usage(cli, "--end takes neither --acting nor --until");
     int code = until_take(cli, &g.until);

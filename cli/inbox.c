@@ -2,31 +2,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../core/policy.h"
 #include "case.h"
 #include "commands.h"
-
-/* The i-th role of the officer's by which this dissent may be opened. */
-static bool opening_role(const struct cli *cli, struct span id, const uint8_t key[static 32],
-                         size_t i, struct span *role)
-{
-    const struct demur_channel *c = demur_client_channel(cli->client);
-    uint8_t entry[32];
-    const struct demur_policy *p = demur_channel_policy(c, entry);
-    for (size_t r = 0; p && r < p->roles_len; r++)
-        if (demur_channel_may_open(c, id, key, p->roles[r].name,
-                                   demur_client_view_time(cli->client)) &&
-            i-- == 0) {
-            *role = p->roles[r].name;
-            return true;
-        }
-    return false;
-}
 
 static bool concerns(const struct cli *cli, struct span id, const uint8_t key[static 32])
 {
     struct span role, act;
-    return opening_role(cli, id, key, 0, &role) ||
+    return cli_case_opening(cli, id, key, 0, &role) ||
            demur_channel_act(demur_client_channel(cli->client), id, key,
                              demur_client_view_time(cli->client), 0, &role, &act);
 }
@@ -38,7 +20,7 @@ static void print_case(const struct cli *cli, const struct demur_dissent_info *d
     bool opened = demur_channel_has_opened(demur_client_channel(cli->client), id, key);
     printf("%s  %.*s%s\n  filed %s%s\n", d->id, SPAN_ARG(stage), d->late ? " (late)" : "",
            cli_case_time(cli, span_lit(""), d->filed_at), opened ? "" : ", not opened by you yet");
-    for (size_t i = 0; opening_role(cli, id, key, i, &role); i++) {
+    for (size_t i = 0; cli_case_opening(cli, id, key, i, &role); i++) {
         struct span title = cli_case_role(cli, role);
         cli_say(stdout, 4, "  sent to you as %.*s: %.*s", SPAN_ARG(role), SPAN_ARG(title));
     }
@@ -65,7 +47,7 @@ static void put_case(struct demur_json *j, const struct cli *cli,
     demur_json_bool(j, "late", d->late);
     demur_json_bool(j, "opened", demur_channel_has_opened(c, id, key));
     demur_json_open(j, "roles", '[');
-    for (size_t i = 0; opening_role(cli, id, key, i, &role); i++)
+    for (size_t i = 0; cli_case_opening(cli, id, key, i, &role); i++)
         demur_json_text(j, NULL, role);
     demur_json_close(j, ']');
     demur_json_open(j, "acts", '[');

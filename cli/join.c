@@ -121,7 +121,9 @@ static int run(struct cli *cli)
     if (cli_identity_save(cli))
         cli_note(cli, "warning: %s.", cli->diag.text);
     int code = cli_case_sent(cli, err, &sent, "You have joined as %s.", cli->identity.handle);
-    cli_note(cli, "Back your identity up now, and keep it in a safe place: demur identity kit");
+    cli_note(cli,
+             "Back your identity up now, and keep it in a safe place:\n  demur identity kit%s%s",
+             cli_option(cli, "home") ? " --home " : "", cli_option(cli, "home") ? cli->home : "");
     return code;
 }
 

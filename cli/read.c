@@ -128,8 +128,10 @@ static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const ch
 {
     struct demur_reading r;
     const char *folder = cli_option(cli, "out");
-    if (!hand->mine && !demur_channel_has_opened(demur_client_channel(cli->client), span_str(id),
-                                                 hand->actor.keys.public_key))
+    struct span role;
+    if (!hand->mine && cli_case_opening(cli, span_str(id), hand->actor.keys.public_key, 0, &role) &&
+        !demur_channel_has_opened(demur_client_channel(cli->client), span_str(id),
+                                  hand->actor.keys.public_key))
         cli_note(cli, "Opening the memo is written into the log, for everyone to see.");
     enum demur_err err =
         demur_read_memo(cli->client, &hand->actor, id, cli_option(cli, "role"), &r, &cli->diag);

@@ -35,12 +35,13 @@ static void print_report(const struct demur_receipt_report *r)
 {
     uint8_t hex[65] = {0};
     struct buf b = buf_over(hex, 64);
-    printf("This receipt holds. The channel \"%s\" took a record of type \"%s\"%s%s\n"
-           "into its log as entry %llu on %s. The log's operator signed for it: the log\n"
-           "as it stood with %llu entries contains it, and it cannot be taken out, changed or\n"
-           "dated back without contradicting that signature.\n",
-           r->origin, demur_record_type_name(r->type), r->dissent[0] ? " of dissent\n" : "",
-           r->dissent, (unsigned long long)r->index, cli_time(r->at), (unsigned long long)r->size);
+    cli_say(stdout, 0,
+            "This receipt holds. The channel \"%s\" took a record of type \"%s\"%s%s into its log "
+            "as entry %llu on %s. The log's operator signed for it: the log as it stood with %llu "
+            "entries contains it, and it cannot be taken out, changed or dated back without "
+            "contradicting that signature.",
+            r->origin, demur_record_type_name(r->type), r->dissent[0] ? " of dissent " : "",
+            r->dissent, (unsigned long long)r->index, cli_time(r->at), (unsigned long long)r->size);
     if (!r->has_commitment)
         return;
     demur_hex_encode(&b, span_of(r->commitment, 32));
@@ -55,6 +56,9 @@ static enum demur_err trusted(struct cli *cli, uint8_t fingerprint[static 32])
                                : cli_profile_load(cli);
     if (!err && !given)
         memcpy(fingerprint, cli->profile.channel, 32);
+    if (err == DEMUR_ERR_MISSING)
+        err = demur_fail(&cli->diag, err,
+                         "whose receipt is it? Give the channel's fingerprint with --channel");
     return err;
 }
 

@@ -1,4 +1,7 @@
 /* demur serve: run the notary of one channel. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "../server/server.h"
 #include "commands.h"
 
@@ -10,6 +13,13 @@ static int run(struct cli *cli)
                                                .listen = cli_option(cli, "listen"),
                                                .behind_proxy = cli_flag(cli, "behind-proxy"),
                                                .announce_fd = 1};
+    char path[4200];
+    snprintf(path, sizeof path, "%s/config", cli->args[0]);
+    if (access(path, F_OK) != 0)
+        return cli_fail(cli, demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
+                                        "%.150s is no channel's directory, for it has no file "
+                                        "config: `demur init` makes one",
+                                        cli->args[0]));
     enum demur_err err = demur_server_run(&config, &cli->diag);
     return err ? cli_fail(cli, err) : CLI_OK;
 }

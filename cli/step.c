@@ -37,7 +37,7 @@ static void explain(const struct cli *cli, enum demur_err err, const struct cli_
 }
 
 static enum demur_err take(struct cli *cli, struct cli_hand *hand, const char *id,
-                           struct demur_sent *sent)
+                           struct demur_sent *sent, bool *tried)
 {
     const char *file = cli_option(cli, "document"), *text = cli_option(cli, "text"),
                *title = cli_option(cli, "title");
@@ -54,10 +54,21 @@ static enum demur_err take(struct cli *cli, struct cli_hand *hand, const char *i
     if (!err) {
         document.body = demur_bytes_span(&body);
         step.document = file || text ? &document : NULL;
+        *tried = true;
         err = demur_act_step(cli->client, &hand->actor, &step, sent, &cli->diag);
     }
     demur_bytes_free(&body);
     return err;
+}
+
+/* Did they write `step acknowledge DISSENT`? */
+static bool swapped(struct cli *cli)
+{
+    char id[33];
+    struct demur_diag kept = cli->diag;
+    bool yes = cli_dissent(cli, cli->args[1], id) == DEMUR_OK;
+    cli->diag = kept;
+    return yes;
 }
 
 static int run(struct cli *cli)
@@ -72,11 +83,16 @@ static int run(struct cli *cli)
     enum demur_err err = cli_case_begin(cli, &hand, false);
     if (!err)
         err = cli_case_dissent(cli, &hand, cli->args[0], id);
-    bool known = !err;
+    if (err == DEMUR_ERR_UNKNOWN && cli->client && swapped(cli))
+        return cli_case_end(cli, &hand, cli_usage(cli, "the dissent comes first, then the act"));
+    bool known = !err, tried = false;
     if (!err)
-        err = take(cli, &hand, id, &sent);
+        err = take(cli, &hand, id, &sent, &tried);
     int code = cli_case_sent(cli, err, &sent, "Done: %s in dissent %.8s.", cli->args[1], id);
-    if (known && code)
+    if (tried && err == DEMUR_ERR_MISSING)
+        cli_note(cli, "--document FILE or --text TEXT gives a document, --outcome an outcome,\n"
+                      "--refer a role, --until a day.");
+    if (known && tried && code)
         explain(cli, err, &hand, id);
     return cli_case_end(cli, &hand, code);
 }

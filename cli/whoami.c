@@ -121,8 +121,8 @@ static int run(struct cli *cli)
     if (err)
         return cli_fail(cli, err);
     err = demur_client_sync(cli->client, &cli->diag);
-    if (err == DEMUR_ERR_IO)
-        cli_note(cli, "warning: %s; this is how it stood when the server was last seen",
+    if (err == DEMUR_ERR_IO && demur_channel_size(demur_client_channel(cli->client)))
+        cli_note(cli, "warning: %s\nThis is how it stood when the server was last seen:",
                  cli->diag.text);
     else if (err)
         return cli_fail(cli, err);
