@@ -164,6 +164,9 @@ static void print_clock(const struct cli *cli, const struct demur_clock_info *k,
         printf("    %-20s ended  %s\n", "", cli_case_time(cli, k->calendar, k->ended));
     if (k->extensions)
         printf("    %-20s extended %u time%s\n", "", k->extensions, k->extensions == 1 ? "" : "s");
+    if (k->missed)
+        printf("    %-20s ran past its limit %u time%s\n", "", k->missed,
+               k->missed == 1 ? "" : "s");
 }
 
 void case_print_clocks(const struct cli *cli, struct span id, bool all)

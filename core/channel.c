@@ -184,7 +184,9 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
     a.v = verdict;
     if (a.has_by && !demur_table_reserve(&c->seqs))
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
-    if ((err = appliers[r->type](&a)))
+    err = appliers[r->type](&a);
+    channel_case_settle(&a, !err);
+    if (err)
         return err;
     if (a.has_by)
         demur_table_put(&c->seqs, a.by, demur_record_number(r, DEMUR_FIELD_SEQ));

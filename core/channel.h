@@ -177,6 +177,8 @@ struct demur_clock_info {
     enum demur_clock_state state;
     uint64_t started, target, limit, ended; /* 0: none; ended: when met or stopped */
     uint32_t extensions;
+    uint32_t
+        missed; /* how many of its runs went past their limit; a later extension changes nothing */
     bool target_missed;
     bool window; /* its end is not lateness */
 };

@@ -2,6 +2,35 @@
 #include "channel_state.h"
 #include "encode.h"
 
+/* Signatures and names come in beside a case without moving it. */
+static bool moves(enum demur_record_type type)
+{
+    return type != DEMUR_RECORD_COSIGN && type != DEMUR_RECORD_UNSIGN &&
+           type != DEMUR_RECORD_DISCLOSE;
+}
+
+/* Was nothing missed by whoever read the dissent up to `on`? Others may have written,
+ * shared or opened since: talk must not keep anybody from acting. But what the same
+ * key signed since then must be in `on`: that is what refuses a replay. */
+static bool on_is_recent(const struct applying *a, const struct dissent *d,
+                         const uint8_t on[static 32])
+{
+    if (memcmp(on, d->latest, 32) == 0)
+        return true;
+    for (size_t i = d->events_len; i-- > 0;) {
+        const struct case_event *e = &d->events[i];
+        if (!moves(e->e.type))
+            continue;
+        if (memcmp(e->e.leaf, on, 32) == 0)
+            return true;
+        bool talk = e->e.type == DEMUR_RECORD_SAY || e->e.type == DEMUR_RECORD_SHARE ||
+                    e->e.type == DEMUR_RECORD_OPEN;
+        if (!talk || e->step >= 0 || memcmp(e->e.by, a->by, 32) == 0)
+            return false;
+    }
+    return false;
+}
+
 enum demur_err channel_case_begin(struct applying *a, struct dissent **out)
 {
     struct span id = channel_field(a, DEMUR_FIELD_DISSENT);
@@ -10,22 +39,40 @@ enum demur_err channel_case_begin(struct applying *a, struct dissent **out)
     if (!d)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
                              "there is no dissent %.*s", SPAN_ARG(id));
-    channel_timers(a->c, d, a->at);
     demur_record_hash(a->r, DEMUR_FIELD_ON, on);
-    if (memcmp(on, d->latest, 32) != 0)
+    if (!on_is_recent(a, d, on))
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "on",
                              "something newer happened in this dissent: read it first");
-    if (d->stages_len >= STAGES_MAX)
-        return demur_fail(a->diag, DEMUR_ERR_LIMIT, "this dissent has changed its stage too often");
     if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events) ||
         !channel_stages_reserve(a->c, d))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
-    *out = d;
+    const struct dissent *now = channel_dissent_at(a->c, d, a->at, &a->now);
+    if (!now)
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    a->base = now == &a->now ? d : NULL;
+    *out = a->base ? &a->now : d;
     return DEMUR_OK;
 }
 
+void channel_case_settle(struct applying *a, bool accepted)
+{
+    struct dissent *d = a->base;
+    if (!d)
+        return;
+    if (accepted) {
+        free(d->stages);
+        *d = a->now;
+    } else {
+        /* Room may have been made, which moves things without changing them. */
+        d->tags = a->now.tags;
+        d->tags_cap = a->now.tags_cap;
+        free(a->now.stages);
+    }
+    a->base = NULL;
+}
+
 void channel_case_event(struct applying *a, struct dissent *d, int role, int step,
-                        enum demur_field blob, bool moves)
+                        enum demur_field blob)
 {
     struct case_event *e = &d->events[d->events_len++];
     const struct demur_policy *p = channel_policy_of(a->c, d);
@@ -42,7 +89,7 @@ void channel_case_event(struct applying *a, struct dissent *d, int role, int ste
         e->e.act = p->steps[step].name;
     if (blob)
         demur_record_blob(a->r, blob, 0, &e->e.blob);
-    if (moves) {
+    if (moves(a->r->type)) {
         memcpy(d->latest, a->leaf, 32);
         d->latest_index = a->c->size;
     }
@@ -118,14 +165,14 @@ static enum demur_err check_step(struct applying *a, const struct dissent *d, in
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "act",
                              "%.*s may be taken only after the clock %.*s has run out",
                              SPAN_ARG(s->name), SPAN_ARG(p->clocks[s->only_after].name));
-    return channel_extension_check(a->c, d, t->step, demur_record_number(a->r, DEMUR_FIELD_UNTIL),
-                                   a->diag);
+    return channel_step_check(a->c, d, t->step, t->to, demur_record_number(a->r, DEMUR_FIELD_UNTIL),
+                              a->diag);
 }
 
 static void take_step(struct applying *a, struct dissent *d, int role, const struct taking *t,
                       enum demur_field blob)
 {
-    channel_case_event(a, d, role, t->step, blob, true);
+    channel_case_event(a, d, role, t->step, blob);
     if (t->step >= 0)
         channel_event_step(a->c, d, t->step, t->to, t->entitled, a->at,
                            demur_record_number(a->r, DEMUR_FIELD_UNTIL));
@@ -228,7 +275,7 @@ enum demur_err channel_apply_share(struct applying *a)
     if (!may)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "holder",
                              "the policy does not let this be shared with that officer");
-    channel_case_event(a, d, role, -1, DEMUR_FIELD_BLOB, true);
+    channel_case_event(a, d, role, -1, DEMUR_FIELD_BLOB);
     return DEMUR_OK;
 }
 
@@ -282,8 +329,8 @@ enum demur_err channel_apply_withdraw(struct applying *a)
         if ((err = check_step(a, d, -1, &t)))
             return err;
     }
-    d->withdrawn = true;
     take_step(a, d, -1, &t, DEMUR_FIELD_NONE);
+    channel_event_withdrawn(a->c, d, a->at);
     return DEMUR_OK;
 }
 
@@ -339,6 +386,6 @@ enum demur_err channel_apply_expunge(struct applying *a)
             return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "blob",
                                  "blob %zu does not belong to this dissent", i + 1);
     }
-    channel_case_event(a, d, role, -1, DEMUR_FIELD_NONE, true);
+    channel_case_event(a, d, role, -1, DEMUR_FIELD_NONE);
     return DEMUR_OK;
 }

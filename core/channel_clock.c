@@ -27,9 +27,10 @@ static size_t pauses_of(const struct demur_policy_clock *clock, const struct dis
 {
     size_t n = 0;
     bool paused = false;
+    int64_t gone = d->withdrawn ? (int64_t)d->withdrawn_at : DEMUR_NEVER;
     for (size_t i = 0; i < d->stages_len; i++) {
-        bool in = demur_set_has(clock->paused_in, d->stages[i].stage);
         int64_t at = d->stages[i].at;
+        bool in = demur_set_has(clock->paused_in, d->stages[i].stage) && at < gone;
         if (in && !paused)
             out[n++] = (struct demur_pause){at > run->start ? at : run->start, DEMUR_NEVER};
         if (!in && paused) {
@@ -38,6 +39,10 @@ static size_t pauses_of(const struct demur_policy_clock *clock, const struct dis
                 n--;
         }
         paused = in;
+    }
+    if (paused && gone != DEMUR_NEVER) {
+        out[n - 1].until = gone;
+        n -= gone <= out[n - 1].from;
     }
     return n;
 }
@@ -73,7 +78,7 @@ static void clock_start(const struct demur_channel *c, struct dissent *d, int i,
     struct clock_run *run = &d->clocks[i];
     if (run->started && !channel_policy_of(c, d)->clocks[i].every_time)
         return;
-    *run = (struct clock_run){.started = true, .start = at};
+    *run = (struct clock_run){.started = true, .start = at, .missed_runs = run->missed_runs};
     clock_compute(c, d, i);
 }
 
@@ -136,39 +141,64 @@ static int64_t fallback_event(const struct dissent *d, const struct demur_policy
     return -1;
 }
 
+/* Is there still something that the clock could wait for, had it started? */
+static bool fallback_open(const struct demur_policy *p, const struct dissent *d, int i)
+{
+    const struct demur_policy_clock *pc = &p->clocks[i];
+    bool over = d->stage >= 0 ? p->stages[d->stage].final != DEMUR_FINAL_NO : d->withdrawn;
+    return pc->fallback.kind != DEMUR_EVENT_NONE && !d->clocks[i].started &&
+           !(d->taken & (pc->met_by | pc->stopped_by)) && (pc->window || !over);
+}
+
 /* When a clock that has not started would start by its fallback. */
 static int64_t fallback_time(const struct demur_channel *c, const struct dissent *d, int i)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
-    int64_t event = fallback_event(d, &p->clocks[i].fallback), start;
     struct demur_calendars calendars = channel_calendars(c);
-    if (event < 0 || demur_clock_fallback(p, i, &calendars, event, &start) != DEMUR_OK)
+    int64_t event, start;
+    if (!fallback_open(p, d, i) || (event = fallback_event(d, &p->clocks[i].fallback)) < 0 ||
+        demur_clock_fallback(p, i, &calendars, event, &start) != DEMUR_OK)
         return DEMUR_NEVER;
     return start;
 }
 
-/* The earliest timer that has not fired: its time, clock, and action (-1: the
- * fallback start). DEMUR_NEVER when there is none. */
+/* Timers of a clock that are none of its actions. */
+enum { FALLBACK = -2, MISS = -1 };
+
+static void earlier(int64_t time, int i, int k, int64_t *first, int *clock, int *timer)
+{
+    if (time < *first)
+        *first = time, *clock = i, *timer = k;
+}
+
+/* The earliest timer that has not fired: its time, clock, and which of the clock's:
+ * an action, or one of the above. DEMUR_NEVER when there is none. */
 static int64_t next_timer(const struct demur_channel *c, const struct dissent *d, int *clock,
-                          int *action)
+                          int *timer)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
     int64_t first = DEMUR_NEVER;
     for (int i = 0; i < p->clocks_len; i++) {
         const struct demur_policy_clock *pc = &p->clocks[i];
         const struct clock_run *run = &d->clocks[i];
-        if (!run->started && pc->fallback.kind != DEMUR_EVENT_NONE) {
-            int64_t t = fallback_time(c, d, i);
-            if (t < first)
-                first = t, *clock = i, *action = -1;
-        }
-        for (int k = 0; running(run) && k < pc->actions_len; k++) {
+        earlier(fallback_time(c, d, i), i, FALLBACK, &first, clock, timer);
+        if (!running(run))
+            continue;
+        if (!pc->window && !run->missed && run->limit != DEMUR_NEVER)
+            earlier(run->limit + 1, i, MISS, &first, clock, timer);
+        for (int k = 0; k < pc->actions_len; k++) {
             int64_t due = pc->actions[k].at_target ? run->target : run->limit;
-            if (due != DEMUR_NEVER && !(run->fired >> k & 1) && due + 1 < first)
-                first = due + 1, *clock = i, *action = k;
+            if (due != DEMUR_NEVER && !(run->fired >> k & 1))
+                earlier(due + 1, i, k, &first, clock, timer);
         }
     }
     return first;
+}
+
+/* The last stage changes that a dissent may make are kept for its end. */
+static bool may_enter(const struct demur_policy *p, const struct dissent *d, int stage)
+{
+    return d->stages_len + (p->stages[stage].final ? 0 : 8) < STAGES_MAX;
 }
 
 static void fire(const struct demur_channel *c, struct dissent *d, int i, int k, int64_t at)
@@ -184,7 +214,8 @@ static void fire(const struct demur_channel *c, struct dissent *d, int i, int k,
         d->late = true;
         break;
     case DEMUR_ACTION_MOVE:
-        if (demur_set_has(action->from, d->stage) && d->stages_len < STAGES_MAX)
+        if (demur_set_has(action->from, d->stage) &&
+            may_enter(channel_policy_of(c, d), d, action->index))
             stage_enter(c, d, action->index, at);
         break;
     }
@@ -197,11 +228,25 @@ void channel_timers(const struct demur_channel *c, struct dissent *d, uint64_t n
     if (d->calendars_seen != c->calendars_len)
         clocks_compute(c, d);
     while ((t = next_timer(c, d, &i, &k)) <= (int64_t)now && t != DEMUR_NEVER) {
-        if (k < 0)
+        if (k == FALLBACK) {
             clock_start(c, d, i, t);
-        else
+        } else if (k == MISS) {
+            d->clocks[i].missed = true;
+            d->clocks[i].missed_runs++;
+        } else {
             fire(c, d, i, k, t);
+        }
     }
+}
+
+void channel_event_withdrawn(const struct demur_channel *c, struct dissent *d, uint64_t at)
+{
+    const struct demur_policy *p = channel_policy_of(c, d);
+    d->withdrawn = true;
+    d->withdrawn_at = at;
+    for (int i = 0; i < p->clocks_len && !d->filed; i++)
+        clock_end(&d->clocks[i], false, (int64_t)at);
+    clocks_compute(c, d);
 }
 
 void channel_event_opened(const struct demur_channel *c, struct dissent *d, uint64_t at)
@@ -229,26 +274,28 @@ static enum demur_err extend(const struct demur_channel *c, struct dissent *d, i
             return demur_fail(diag, DEMUR_ERR_LIMIT, "this clock was extended %d times already",
                               EXTENSIONS_MAX);
         struct demur_calendars calendars = channel_calendars(c);
-        run->extensions[run->extensions_len++] = (struct demur_extension){k, (int64_t)until};
+        struct demur_extension granted = {k, (int64_t)until};
         struct demur_pause pauses[STAGES_MAX];
         size_t n = pauses_of(pc, d, run, pauses);
         enum demur_err err =
-            demur_clock_due(p, i, &calendars, run->start, pauses, n, run->extensions,
-                            run->extensions_len, &run->target, &run->limit, diag);
-        if (err) {
-            run->extensions_len--;
+            demur_clock_extension_check(p, i, &calendars, pauses, n, run->limit, &granted, diag);
+        if (err)
             return err;
-        }
+        run->extensions[run->extensions_len++] = granted;
+        clock_compute(c, d, i);
     }
     return DEMUR_OK;
 }
 
-enum demur_err channel_extension_check(const struct demur_channel *c, const struct dissent *d,
-                                       int step, uint64_t until, struct demur_diag *diag)
+enum demur_err channel_step_check(const struct demur_channel *c, const struct dissent *d, int step,
+                                  int to, uint64_t until, struct demur_diag *diag)
 {
+    const struct demur_policy *p = channel_policy_of(c, d);
     struct dissent copy = *d;
     enum demur_err err = DEMUR_OK;
-    for (int i = 0; !err && i < channel_policy_of(c, d)->clocks_len; i++)
+    if (to >= 0 && to != d->stage && !may_enter(p, d, to))
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "this dissent has changed its stage too often");
+    for (int i = 0; !err && i < p->clocks_len; i++)
         err = extend(c, &copy, i, step, until, diag);
     return err;
 }
@@ -266,7 +313,7 @@ void channel_event_step(const struct demur_channel *c, struct dissent *d, int st
         if (demur_set_has(p->clocks[i].stopped_by, step))
             clock_end(&d->clocks[i], false, (int64_t)at);
         if (extend(c, d, i, step, until, NULL) != DEMUR_OK)
-            clock_compute(c, d, i); /* cannot be: channel_extension_check went before */
+            continue; /* cannot be: channel_step_check went before */
     }
     if (to >= 0 && to != d->stage)
         stage_enter(c, d, to, (int64_t)at);

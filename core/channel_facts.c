@@ -242,13 +242,14 @@ static enum demur_clock_state clock_state(const struct dissent *d, const struct 
 {
     if (!run->started)
         return DEMUR_CLOCK_WAITING;
+    bool late = pc->window ? (run->met ? run->end : (int64_t)now) > run->limit : run->missed;
     if (run->met)
-        return run->end > run->limit ? DEMUR_CLOCK_MET_LATE : DEMUR_CLOCK_MET;
+        return late ? DEMUR_CLOCK_MET_LATE : DEMUR_CLOCK_MET;
     if (run->stopped)
         return DEMUR_CLOCK_STOPPED;
-    if (demur_set_has(pc->paused_in, d->stage) && run->limit == DEMUR_NEVER)
+    if (!late && demur_set_has(pc->paused_in, d->stage) && run->limit == DEMUR_NEVER)
         return DEMUR_CLOCK_PAUSED;
-    return (int64_t)now > run->limit ? DEMUR_CLOCK_OVERDUE : DEMUR_CLOCK_RUNNING;
+    return late ? DEMUR_CLOCK_OVERDUE : DEMUR_CLOCK_RUNNING;
 }
 
 static uint64_t known_time(int64_t t) { return t == DEMUR_NEVER || t < 0 ? 0 : (uint64_t)t; }
@@ -273,6 +274,7 @@ bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t
                                      .started = run->started ? known_time(run->start) : 0,
                                      .ended = run->met || run->stopped ? known_time(run->end) : 0,
                                      .extensions = run->extensions_len,
+                                     .missed = run->missed_runs,
                                      .window = pc->window};
     if (run->started) {
         out->target = pc->target.count ? known_time(run->target) : 0;

@@ -317,7 +317,7 @@ enum demur_err channel_apply_opening(struct applying *a)
     channel_event_opened(c, d, a->at);
     if (a->r->type == DEMUR_RECORD_FILE)
         put_filing(a, d, to);
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO, true);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO);
     return DEMUR_OK;
 }
 
@@ -363,7 +363,7 @@ enum demur_err channel_apply_file(struct applying *a)
         return err;
     put_memo(a, d, attachments, n);
     put_filing(a, d, to);
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO, true);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO);
     return DEMUR_OK;
 }
 
@@ -390,7 +390,7 @@ enum demur_err channel_apply_revise(struct applying *a)
     memcpy(d->author_tag, a->v->tag, 32);
     put_memo(a, d, attachments, n);
     signature_put(a, d);
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO, true);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO);
     return DEMUR_OK;
 }
 
@@ -440,7 +440,7 @@ enum demur_err channel_apply_cosign(struct applying *a)
                                  ? "this member took the signature on this revision back"
                                  : "this member has signed already");
     signature_put(a, d);
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD, false);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD);
     return DEMUR_OK;
 }
 
@@ -459,7 +459,7 @@ enum demur_err channel_apply_unsign(struct applying *a)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "proof",
                              "the author withdraws with the receipt phrase instead");
     d->tags[place].taken_back = true;
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_NONE, false);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_NONE);
     return DEMUR_OK;
 }
 
@@ -495,6 +495,6 @@ enum demur_err channel_apply_disclose(struct applying *a)
                              "a name card has at most %u bytes", CARD_MAX);
     if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD, false);
+    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD);
     return DEMUR_OK;
 }

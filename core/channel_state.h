@@ -13,7 +13,7 @@
 #include "table.h"
 
 #define NONE UINT64_MAX
-#define STAGES_MAX 400 /* stage changes in one dissent */
+#define STAGES_MAX 400 /* stage changes in one dissent; the last few only to its end */
 #define EXTENSIONS_MAX 8
 
 struct policy_version {
@@ -73,6 +73,8 @@ struct stage_change {
 
 struct clock_run {
     bool started, met, stopped;
+    bool missed;           /* the limit passed while it ran, whatever became of the limit since */
+    uint32_t missed_runs;  /* of all its runs, this one with them */
     int64_t start, end;    /* end: when met or stopped */
     int64_t target, limit; /* recomputed whenever something moved them */
     struct demur_extension extensions[EXTENSIONS_MAX];
@@ -100,6 +102,7 @@ struct dissent {
     uint64_t roster;
     uint64_t opened_index, opened_at, filed_index, filed_at;
     bool filed, withdrawn, late;
+    uint64_t withdrawn_at;
     uint64_t until; /* of the circulation; 0: never circulated */
     uint32_t revision;
     uint8_t commitment[32], release[32], author_tag[32];
@@ -164,8 +167,10 @@ struct applying {
     struct span text; /* of a policy or calendar */
     uint64_t at;
     uint8_t leaf[32];
-    uint8_t by[32];
+    uint8_t by[32]; /* zero without has_by */
     bool has_by;
+    struct dissent *base; /* the dissent that the record is about, once channel_case_begin ... */
+    struct dissent now;   /* ... had to fire timers on a copy of it; NULL: it had not */
 };
 
 /* channel.c */
@@ -221,11 +226,14 @@ enum demur_err channel_apply_open(struct applying *a);
 enum demur_err channel_apply_withdraw(struct applying *a);
 enum demur_err channel_apply_appeal(struct applying *a);
 enum demur_err channel_apply_expunge(struct applying *a);
-/* Check `on`, and that one more event fits. */
+/* The dissent as it stands at the entry's time, with `on` checked and room for one
+ * more event. What timers change until then becomes the dissent's own only when the
+ * record is accepted: channel_case_settle, once for every record. */
 enum demur_err channel_case_begin(struct applying *a, struct dissent **out);
-/* Append the event (room was reserved) and, when `moves`, make it the latest. */
+void channel_case_settle(struct applying *a, bool accepted);
+/* Append the event (room was reserved). */
 void channel_case_event(struct applying *a, struct dissent *d, int role, int step,
-                        enum demur_field blob, bool moves);
+                        enum demur_field blob);
 uint64_t channel_signatures(const struct dissent *d);
 
 /* channel_clock.c */
@@ -236,14 +244,17 @@ bool channel_stages_reserve(const struct demur_channel *c, struct dissent *d);
 /* Fire, in order, what has run out by `now`. */
 void channel_timers(const struct demur_channel *c, struct dissent *d, uint64_t now);
 void channel_event_filed(const struct demur_channel *c, struct dissent *d, uint64_t at);
+/* The author has withdrawn: nobody is left whom a clock could wait for. */
+void channel_event_withdrawn(const struct demur_channel *c, struct dissent *d, uint64_t at);
 void channel_event_opened(const struct demur_channel *c, struct dissent *d, uint64_t at);
 /* A step was taken: it leads to stage `to` (-1: none) and entitles roles. `until`
  * is its date, or 0. */
 void channel_event_step(const struct demur_channel *c, struct dissent *d, int step, int to,
                         demur_set entitled, uint64_t at, uint64_t until);
-/* Would the step's date be an acceptable extension of every clock it extends? */
-enum demur_err channel_extension_check(const struct demur_channel *c, const struct dissent *d,
-                                       int step, uint64_t until, struct demur_diag *diag);
+/* Would the step's move of the case, and its date as an extension of every clock that
+ * it extends, be acceptable? */
+enum demur_err channel_step_check(const struct demur_channel *c, const struct dissent *d, int step,
+                                  int to, uint64_t until, struct demur_diag *diag);
 bool channel_clock_passed(const struct dissent *d, int clock, uint64_t now);
 /* A dissent as it stands at `now`: *copy when timers are due, else d itself.
  * Release what it returns with channel_dissent_done. NULL when memory is out. */

@@ -316,33 +316,64 @@ static enum demur_err extension_fails(struct demur_diag *diag,
                          SPAN_ARG(buf_span(&day)));
 }
 
-static enum demur_err extend(const struct demur_policy_clock *c,
-                             const struct demur_calendars *calendars,
-                             const struct demur_extension *granted,
-                             const struct demur_pause *pauses, size_t pauses_len, int64_t *limit,
-                             struct demur_diag *diag)
+/* The last second of the extension's period, counted from the limit so far. */
+static enum demur_err extended_limit(const struct demur_policy_clock *c,
+                                     const struct demur_calendars *calendars,
+                                     const struct demur_policy_extension *e,
+                                     const struct demur_pause *pauses, size_t pauses_len,
+                                     int64_t limit, int64_t *out)
 {
-    if (granted->index >= c->extensions_len)
-        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the clock has no such extension");
-    const struct demur_policy_extension *e = &c->extensions[granted->index];
-    int64_t latest = 0;
     /* The old limit's day has been counted, and it is no event that comes in. */
     struct demur_counting counting = c->counting;
     counting.event_day_counts = counting.received_on_working_day = false;
-    DEMUR_TRY(demur_due(calendars, c->calendar, *limit, e->period, counting, pauses, pauses_len,
-                        &latest));
-    if (e->to_date) {
-        int64_t until = demur_local_day_end(
-            calendars, c->calendar, demur_local_day(calendars, c->calendar, granted->until));
-        if (until <= *limit)
-            return extension_fails(diag, calendars, c, *limit,
-                                   "the new date is no later than the old limit");
-        if (until > latest)
-            return extension_fails(diag, calendars, c, latest,
-                                   "the new date is later than the policy allows");
-        latest = until;
-    }
-    *limit = latest;
+    return demur_due(calendars, c->calendar, limit, e->period, counting, pauses, pauses_len, out);
+}
+
+static int64_t day_end(const struct demur_policy_clock *c, const struct demur_calendars *calendars,
+                       int64_t time)
+{
+    return demur_local_day_end(calendars, c->calendar,
+                               demur_local_day(calendars, c->calendar, time));
+}
+
+enum demur_err demur_clock_extension_check(const struct demur_policy *policy, int clock,
+                                           const struct demur_calendars *calendars,
+                                           const struct demur_pause *pauses, size_t pauses_len,
+                                           int64_t limit, const struct demur_extension *granted,
+                                           struct demur_diag *diag)
+{
+    const struct demur_policy_clock *c = &policy->clocks[clock];
+    if (granted->index >= c->extensions_len)
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the clock has no such extension");
+    const struct demur_policy_extension *e = &c->extensions[granted->index];
+    int64_t latest, until = day_end(c, calendars, granted->until);
+    if (!e->to_date)
+        return DEMUR_OK;
+    if (limit == DEMUR_NEVER)
+        return demur_fail(
+            diag, DEMUR_ERR_TIME,
+            "the clock stands still and has no limit to move: extend it when it runs");
+    DEMUR_TRY(extended_limit(c, calendars, e, pauses, pauses_len, limit, &latest));
+    if (until <= limit)
+        return extension_fails(diag, calendars, c, limit,
+                               "the new date is no later than the old limit");
+    if (until > latest)
+        return extension_fails(diag, calendars, c, latest,
+                               "the new date is later than the policy allows");
+    return DEMUR_OK;
+}
+
+/* A date that was granted stands, whatever the limit before it has become since. */
+static enum demur_err extend(const struct demur_policy_clock *c,
+                             const struct demur_calendars *calendars,
+                             const struct demur_extension *granted,
+                             const struct demur_pause *pauses, size_t pauses_len, int64_t *limit)
+{
+    const struct demur_policy_extension *e = &c->extensions[granted->index];
+    if (!e->to_date)
+        return extended_limit(c, calendars, e, pauses, pauses_len, *limit, limit);
+    int64_t until = day_end(c, calendars, granted->until);
+    *limit = until > *limit ? until : *limit;
     return DEMUR_OK;
 }
 
@@ -361,11 +392,8 @@ enum demur_err demur_clock_due(const struct demur_policy *policy, int clock,
     if (err == DEMUR_OK)
         err = demur_due(calendars, c->calendar, start, c->limit, c->counting, pauses, pauses_len,
                         &limit_at);
-    for (size_t i = 0; err == DEMUR_OK && i < extensions_len && limit_at != DEMUR_NEVER; i++) {
-        err = extend(c, calendars, &extensions[i], pauses, pauses_len, &limit_at, diag);
-        if (err != DEMUR_OK)
-            return err;
-    }
+    for (size_t i = 0; err == DEMUR_OK && i < extensions_len && limit_at != DEMUR_NEVER; i++)
+        err = extend(c, calendars, &extensions[i], pauses, pauses_len, &limit_at);
     if (err != DEMUR_OK)
         return demur_fail(diag, err, "the clock \"%.*s\" never runs out by its calendar",
                           SPAN_ARG(c->name));

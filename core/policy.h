@@ -362,10 +362,18 @@ struct demur_extension {
     uint8_t index;
     int64_t until;
 };
+/* May it be granted on a clock whose limit is now `limit`? UNKNOWN, or TIME for a
+ * date that is no later than the limit, later than the policy allows, or given
+ * while the clock stands still. */
+enum demur_err demur_clock_extension_check(const struct demur_policy *policy, int clock,
+                                           const struct demur_calendars *calendars,
+                                           const struct demur_pause *pauses, size_t pauses_len,
+                                           int64_t limit, const struct demur_extension *granted,
+                                           struct demur_diag *diag) DEMUR_CHECKED;
 /* Target and limit of a clock that started at `start`: last seconds in time,
- * DEMUR_NEVER while paused (or where there is no target). Extensions move the
- * limit only, each from where the one before left it. Errors: demur_due's, and
- * TIME for an `until` that is no later than the limit so far, or too late. */
+ * DEMUR_NEVER while paused (or where there is no target). Extensions, each granted
+ * after demur_clock_extension_check, move the limit only, each from where the one
+ * before left it; one to a date never makes it earlier. Errors: demur_due's. */
 enum demur_err demur_clock_due(const struct demur_policy *policy, int clock,
                                const struct demur_calendars *calendars, int64_t start,
                                const struct demur_pause *pauses, size_t pauses_len,

@@ -198,6 +198,7 @@ static void view_clocks(struct demur_json *j, const struct demur_channel *c, str
         demur_json_time(j, "limit", k.limit);
         demur_json_time(j, "ended", k.ended);
         demur_json_number(j, "extensions", k.extensions);
+        demur_json_number(j, "missed", k.missed);
         demur_json_bool(j, "target_missed", k.target_missed);
         demur_json_bool(j, "window", k.window);
         demur_json_close(j, '}');

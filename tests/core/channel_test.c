@@ -390,10 +390,12 @@ TEST(channel_stale_acts_are_refused)
     struct buf copy = buf_over(kept, sizeof kept);
     demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->officers[SP].secret);
     buf_put_span(&copy, buf_span(&w->out));
-    CHECK_ERR(town_open(w, &k, SECRETARY, "secretary"), DEMUR_OK);
+    CHECK_ERR(town_withdraw(w, &k), DEMUR_OK);
     w->out = buf_over(w->record, sizeof w->record);
     buf_put_span(&w->out, buf_span(&copy));
     CHECK_ERR(town_send(w, span_of(NULL, 0)), DEMUR_ERR_STALE);
+    w->officers[SP].seq--; /* a refused record used none up */
+    CHECK_ERR(town_file(w, 2, 1, FIVE, &k), DEMUR_OK);
     CHECK_ERR(town_step(w, &k, SP, "policy-planning", "acknowledge", false, 0), DEMUR_OK);
     CHECK_ERR(town_step(w, &k, SP, "policy-planning", "acknowledge", false, 0), DEMUR_ERR_STAGE);
     CHECK_ERR(town_open(w, &k, IG, "inspector-general"), DEMUR_ERR_FORBIDDEN);

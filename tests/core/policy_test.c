@@ -225,8 +225,8 @@ TEST(policy_company)
                             &limit, NULL) == DEMUR_OK);
     CHECK_TIME(limit, "2026-05-29T21:59:59Z");
     more.index = 1;
-    CHECK_ERR(demur_clock_due(&policy, clock_named("reply"), &all, filed, NULL, 0, &more, 1,
-                              &target, &limit, NULL),
+    CHECK_ERR(demur_clock_extension_check(&policy, clock_named("reply"), &all, NULL, 0, limit,
+                                          &more, NULL),
               DEMUR_ERR_UNKNOWN);
     int appeal = demur_policy_step_as(&policy, DEMUR_AS_APPEAL, stage("answered"), 0);
     REQUIRE(appeal == step("appeal"));
@@ -272,14 +272,16 @@ TEST(policy_extension_to_a_date)
     };
     for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
         struct demur_extension e = {0, time_of(cases[i].until)};
-        limit = 0;
-        CHECK_ERR(
-            demur_clock_due(&policy, clock, &all, start, NULL, 0, &e, 1, &target, &limit, NULL),
-            cases[i].want);
-        if (cases[i].limit)
-            CHECK_TIME(limit, cases[i].limit);
-        else
-            CHECK(limit == 0);
+        int64_t before = limit, after;
+        CHECK_ERR(demur_clock_extension_check(&policy, clock, &all, NULL, 0, before, &e, NULL),
+                  cases[i].want);
+        CHECK_ERR(demur_clock_extension_check(&policy, clock, &all, NULL, 0, DEMUR_NEVER, &e, NULL),
+                  DEMUR_ERR_TIME);
+        if (!cases[i].limit)
+            continue;
+        REQUIRE(demur_clock_due(&policy, clock, &all, start, NULL, 0, &e, 1, &target, &after,
+                                NULL) == DEMUR_OK);
+        CHECK_TIME(after, cases[i].limit);
     }
     struct demur_extension two[] = {{0, time_of("2026-04-01T12:00:00Z")},
                                     {0, time_of("2026-07-30T12:00:00Z")}};
