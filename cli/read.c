@@ -32,6 +32,10 @@ static void print_letter(const struct demur_reading *r)
     if (l->act.len)
         printf("Act:         %.*s\n", SPAN_ARG(l->act));
     print_author(r);
+    if (r->shared)
+        printf("Copy:        as shared by %s%s\n", r->shared_by[0] ? r->shared_by : "the author",
+               l->kind == DEMUR_LETTER_MEMO ? "; it is what was signed"
+                                            : ", on whose word alone this text rests");
     for (size_t i = 0; i < l->to_len; i++)
         printf("%-12s %.*s\n", i ? "" : "To:", SPAN_ARG(l->to[i]));
     printf("Written:     %s\nIn the log:  %s\n", cli_time(l->date_s), cli_time(r->at));
@@ -58,6 +62,8 @@ static void put_letter(struct demur_json *j, const struct demur_reading *r)
     demur_json_time(j, "date", l->date_s);
     demur_json_text(j, "from", l->from.len ? l->from : span_lit("author"));
     demur_json_text(j, "role", span_str(r->role));
+    if (r->shared)
+        demur_json_text(j, "shared_by", span_str(r->shared_by[0] ? r->shared_by : "author"));
     demur_json_text(j, "act", l->act);
     demur_json_number(j, "revision", l->revision);
     demur_json_text(j, "title", l->title);

@@ -363,8 +363,14 @@ enum demur_err demur_act_share(struct demur_client *client, struct demur_actor *
         return demur_fail(diag, DEMUR_ERR_MISSING, "say which dissent this is about");
     dissent = dissent ? dissent : actor->dissent;
     enum demur_err err = read_begin(client, actor, dissent, &info, diag);
+    bool memo = !err && memcmp(info.memo.hash, source, 32) == 0;
+    struct reading_source from = {.dissent = dissent,
+                                  .role = role,
+                                  .hash = source,
+                                  .check = memo ? reading_check_memo : NULL,
+                                  .ctx = &info};
     if (!err)
-        err = reading_plain(client, actor, dissent, role, source, &plain, diag);
+        err = reading_plain(client, actor, &from, &plain, diag);
     struct case_act t = {.actor = actor,
                          .dissent = dissent,
                          .role = role,

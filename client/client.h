@@ -347,6 +347,11 @@ struct demur_reading {
     char card_text[256];                                       /* why a card is WORTHLESS */
     char dissent[33];
     char role[DEMUR_WORD_MAX + 1]; /* under which it was read; empty for the author */
+    /* Not the original but a copy that this role (empty: the author) shared. A memo's is
+     * checked against the commitment all the same; a document's or message's is what
+     * the sharer says that it is. */
+    bool shared;
+    char shared_by[DEMUR_WORD_MAX + 1];
 };
 void demur_reading_free(struct demur_reading *reading);
 

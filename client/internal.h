@@ -210,10 +210,29 @@ enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_
 enum demur_err read_begin(struct demur_client *c, const struct demur_actor *actor,
                           const char *dissent, struct demur_dissent_info *info,
                           struct demur_diag *diag);
-/* The plaintext of a blob of the dissent, with its padding. The officer's
- * opening is logged first where the memo or an attachment is asked for. */
-enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor, const char *dissent,
-                             const char *role, const uint8_t source[static 32],
-                             struct demur_bytes *out, struct demur_diag *diag);
+/* Does this plaintext hold for what it is said to be? VERIFY. */
+typedef enum demur_err reading_check(const struct demur_client *c, void *ctx, struct span plain,
+                                     struct demur_diag *diag);
+/* A memo's plaintext against its commitment; ctx: its struct demur_dissent_info. */
+reading_check reading_check_memo;
+/* What is to be read: a memo, attachment, document or message of a dissent. */
+struct reading_source {
+    const char *dissent;
+    const char *role;     /* to open a memo in; NULL: any */
+    const uint8_t *hash;  /* of its blob */
+    reading_check *check; /* of a shared copy; NULL: only the sharer's word is there */
+    void *ctx;
+    /* Set by reading_plain. */
+    char role_found[DEMUR_WORD_MAX + 1]; /* in which the memo was opened; else empty */
+    bool shared;                         /* it is a copy that somebody shared */
+    char shared_by[DEMUR_WORD_MAX + 1];  /* in which role; empty: the author */
+};
+/* The plaintext of the source, with its padding. An officer's opening is logged
+ * first where the memo or an attachment is asked for. The log names the original, so
+ * that is read whenever it is sealed to the actor, and not checked further here; else
+ * the first shared copy that passes the check. */
+enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
+                             struct reading_source *source, struct demur_bytes *out,
+                             struct demur_diag *diag);
 
 #endif

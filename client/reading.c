@@ -123,28 +123,6 @@ static enum demur_err open_wrapped(struct demur_client *c, const struct demur_ac
     return err;
 }
 
-/* A copy of `source` that somebody shared with this officer. */
-static bool find_shared(struct demur_client *c, const struct demur_actor *actor, struct span id,
-                        const uint8_t source[static 32], struct demur_blob_ref *out)
-{
-    struct demur_event event;
-    bool found = false;
-    for (size_t i = 0; actor->identity && demur_channel_event(c->channel, id, i, &event); i++) {
-        struct demur_bytes entry = {0};
-        uint8_t hash[32], holder[32];
-        uint64_t at;
-        if (event.type != DEMUR_RECORD_SHARE ||
-            case_record(c, event.index, &entry, &at, NULL) != DEMUR_OK)
-            continue;
-        if (demur_record_hash(c->record, DEMUR_FIELD_SOURCE, hash) &&
-            demur_record_key(c->record, DEMUR_FIELD_HOLDER, holder) &&
-            memcmp(hash, source, 32) == 0 && memcmp(holder, actor->keys.public_key, 32) == 0)
-            found = demur_record_blob(c->record, DEMUR_FIELD_BLOB, 0, out);
-        demur_bytes_free(&entry);
-    }
-    return found;
-}
-
 /* The blob of the dissent that has this hash; *wrapped tells a memo's or its
  * attachments' from others. */
 static bool find_blob(const struct demur_client *c, const struct demur_dissent_info *info,
@@ -169,67 +147,173 @@ static bool find_blob(const struct demur_client *c, const struct demur_dissent_i
     return false;
 }
 
-enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor, const char *dissent,
-                             const char *role, const uint8_t source[static 32],
-                             struct demur_bytes *out, struct demur_diag *diag)
+/* The next copy of the source, from event *i on, that somebody shared with this
+ * officer; and the role of who did, empty for the author. False past the last. */
+static bool next_shared(struct demur_client *c, const struct demur_actor *actor,
+                        const struct reading_source *s, size_t *i, struct demur_blob_ref *out,
+                        char by[static DEMUR_WORD_MAX + 1])
 {
-    struct demur_dissent_info info;
-    struct demur_blob_ref blob, shared;
+    struct demur_event event;
+    bool found = false;
+    while (!found && actor->identity &&
+           demur_channel_event(c->channel, span_str(s->dissent), (*i)++, &event)) {
+        struct demur_bytes entry = {0};
+        uint8_t hash[32], holder[32];
+        uint64_t at;
+        if (event.type != DEMUR_RECORD_SHARE ||
+            case_record(c, event.index, &entry, &at, NULL) != DEMUR_OK)
+            continue;
+        found = demur_record_hash(c->record, DEMUR_FIELD_SOURCE, hash) &&
+                demur_record_key(c->record, DEMUR_FIELD_HOLDER, holder) &&
+                memcmp(hash, s->hash, 32) == 0 && memcmp(holder, actor->keys.public_key, 32) == 0 &&
+                demur_record_blob(c->record, DEMUR_FIELD_BLOB, 0, out) &&
+                copy_text(by, DEMUR_WORD_MAX + 1, event.role);
+        demur_bytes_free(&entry);
+    }
+    return found;
+}
+
+/* A shared copy is what its sharer says: any of them may be false, or broken. The
+ * first that holds is taken; *diag stays as it is when there is none at all. */
+static enum demur_err read_shared(struct demur_client *c, const struct demur_actor *actor,
+                                  struct reading_source *s, enum demur_err without,
+                                  struct demur_bytes *out, struct demur_diag *diag)
+{
+    struct demur_blob_ref blob;
+    enum demur_err err = without;
+    for (size_t i = 0; next_shared(c, actor, s, &i, &blob, s->shared_by);) {
+        struct demur_bytes plain = {0};
+        struct demur_diag why = {0};
+        err = open_direct(c, actor, &blob, &plain, &why);
+        if (!err && s->check)
+            err = s->check(c, s->ctx, demur_bytes_span(&plain), &why);
+        if (!err) {
+            s->shared = true;
+            *out = plain;
+            return DEMUR_OK;
+        }
+        demur_bytes_free(&plain);
+        err = demur_fail(diag, err, "the copy that %.60s shared with you does not hold: %.150s",
+                         s->shared_by[0] ? s->shared_by : "the author", why.text);
+    }
+    return err;
+}
+
+static enum demur_err read_wrapped(struct demur_client *c, struct demur_actor *actor,
+                                   struct reading_source *s, const struct demur_blob_ref *blob,
+                                   const struct demur_dissent_info *info, struct demur_bytes *out,
+                                   struct demur_diag *diag)
+{
     uint8_t release[32];
-    bool wrapped;
-    enum demur_err err = case_find(c, dissent, &info, diag);
-    if (err)
-        return err;
-    if (!find_blob(c, &info, source, &blob, &wrapped))
-        return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
-                             "this dissent has no such memo, attachment, document or message");
-    if (find_shared(c, actor, span_str(info.id), source, &shared))
-        return open_direct(c, actor, &shared, out, diag);
-    if (!wrapped)
-        return open_direct(c, actor, &blob, out, diag);
+    enum demur_err err = DEMUR_OK;
     if (actor->identity) {
         struct demur_sent opened = {0};
-        err = demur_act_open(c, actor, dissent, role, &opened, diag);
+        err = case_reader_role(c, info, actor->keys.public_key, s->role, s->role_found, diag);
+        if (!err)
+            err = demur_act_open(c, actor, s->dissent, s->role_found, &opened, diag);
         if (!err || (err == DEMUR_ERR_TIME && opened.receipt[0])) /* a wrong clock opens too */
             err = act_begin(c, 0, diag); /* so that the opening is in the copy */
     }
     if (!err)
-        err = release_key(c, actor, &info, release, diag);
+        err = release_key(c, actor, info, release, diag);
     if (!err)
-        err = open_wrapped(c, actor, &blob, release, out, diag);
+        err = open_wrapped(c, actor, blob, release, out, diag);
     sodium_memzero(release, sizeof release);
     return err;
 }
 
+enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
+                             struct reading_source *s, struct demur_bytes *out,
+                             struct demur_diag *diag)
+{
+    struct demur_dissent_info info;
+    struct demur_blob_ref blob;
+    bool wrapped;
+    enum demur_err err = case_find(c, s->dissent, &info, diag);
+    if (err)
+        return err;
+    if (!find_blob(c, &info, s->hash, &blob, &wrapped))
+        return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
+                             "this dissent has no such memo, attachment, document or message");
+    if (wrapped)
+        err = read_wrapped(c, actor, s, &blob, &info, out, diag);
+    else
+        err = open_direct(c, actor, &blob, out, diag);
+    /* Not sealed to this officer, or not theirs to open. */
+    bool closed = err == DEMUR_ERR_KEY || (err == DEMUR_ERR_FORBIDDEN && !s->role_found[0]);
+    return closed ? read_shared(c, actor, s, err, out, diag) : err;
+}
+
 /* ---- letters ---- */
 
-static enum demur_err take_letter(struct demur_client *c, struct demur_reading *out,
-                                  struct demur_diag *diag)
+/* A letter of this dissent, which borrows from `text`. */
+static enum demur_err parse_letter(const struct demur_client *c, const char *dissent,
+                                   struct span text, struct demur_letter *out,
+                                   struct demur_diag *diag)
 {
     struct demur_diag why = {0};
-    out->text.len = demur_letter_unpad(demur_bytes_span(&out->text)).len;
-    if (demur_letter_parse(&out->letter, demur_bytes_span(&out->text), &why) != DEMUR_OK)
+    if (demur_letter_parse(out, text, &why) != DEMUR_OK)
         return demur_fail(diag, DEMUR_ERR_VERIFY,
                           "what was sealed here is not a letter of this channel: %.150s", why.text);
-    if (memcmp(out->letter.channel, c->options.channel, 32) != 0 ||
-        !span_eq_str(out->letter.dissent, out->dissent))
+    if (memcmp(out->channel, c->options.channel, 32) != 0 || !span_eq_str(out->dissent, dissent))
         return demur_fail(diag, DEMUR_ERR_VERIFY,
                           "what was sealed here was written for another dissent");
     return DEMUR_OK;
 }
 
-static enum demur_err check_commitment(const struct demur_reading *r,
-                                       const struct demur_dissent_info *info,
-                                       struct demur_diag *diag)
+enum demur_err reading_check_memo(const struct demur_client *c, void *ctx, struct span plain,
+                                  struct demur_diag *diag)
 {
+    const struct demur_dissent_info *info = ctx;
+    struct demur_letter letter;
     uint8_t commitment[32];
-    demur_commitment(commitment, r->letter.salt, demur_bytes_span(&r->text));
-    if (r->letter.kind != DEMUR_LETTER_MEMO || r->letter.revision != info->revision ||
+    struct span text = demur_letter_unpad(plain);
+    enum demur_err err = parse_letter(c, info->id, text, &letter, diag);
+    if (err)
+        return err;
+    demur_commitment(commitment, letter.salt, text);
+    if (letter.kind != DEMUR_LETTER_MEMO || letter.revision != info->revision ||
         memcmp(commitment, info->commitment, 32) != 0)
         return demur_fail(diag, DEMUR_ERR_VERIFY,
                           "this is not the memo that was signed: its text does not match the "
                           "commitment in the log");
     return DEMUR_OK;
+}
+
+struct event_letter {
+    const char *dissent;
+    struct span role;
+};
+
+/* The role that a letter claims must be the one that the log knows. */
+static enum demur_err check_event(const struct demur_client *c, void *ctx, struct span plain,
+                                  struct demur_diag *diag)
+{
+    const struct event_letter *e = ctx;
+    struct demur_letter letter;
+    enum demur_err err = parse_letter(c, e->dissent, demur_letter_unpad(plain), &letter, diag);
+    if (!err && !span_eq(letter.from, e->role))
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the letter says that \"%.*s\" wrote it, the log says \"%.*s\"",
+                         SPAN_ARG(letter.from), SPAN_ARG(e->role));
+    return err;
+}
+
+/* Read the letter that is the source, checked, into *out. */
+static enum demur_err read_letter(struct demur_client *c, struct demur_actor *actor,
+                                  struct reading_source *s, struct demur_reading *out,
+                                  struct demur_diag *diag)
+{
+    enum demur_err err = reading_plain(c, actor, s, &out->text, diag);
+    if (!err)
+        err = s->check(c, s->ctx, demur_bytes_span(&out->text), diag);
+    if (err)
+        return err;
+    out->text.len = demur_letter_unpad(demur_bytes_span(&out->text)).len;
+    out->shared = s->shared;
+    memcpy(s->shared ? out->shared_by : out->role, s->shared ? s->shared_by : s->role_found,
+           sizeof out->role);
+    return parse_letter(c, s->dissent, demur_bytes_span(&out->text), &out->letter, diag);
 }
 
 /* ---- the author's name card ---- */
@@ -352,16 +436,12 @@ enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *
         return demur_fail(diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
     reading_begin(&r, &info);
     r.at = info.filed_at;
-    struct demur_blob_ref shared; /* an officer with a copy of their own needs no role */
-    if (actor->identity && !find_shared(client, actor, span_str(info.id), info.memo.hash, &shared))
-        err = case_reader_role(client, &info, actor->keys.public_key, role, r.role, diag);
-    if (!err)
-        err = reading_plain(client, actor, dissent, r.role[0] ? r.role : NULL, info.memo.hash,
-                            &r.text, diag);
-    if (!err)
-        err = take_letter(client, &r, diag);
-    if (!err)
-        err = check_commitment(&r, &info, diag);
+    struct reading_source source = {.dissent = r.dissent,
+                                    .role = role,
+                                    .hash = info.memo.hash,
+                                    .check = reading_check_memo,
+                                    .ctx = &info};
+    err = read_letter(client, actor, &source, &r, diag);
     if (!err)
         read_card(client, actor, &info, &r);
     if (err)
@@ -391,14 +471,10 @@ enum demur_err demur_read_event(struct demur_client *client, struct demur_actor 
     reading_begin(&r, &info);
     r.at = e.at;
     memcpy(r.by, e.by, 32);
-    err = reading_plain(client, actor, dissent, NULL, e.blob.hash, &r.text, diag);
-    if (!err)
-        err = take_letter(client, &r, diag);
-    /* The role that a letter claims must be the one that the log knows. */
-    if (!err && !span_eq(r.letter.from, e.role))
-        err = demur_fail(diag, DEMUR_ERR_VERIFY,
-                         "the letter says that \"%.*s\" wrote it, the log says \"%.*s\"",
-                         SPAN_ARG(r.letter.from), SPAN_ARG(e.role));
+    struct event_letter letter_of = {r.dissent, e.role};
+    struct reading_source source = {
+        .dissent = r.dissent, .hash = e.blob.hash, .check = check_event, .ctx = &letter_of};
+    err = read_letter(client, actor, &source, &r, diag);
     if (err)
         demur_reading_free(&r);
     else
@@ -406,31 +482,45 @@ enum demur_err demur_read_event(struct demur_client *client, struct demur_actor 
     return err;
 }
 
+/* Is this, without its padding, the file that the memo lists? */
+static enum demur_err check_file(const struct demur_client *c, void *ctx, struct span plain,
+                                 struct demur_diag *diag)
+{
+    const struct demur_letter_file *file = ctx;
+    struct demur_blob_ref name;
+    (void)c;
+    blob_name(&name, span_take(plain, (size_t)file->size));
+    return name.size == file->size && memcmp(name.hash, file->hash, 32) == 0
+               ? DEMUR_OK
+               : demur_fail(diag, DEMUR_ERR_VERIFY,
+                            "the attachment \"%.*s\" is not the one that was signed",
+                            SPAN_ARG(file->name));
+}
+
 enum demur_err demur_read_attachment(struct demur_client *client, struct demur_actor *actor,
                                      const struct demur_reading *memo, size_t i,
                                      struct demur_bytes *out, struct demur_diag *diag)
 {
-    struct demur_blob_ref blob, plain_name;
+    struct demur_blob_ref blob;
     struct demur_bytes plain = {0};
     if (i >= memo->letter.files_len ||
         !demur_channel_dissent_attachment(client->channel, span_str(memo->dissent), i, &blob))
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the memo has no attachment %zu", i + 1);
-    const struct demur_letter_file *file = &memo->letter.files[i];
-    enum demur_err err = reading_plain(client, actor, memo->dissent,
-                                       memo->role[0] ? memo->role : NULL, blob.hash, &plain, diag);
-    if (err)
-        return err;
-    if (plain.len >= file->size) {
-        plain.len = (size_t)file->size;
-        plain.p[plain.len] = 0;
-    }
-    blob_name(&plain_name, demur_bytes_span(&plain));
-    if (plain_name.size != file->size || memcmp(plain_name.hash, file->hash, 32) != 0) {
+    struct demur_letter_file file = memo->letter.files[i];
+    struct reading_source source = {.dissent = memo->dissent,
+                                    .role = memo->role[0] ? memo->role : NULL,
+                                    .hash = blob.hash,
+                                    .check = check_file,
+                                    .ctx = &file};
+    enum demur_err err = reading_plain(client, actor, &source, &plain, diag);
+    if (!err)
+        err = check_file(client, &file, demur_bytes_span(&plain), diag);
+    if (err) {
         demur_bytes_free(&plain);
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "the attachment \"%.*s\" is not the one that was signed",
-                          SPAN_ARG(file->name));
+        return err;
     }
+    plain.len = (size_t)file.size;
+    plain.p[plain.len] = 0;
     *out = plain;
     return DEMUR_OK;
 }

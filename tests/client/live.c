@@ -41,8 +41,8 @@ static void take_root(struct live *l)
     memcpy(l->root.keys.secret_key, root->secret, 64);
 }
 
-static enum demur_err officer(struct live *l, struct demur_identity *id, struct demur_actor *actor,
-                              const char *role)
+enum demur_err live_officer(struct live *l, struct demur_identity *id, struct demur_actor *actor,
+                            const char *role)
 {
     enum demur_err err =
         demur_identity_new(id, l->f->w->fingerprint, l->f->url, FIXTURE_TOKEN, &l->diag);
@@ -92,9 +92,9 @@ struct live *live_new(void)
     mkdir(l->home, 0700);
     l->c = err ? NULL : live_open(l, "all");
     take_root(l);
-    err = l->c ? officer(l, &l->office_id, &l->office, "people-office") : DEMUR_ERR_IO;
+    err = l->c ? live_officer(l, &l->office_id, &l->office, "people-office") : DEMUR_ERR_IO;
     if (!err)
-        err = officer(l, &l->board_id, &l->board, "board");
+        err = live_officer(l, &l->board_id, &l->board, "board");
     for (size_t i = 0; !err && i < LIVE_MEMBERS; i++)
         err = member(l, i);
     if (!err)

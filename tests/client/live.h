@@ -23,6 +23,9 @@ struct live *live_new(void);
 void live_free(struct live *l);
 /* Run a test on a new channel, which is gone afterwards, whatever happened. */
 void live_run(void (*test)(struct live *l));
+/* A new officer, in that role from now on. */
+enum demur_err live_officer(struct live *l, struct demur_identity *id, struct demur_actor *actor,
+                            const char *role);
 /* Options for another client of this channel, its copy in the folder `name`. */
 struct demur_client_options live_options(struct live *l, const char *name);
 /* Open the copy in that folder; NULL with l->diag. */
