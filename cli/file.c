@@ -127,10 +127,15 @@ static void explain(const struct cli *cli, const struct demur_draft *draft, bool
 {
     const char *role;
     size_t holders;
+    bool whole;
     cli_note(cli, "\nThe memo is sealed on this machine, and only these can read it:");
-    for (size_t i = 0; (role = demur_draft_to(draft, i, &holders)); i++) {
+    for (size_t i = 0; (role = demur_draft_to(draft, i, &holders, &whole)); i++) {
         fprintf(stderr, "  %-20s %zu holder%s  ", role, holders, holders == 1 ? " " : "s");
         cli_put(stderr, 34, 34, cli_case_role(cli, span_str(role)));
+        if (whole)
+            cli_say(stderr, 34,
+                    "                                  every holder of it, for one alone would "
+                    "tell which part of the membership you belong to");
     }
     cli_note(cli, "It is signed as one of %llu members: the log does not tell which.",
              (unsigned long long)demur_draft_ring(draft));

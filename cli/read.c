@@ -18,6 +18,8 @@ static void print_author(const struct demur_reading *r)
         printf("From:        %s (member %s; the name card holds)\n", r->name, r->handle);
     else if (r->card == DEMUR_CARD_WORTHLESS)
         printf("From:        the author; the name card is worthless: %s\n", r->card_text);
+    else if (r->card_text[0])
+        printf("From:        the author; the name card was not to be had: %s\n", r->card_text);
     else
         printf("From:        the author%s\n",
                r->letter.kind == DEMUR_LETTER_MEMO ? ", a member who is not named to you" : "");

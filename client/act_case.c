@@ -98,7 +98,7 @@ static enum demur_err seal_writing(struct demur_client *c, const struct case_act
     if (!err)
         err = write_letter(&text, &letter, diag);
     if (!err)
-        err = case_recipients(c, info, &to, &n, diag);
+        err = case_recipients(c, info, t->actor, role ? role : "", &to, &n, diag);
     if (!err)
         err = seal_to(c, buf_span(&text), to, n, out, diag);
     free(to);

@@ -64,62 +64,120 @@ static bool add(struct recipients *r, const uint8_t point[static 32])
     return true;
 }
 
-/* Does the filing itself say that it is by one of this part of the membership
- * (`agency=usaid`)? Narrowing the ring to that one value does. */
-static enum demur_err proven_part(struct demur_client *c, const struct demur_dissent_info *info,
-                                  struct span part, bool *proven, struct demur_diag *diag)
+bool subset_shows(struct span subset, struct span part)
+{
+    bool found;
+    struct span values = subset, rest = part, name = span_split(&values, '=', &found);
+    return span_eq(span_split(&rest, '=', &found), name) && !memchr(values.p, ',', values.len);
+}
+
+/* Which part of the membership a memo was sealed to, of a role that is held for parts:
+ * as far as whoever writes now can know it. */
+struct part {
+    char subsets[16][160]; /* that the ring was narrowed to */
+    size_t subsets_len;
+    char handle[DEMUR_WORD_MAX + 1]; /* the author, from the name card; else empty */
+    bool unnamed;                    /* the author gave no name: it went to all parts */
+};
+
+static enum demur_err opening_subsets(struct demur_client *c, const struct demur_dissent_info *info,
+                                      struct part *out, struct demur_diag *diag)
 {
     struct demur_bytes entry = {0};
     uint64_t at;
     enum demur_err err = case_record(c, info->opened_index, &entry, &at, diag);
-    *proven = false;
-    for (size_t i = 0; !err && !*proven; i++) {
+    for (size_t i = 0; !err && i < DEMUR_COUNT(out->subsets); i++) {
         struct span subset = demur_record_nth(c->record, DEMUR_FIELD_SUBSET, i);
-        if (subset.len == 0)
-            break;
-        *proven = span_eq(subset, part);
+        /* One that is longer has several values, and shows no part. */
+        if (subset.len && copy_text(out->subsets[out->subsets_len], sizeof out->subsets[0], subset))
+            out->subsets_len++;
     }
     demur_bytes_free(&entry);
     return err;
 }
 
-/* Opening is no part: any holder may, and not read. */
-static bool took_part(const struct demur_client *c, struct span id, const uint8_t key[static 32])
+struct writer {
+    const struct demur_actor *actor;
+    const char *role;
+};
+
+/* Would a name card have been sealed to the writer: as the author, or since they held
+ * a role that the memo went to already when it was filed? */
+static bool sealed_to(const struct demur_client *c, const struct demur_dissent_info *info,
+                      const struct writer *writer)
 {
-    struct demur_event event;
-    for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++)
-        if (event.type != DEMUR_RECORD_OPEN && memcmp(event.by, key, 32) == 0)
+    struct span to;
+    struct demur_holder holder;
+    uint64_t now = demur_client_view_time(c);
+    bool is = !writer->actor->identity;
+    for (size_t i = 0; !is && demur_channel_dissent_to(c->channel, span_str(info->id), i, &to); i++)
+        for (size_t k = 0; !is && span_eq_str(to, writer->role) &&
+                           demur_channel_holder(c->channel, to, now, k, &holder);
+             k++)
+            is = memcmp(holder.key, writer->actor->keys.public_key, 32) == 0 &&
+                 holder.granted_at <= info->filed_at;
+    return is;
+}
+
+static enum demur_err find_part(struct demur_client *c, const struct demur_dissent_info *info,
+                                const struct writer *writer, struct part *out,
+                                struct demur_diag *diag)
+{
+    struct demur_reading card = {0};
+    *out = (struct part){0};
+    enum demur_err err = opening_subsets(c, info, out, diag);
+    if (!err)
+        err = reading_card(c, writer->actor, info, &card, diag);
+    if (err)
+        return err;
+    memcpy(out->handle, card.handle, sizeof out->handle);
+    out->unnamed = (card.card == DEMUR_CARD_NONE || card.card == DEMUR_CARD_CLOSED) &&
+                   sealed_to(c, info, writer);
+    demur_reading_free(&card);
+    return DEMUR_OK;
+}
+
+static bool member_is(const struct demur_client *c, const char *handle, struct span part)
+{
+    struct span one;
+    for (size_t i = 0; (one = demur_channel_member_attribute(c->channel, span_str(handle), i)).len;
+         i++)
+        if (span_eq(one, part))
             return true;
     return false;
 }
 
-/* May we take it that the memo was sealed to this holder? Of a role that is held
- * for parts of the membership, only the author's was reached, and who that is the
- * record does not say: whomever the filing proves it of, or who has come forward. */
-static enum demur_err concerns(struct demur_client *c, const struct demur_dissent_info *info,
-                               const struct demur_holder *holder, bool *does,
-                               struct demur_diag *diag)
+/* Was the memo sealed to those who hold a role for this part ("agency=usaid")? */
+static bool part_has_it(const struct demur_client *c, const struct part *p, struct span part)
 {
-    *does = holder->attribute.len == 0 || took_part(c, span_str(info->id), holder->key);
-    return *does ? DEMUR_OK : proven_part(c, info, holder->attribute, does, diag);
+    for (size_t i = 0; i < p->subsets_len; i++)
+        if (subset_shows(span_str(p->subsets[i]), part))
+            return span_eq_str(part, p->subsets[i]);
+    return p->handle[0] ? member_is(c, p->handle, part) : p->unnamed;
 }
 
-/* Holders of roles who may open the dissent now, and whom it concerns. */
+/* Holders of roles who may open the dissent now, and who have its memo. */
 static enum demur_err add_readers(struct demur_client *c, const struct demur_dissent_info *info,
-                                  struct recipients *out, struct demur_diag *diag)
+                                  const struct writer *writer, struct recipients *out,
+                                  struct demur_diag *diag)
 {
     uint64_t now = demur_client_view_time(c);
     struct demur_holder holder;
+    struct part part;
     struct span role, id = span_str(info->id);
+    bool known = false;
     for (size_t i = 0; case_role(c, id, i, &role); i++)
         for (size_t k = 0; demur_channel_holder(c->channel, role, now, k, &holder); k++) {
-            bool does = false;
             if (!demur_channel_may_open(c->channel, id, holder.key, role, now))
                 continue;
-            enum demur_err err = concerns(c, info, &holder, &does, diag);
+            enum demur_err err = DEMUR_OK;
+            if (holder.attribute.len && !known)
+                err = find_part(c, info, writer, &part, diag);
             if (err)
                 return err;
-            if (does && !add(out, holder.x25519))
+            known = known || holder.attribute.len;
+            if ((holder.attribute.len == 0 || part_has_it(c, &part, holder.attribute)) &&
+                !add(out, holder.x25519))
                 return no_memory(diag);
         }
     return DEMUR_OK;
@@ -163,16 +221,18 @@ static enum demur_err add_shared(struct demur_client *c, struct span id, struct 
 }
 
 enum demur_err case_recipients(struct demur_client *c, const struct demur_dissent_info *info,
+                               const struct demur_actor *writer, const char *role,
                                struct demur_age_recipient **out, size_t *n, struct demur_diag *diag)
 {
     struct recipients r = {0};
     struct demur_age_recipient own;
+    struct writer by = {writer, role};
     struct span id = span_str(info->id);
     enum demur_err err = demur_age_recipient_parse(&own, span_str(info->case_recipient), diag);
     if (!err && !add(&r, own.public))
         err = no_memory(diag);
     if (!err)
-        err = add_readers(c, info, &r, diag);
+        err = add_readers(c, info, &by, &r, diag);
     if (!err)
         err = add_shared(c, id, &r, diag);
     if (err) {

@@ -266,8 +266,10 @@ enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *c
 const char *demur_draft_phrase(const struct demur_draft *draft);  /* nine words */
 const char *demur_draft_dissent(const struct demur_draft *draft); /* the id */
 uint64_t demur_draft_ring(const struct demur_draft *draft);       /* among how many the author is */
-/* The roles that the memo is sealed to: the i-th, or NULL; and its holders. */
-const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders);
+/* The roles that the memo is sealed to: the i-th, or NULL; how many holders; and
+ * whether those are the holders for every part of the membership, since one part's
+ * alone would show the author's. Both may be NULL. */
+const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders, bool *whole);
 /* First make it durable in the outbox, then send. After an error it stays there
  * (demur_outbox_next tells): demur_outbox_send sends the same bytes, and it is filed
  * once. Only STALE, REPLAY and STAGE, which no second try can mend, take it out:
@@ -344,7 +346,7 @@ struct demur_reading {
     uint8_t by[32];             /* zero: the author */
     enum demur_card_state card;
     char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
-    char card_text[256];                                       /* why a card is WORTHLESS */
+    char card_text[256]; /* why a card is WORTHLESS, or CLOSED since it was not to be had */
     char dissent[33];
     char role[DEMUR_WORD_MAX + 1]; /* under which it was read; empty for the author */
     /* Not the original but a copy that this role (empty: the author) shared. A memo's is

@@ -168,12 +168,14 @@ const char *demur_draft_phrase(const struct demur_draft *draft) { return draft->
 const char *demur_draft_dissent(const struct demur_draft *draft) { return draft->dissent; }
 uint64_t demur_draft_ring(const struct demur_draft *draft) { return draft->ring; }
 
-const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders)
+const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders, bool *whole)
 {
     if (i >= draft->to_len)
         return NULL;
     if (holders)
         *holders = draft->holders[i];
+    if (whole)
+        *whole = draft->whole[i];
     return draft->to_names[i];
 }
 

@@ -21,6 +21,7 @@ struct demur_draft {
     char to_names[DEMUR_LETTER_TO_MAX][DEMUR_WORD_MAX + 1];
     struct span to[DEMUR_LETTER_TO_MAX]; /* increasing */
     size_t holders[DEMUR_LETTER_TO_MAX];
+    bool whole[DEMUR_LETTER_TO_MAX]; /* its holders for other parts of the membership too */
     struct demur_age_recipient *recipients;
     size_t recipients_len;
     struct sealed memo, card, files[DEMUR_LETTER_ATTACHMENTS_MAX];

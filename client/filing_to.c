@@ -5,31 +5,36 @@
 #include "../core/table.h"
 #include "filing.h"
 
-/* Does the filing itself tell everybody the author's value of this attribute? A
- * name does, to the offices; narrowing the ring by the attribute does too. */
-static bool attribute_shown(const struct making *m, int attribute)
+/* Does the filing itself tell how this condition on the author comes out? A name
+ * does, to the offices; so does a narrowed ring, when the condition is the same for
+ * every member of it. */
+static bool condition_shown(const struct making *m, const struct demur_condition *when)
 {
-    if (m->filing->named)
-        return true;
-    struct span name = m->policy->attributes[attribute].name;
-    for (size_t i = 0; i < m->filing->subsets_len; i++) {
-        bool found;
-        struct span rest = m->filing->subsets[i], by = span_split(&rest, '=', &found);
-        if (found && span_eq(by, name))
-            return true;
+    struct span name = m->policy->attributes[when->attribute].name;
+    bool shown = m->filing->named;
+    for (size_t i = 0; i < m->filing->subsets_len && !shown; i++) {
+        bool more, holds[2] = {false, false};
+        struct span rest = m->filing->subsets[i], by = span_split(&rest, '=', &more);
+        if (!span_eq(by, name))
+            continue;
+        while (more) {
+            struct demur_attribute one = {name, span_split(&rest, ',', &more)};
+            holds[demur_condition_holds(m->policy, when, &one, 1)] = true;
+        }
+        shown = holds[0] != holds[1];
     }
-    return false;
+    return shown;
 }
 
-/* A rule about an attribute binds the author only where the attribute is shown: an
- * anonymous author decides alone. */
+/* A rule about an attribute binds the author only where the filing shows how it comes
+ * out, for the log shows the roles: an anonymous author decides alone. */
 static enum demur_receives receives(const struct making *m, int role)
 {
     const struct demur_policy *p = m->policy;
     bool shown = true;
     for (size_t i = 0; i < p->receivers_len; i++)
         if (p->receivers[i].role == role && p->receivers[i].conditional)
-            shown = shown && attribute_shown(m, p->receivers[i].when.attribute);
+            shown = shown && condition_shown(m, &p->receivers[i].when);
     return demur_policy_receives(p, role, shown ? m->attributes : NULL,
                                  shown ? m->attributes_len : 0);
 }
@@ -110,17 +115,37 @@ static enum demur_err choose_roles(struct making *m, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
-/* Does this holder have the role for the author's part of the membership? */
-static bool for_author(const struct making *m, const struct demur_holder *holder)
+/* Does the filing itself show the author's part of the membership by the attribute of
+ * this "name=value": by a name, or by a ring of that one value? */
+static bool part_shown(const struct making *m, struct span part)
 {
-    if (holder->attribute.len == 0)
-        return true;
+    bool shown = m->filing->named;
+    for (size_t i = 0; i < m->filing->subsets_len && !shown; i++)
+        shown = subset_shows(m->filing->subsets[i], part);
+    return shown;
+}
+
+static bool is_authors(const struct making *m, struct span part)
+{
     bool found;
-    struct span value = holder->attribute, name = span_split(&value, '=', &found);
+    struct span value = part, name = span_split(&value, '=', &found);
     for (size_t i = 0; i < m->attributes_len; i++)
         if (span_eq(m->attributes[i].name, name) && span_eq(m->attributes[i].value, value))
             return true;
     return false;
+}
+
+/* A role that is held for parts of the membership is meant for the author's part. But
+ * how many keys a memo is sealed to, everybody sees, and whose, the officers do: so
+ * where the part is not shown, all its holders receive it, and *whole is set. */
+static bool receives_it(const struct making *m, const struct demur_holder *holder, bool *whole)
+{
+    if (holder->attribute.len == 0)
+        return true;
+    if (part_shown(m, holder->attribute))
+        return is_authors(m, holder->attribute);
+    *whole = true;
+    return true;
 }
 
 enum demur_err making_to(struct making *m, struct demur_diag *diag)
@@ -137,7 +162,7 @@ enum demur_err making_to(struct making *m, struct demur_diag *diag)
     struct demur_holder holder;
     for (size_t i = 0; i < d->to_len; i++)
         for (size_t k = 0; demur_channel_holder(m->c->channel, d->to[i], now, k, &holder); k++) {
-            if (!for_author(m, &holder))
+            if (!receives_it(m, &holder, &d->whole[i]))
                 continue;
             if (!demur_grow(&d->recipients, &cap, n + 1, sizeof *d->recipients))
                 return no_memory(diag);

@@ -175,14 +175,20 @@ enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_
                            struct demur_diag *diag);
 
 /* case.c: a dissent as those see it who act in it. */
+/* Does a ring subset ("agency=usaid") show everybody the author's value of the
+ * attribute in this "name=value"? It does when it has one value. */
+bool subset_shows(struct span subset, struct span part);
 enum demur_err case_find(const struct demur_client *c, const char *dissent,
                          struct demur_dissent_info *out, struct demur_diag *diag);
 /* The i-th role that may matter in a dissent: those it was filed to, then the
  * policy's others; false past the end. */
 bool case_role(const struct demur_client *c, struct span id, size_t i, struct span *role);
-/* Recipients of what is said in the dissent: the case first, then every officer who
- * may read it. The caller frees *out. */
+/* Recipients of what `writer` says in the dissent, as `role` (of an officer): the case
+ * first, then every officer who may read it; of a role that is held for parts of the
+ * membership, whom the memo went to (docs/formats/memo.md section 2). The caller
+ * frees *out. */
 enum demur_err case_recipients(struct demur_client *c, const struct demur_dissent_info *info,
+                               const struct demur_actor *writer, const char *role,
                                struct demur_age_recipient **out, size_t *n,
                                struct demur_diag *diag);
 /* The age recipient of the officer with this key. */
@@ -210,6 +216,11 @@ enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_
 enum demur_err read_begin(struct demur_client *c, const struct demur_actor *actor,
                           const char *dissent, struct demur_dissent_info *info,
                           struct demur_diag *diag);
+/* What the name card of the filing comes to for this actor: card, handle, name,
+ * card_text of *out. Errors: those of fetching it; then nothing is known. */
+enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
+                            const struct demur_dissent_info *info, struct demur_reading *out,
+                            struct demur_diag *diag);
 /* Does this plaintext hold for what it is said to be? VERIFY. */
 typedef enum demur_err reading_check(const struct demur_client *c, void *ctx, struct span plain,
                                      struct demur_diag *diag);

@@ -373,8 +373,9 @@ static enum demur_err check_roster(const struct demur_client *c,
                                   "its ring key is not in the ring that the dissent pinned");
 }
 
-static void read_card(struct demur_client *c, const struct demur_actor *actor,
-                      const struct demur_dissent_info *info, struct demur_reading *out)
+enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
+                            const struct demur_dissent_info *info, struct demur_reading *out,
+                            struct demur_diag *diag)
 {
     struct demur_blob_ref blob;
     struct demur_bytes plain = {0};
@@ -383,13 +384,14 @@ static void read_card(struct demur_client *c, const struct demur_actor *actor,
     uint8_t tag[32];
     out->card = DEMUR_CARD_NONE;
     if (!card_record(c, info, &blob, tag))
-        return;
+        return DEMUR_OK;
     out->card = DEMUR_CARD_CLOSED;
-    if (open_direct(c, actor, &blob, &plain, NULL) != DEMUR_OK)
-        return;
+    enum demur_err err = open_direct(c, actor, &blob, &plain, diag);
+    if (err)
+        return err == DEMUR_ERR_KEY ? DEMUR_OK : err;
     struct demur_card_about about = {c->options.channel, span_str(info->id), info->revision,
                                      info->commitment, tag};
-    enum demur_err err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
+    err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
     if (!err)
         err = demur_card_check(&card, &about, &why);
     if (!err)
@@ -400,6 +402,7 @@ static void read_card(struct demur_client *c, const struct demur_actor *actor,
     out->card = err ? DEMUR_CARD_WORTHLESS : DEMUR_CARD_NAMED;
     memcpy(out->card_text, why.text, sizeof out->card_text);
     demur_bytes_free(&plain);
+    return DEMUR_OK;
 }
 
 /* ---- what people read ---- */
@@ -442,8 +445,9 @@ enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *
                                     .check = reading_check_memo,
                                     .ctx = &info};
     err = read_letter(client, actor, &source, &r, diag);
-    if (!err)
-        read_card(client, actor, &info, &r);
+    struct demur_diag why = {0};
+    if (!err && reading_card(client, actor, &info, &r, &why) != DEMUR_OK)
+        memcpy(r.card_text, why.text, sizeof r.card_text);
     if (err)
         demur_reading_free(&r);
     else

@@ -37,8 +37,8 @@ static void file_with_attachment(struct live *l, struct demur_actor *author, cha
     REQUIRE(draft);
     size_t holders = 0;
     CHECK(demur_draft_ring(draft) == LIVE_MEMBERS);
-    CHECK(strcmp(demur_draft_to(draft, 0, &holders), "people-office") == 0 && holders == 1);
-    CHECK(!demur_draft_to(draft, 1, NULL));
+    CHECK(strcmp(demur_draft_to(draft, 0, &holders, NULL), "people-office") == 0 && holders == 1);
+    CHECK(!demur_draft_to(draft, 1, NULL, NULL));
     CHECK(demur_actor_from_phrase(author, span_str(demur_draft_phrase(draft)), l->f->w->fingerprint,
                                   &l->diag) == DEMUR_OK);
     CHECK(strcmp(author->dissent, demur_draft_dissent(draft)) == 0);
