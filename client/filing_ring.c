@@ -19,6 +19,10 @@ static enum demur_err take_ring(struct making *m, const struct span *subsets, si
                                             subsets_len, NULL, 0, &n, diag);
     if (err)
         return err;
+    if (n == 0 && subsets_len)
+        return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "subset",
+                             "no member has what you narrow the ring to: check the attribute's "
+                             "value, or narrow the ring less");
     if (n < m->policy->ring_min)
         return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "ring",
                              "you would sign as one of %zu, and the policy wants %u at least, so "
@@ -62,7 +66,8 @@ static enum demur_err check_member_in(const struct making *m, const struct demur
             return DEMUR_OK;
     if (ring != &m->whole)
         return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "subset",
-                             "you are not among those to whom you narrow the ring");
+                             "you are not among those to whom you narrow the ring: name what the "
+                             "roster says of you");
     if (!demur_policy_eligible(m->policy, m->attributes, m->attributes_len))
         return demur_fail(
             diag, DEMUR_ERR_FORBIDDEN,
