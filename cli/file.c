@@ -301,6 +301,9 @@ static enum demur_err outbox_find(struct cli *cli, const char *given, char id[st
 {
     char each[33];
     size_t found = 0;
+    if (given && strlen(given) < 6)
+        return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
+                          "name a filing by at least 6 characters of its id");
     for (size_t i = 0; demur_outbox_next(cli->client, i, each); i++)
         if (!given || strncmp(each, given, strlen(given)) == 0) {
             memcpy(id, each, 33);
