@@ -195,11 +195,8 @@ static int64_t next_timer(const struct demur_channel *c, const struct dissent *d
     return first;
 }
 
-/* The last stage changes that a dissent may make are kept for its end. */
-static bool may_enter(const struct demur_policy *p, const struct dissent *d, int stage)
-{
-    return d->stages_len + (p->stages[stage].final ? 0 : 8) < STAGES_MAX;
-}
+/* Law 20 of policies keeps every case short of this; memory does not rely on it. */
+static bool may_move(const struct dissent *d) { return d->stages_len < STAGES_MAX; }
 
 static void fire(const struct demur_channel *c, struct dissent *d, int i, int k, int64_t at)
 {
@@ -214,8 +211,7 @@ static void fire(const struct demur_channel *c, struct dissent *d, int i, int k,
         d->late = true;
         break;
     case DEMUR_ACTION_MOVE:
-        if (demur_set_has(action->from, d->stage) &&
-            may_enter(channel_policy_of(c, d), d, action->index))
+        if (demur_set_has(action->from, d->stage) && may_move(d))
             stage_enter(c, d, action->index, at);
         break;
     }
@@ -293,7 +289,7 @@ enum demur_err channel_step_check(const struct demur_channel *c, const struct di
     const struct demur_policy *p = channel_policy_of(c, d);
     struct dissent copy = *d;
     enum demur_err err = DEMUR_OK;
-    if (to >= 0 && to != d->stage && !may_enter(p, d, to))
+    if (to >= 0 && to != d->stage && !may_move(d))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "this dissent has changed its stage too often");
     for (int i = 0; !err && i < p->clocks_len; i++)
         err = extend(c, &copy, i, step, until, diag);

@@ -13,8 +13,8 @@
 #include "table.h"
 
 #define NONE UINT64_MAX
-#define STAGES_MAX 400 /* stage changes in one dissent; the last few only to its end */
-#define EXTENSIONS_MAX 8
+#define STAGES_MAX DEMUR_CASE_STAGES
+#define EXTENSIONS_MAX DEMUR_CLOCK_EXTENSIONS
 
 struct policy_version {
     uint8_t entry[32]; /* leaf hash */

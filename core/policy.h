@@ -36,6 +36,9 @@ enum {
     DEMUR_POLICY_EXTENSIONS = 4, /* of one clock */
     DEMUR_POLICY_ACTIONS = 8,    /* of one clock */
     DEMUR_POLICY_LATER = 64,     /* listed; later_len goes on counting */
+    /* What no case under a policy can come to exceed, by laws 14 and 20. */
+    DEMUR_CLOCK_EXTENSIONS = 8, /* of one clock */
+    DEMUR_CASE_STAGES = 400,    /* changes of stage, filing included */
 };
 
 typedef uint64_t demur_set;

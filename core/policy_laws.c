@@ -189,6 +189,74 @@ static enum demur_err check_time_moves(const struct demur_policy *p, struct demu
     return DEMUR_OK;
 }
 
+static bool changes_stage(const struct demur_policy *p, const struct demur_policy_step *s)
+{
+    for (int i = 0; i < p->stages_len; i++)
+        if (demur_set_has(s->from, i) && (step_targets(s) & ~demur_set_of(i)))
+            return true;
+    return false;
+}
+
+/* The moves that nothing counts: those of clocks, and of steps without at-most. */
+static void collect_free_moves(const struct demur_policy *p, demur_set *free_moves)
+{
+    struct moves m;
+    collect_moves(p, &m);
+    for (int s = 0; s < p->stages_len; s++) {
+        free_moves[s] = m.by_time[s];
+        for (size_t i = 0; i < p->steps_len; i++)
+            if (p->steps[i].at_most == 0 && demur_set_has(p->steps[i].from, s))
+                free_moves[s] |= step_targets(&p->steps[i]);
+        free_moves[s] &= ~demur_set_of(s);
+    }
+}
+
+/* How many moves the longest way has; there is no circle. */
+static uint64_t longest_way(const demur_set *moves, int stages)
+{
+    uint64_t ahead[DEMUR_POLICY_STAGES] = {0}, longest = 0;
+    bool grew = true;
+    while (grew) {
+        grew = false;
+        for (int s = 0; s < stages; s++)
+            for (int t = 0; t < stages; t++)
+                if (demur_set_has(moves[s], t) && ahead[s] < ahead[t] + 1) {
+                    ahead[s] = ahead[t] + 1;
+                    grew = true;
+                }
+    }
+    for (int s = 0; s < stages; s++)
+        longest = ahead[s] > longest ? ahead[s] : longest;
+    return longest;
+}
+
+/* No case goes round without end. Between two steps that are counted it takes the
+ * longest way at most. */
+static enum demur_err check_stage_changes(const struct demur_policy *p, struct demur_diag *diag)
+{
+    demur_set free_moves[DEMUR_POLICY_STAGES];
+    collect_free_moves(p, free_moves);
+    for (int s = 0; s < p->stages_len; s++)
+        if (demur_set_has(reached_from(free_moves[s], free_moves, NULL, p->stages_len), s))
+            REFUSE(p->stages[s], "stage",
+                   "a case can go round through \"%.*s\" without end: say at-most in a step on "
+                   "the way",
+                   SPAN_ARG(p->stages[s].name));
+    uint64_t counted = 0, way = longest_way(free_moves, p->stages_len);
+    const struct demur_policy_step *most = &p->steps[0];
+    for (size_t i = 0; i < p->steps_len; i++) {
+        counted += changes_stage(p, &p->steps[i]) ? p->steps[i].at_most : 0;
+        most = p->steps[i].at_most > most->at_most ? &p->steps[i] : most;
+    }
+    uint64_t changes = 1 + counted + (counted + 1) * way;
+    if (changes > DEMUR_CASE_STAGES)
+        REFUSE(*most, "step",
+               "a case could change its stage %llu times, and %d is the most: lower "
+               "at-most",
+               (unsigned long long)changes, DEMUR_CASE_STAGES);
+    return DEMUR_OK;
+}
+
 /* ---- clocks ---- */
 
 static bool has_action_at_target(const struct demur_policy_clock *c)
@@ -202,6 +270,7 @@ static bool has_action_at_target(const struct demur_policy_clock *c)
 static enum demur_err check_extensions(const struct demur_policy *p,
                                        const struct demur_policy_clock *c, struct demur_diag *diag)
 {
+    uint32_t times = 0;
     for (size_t i = 0; i < c->extensions_len; i++) {
         const struct demur_policy_extension *e = &c->extensions[i];
         const struct demur_policy_step *s = &p->steps[e->step];
@@ -217,7 +286,12 @@ static enum demur_err check_extensions(const struct demur_policy *p,
             if (c->extensions[j].step == e->step)
                 REFUSE(*c, "clock", "\"%.*s\" extends the clock \"%.*s\" twice", SPAN_ARG(s->name),
                        SPAN_ARG(c->name));
+        times += s->at_most;
     }
+    if (times > DEMUR_CLOCK_EXTENSIONS)
+        REFUSE(*c, "clock",
+               "\"%.*s\" could be extended %u times, and %d is the most: lower at-most",
+               SPAN_ARG(c->name), times, DEMUR_CLOCK_EXTENSIONS);
     return DEMUR_OK;
 }
 
@@ -328,6 +402,7 @@ enum demur_err demur_policy_laws(const struct demur_policy *policy, struct demur
     DEMUR_TRY(check_time_moves(policy, diag));
     for (size_t i = 0; i < policy->clocks_len; i++)
         DEMUR_TRY(check_clock(policy, &policy->clocks[i], diag));
+    DEMUR_TRY(check_stage_changes(policy, diag));
     DEMUR_TRY(check_distribution(policy, diag));
     DEMUR_TRY(check_attachments(policy, diag));
     return check_retention(policy, diag);

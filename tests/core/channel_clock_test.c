@@ -31,7 +31,7 @@ static const char calendar[] = "demur calendar v1\n"
     "stage replied\n  title Replied\n  final replied\n"                                            \
     "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"                                      \
     "step acknowledge\n  title Acknowledge\n  by office\n  from filed\n  to open\n"                \
-    "step ask\n  title Ask\n  by office\n  from filed or open\n  to asked\n"                       \
+    "step ask\n  title Ask\n  by office\n  from filed or open\n  to asked\n  at-most 9 times\n"    \
     "step answer\n  title Answer\n  by author\n  taken-as say\n  from asked\n  to open\n"          \
     "step extend\n  title Extend\n  by office\n  from filed or open or asked\n"                    \
     "  until required\n  at-most 3 times\n"                                                        \

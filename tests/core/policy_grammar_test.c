@@ -208,3 +208,24 @@ TEST(policy_patterns)
           demur_policy_list_has(list, span_lit("b")));
     CHECK(!demur_policy_list_has(list, span_lit("or")));
 }
+
+/* Law 20 counts the longest case exactly: asked and answered so often, it is still
+ * short of its last change. */
+TEST(policy_stage_changes_are_bounded)
+{
+    static char text[2000];
+    struct span least = test_data("policy/least.policy");
+    static const enum demur_err want[] = {DEMUR_OK, DEMUR_ERR_SYNTAX};
+    for (int more = 0; more < 2; more++) {
+        struct demur_diag d = {0};
+        snprintf(text, sizeof text,
+                 "%.*sstage asked\n  title Asked\n"
+                 "step ask\n  title Ask\n  by office\n  from filed\n  to asked\n"
+                 "  at-most %d times\n"
+                 "step answer\n  title Answer\n  by author\n  taken-as say\n"
+                 "  from asked\n  to filed\n",
+                 (int)least.len, (const char *)least.p, 132 + more);
+        CHECK_ERR(demur_policy_parse(&policy, span_str(text), &d), want[more]);
+        CHECK(!more || strstr(d.text, "402 times"));
+    }
+}
