@@ -61,7 +61,7 @@ static enum demur_err place_check(const char *dir, const char *fresh, struct dem
         return demur_fail(diag, DEMUR_ERR_IO, "cannot use %.150s: %s", dir, strerror(errno));
     size_t n = 0;
     for (struct dirent *e; (e = readdir(there));)
-        n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+        n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
     closedir(there);
     if (n)
         return demur_fail(diag, DEMUR_ERR_IO,

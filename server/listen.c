@@ -78,15 +78,17 @@ void demur_address_url(char *out, size_t cap, int fd, bool tls)
     struct sockaddr_storage at = {0};
     socklen_t len = sizeof at;
     char host[INET6_ADDRSTRLEN] = "";
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&at;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&at;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
     const char *scheme = tls ? "https" : "http";
     getsockname(fd, (struct sockaddr *)&at, &len);
     if (at.ss_family == AF_INET) {
-        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
-        snprintf(out, cap, "%s://%s:%u", scheme, host, ntohs(v4->sin_port));
+        memcpy(&v4, &at, sizeof v4);
+        inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+        snprintf(out, cap, "%s://%s:%u", scheme, host, ntohs(v4.sin_port));
     } else {
-        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
-        snprintf(out, cap, "%s://[%s]:%u", scheme, host, ntohs(v6->sin6_port));
+        memcpy(&v6, &at, sizeof v6);
+        inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+        snprintf(out, cap, "%s://[%s]:%u", scheme, host, ntohs(v6.sin6_port));
     }
 }

@@ -240,6 +240,7 @@ TEST(note_refuses_a_false_signature_of_a_known_key)
     struct demur_note_seen seen[2];
     uint8_t bytes[1024];
     struct span good = signed_by_three(&stranger);
+    REQUIRE(good.len > 2);
     memcpy(bytes, good.p, good.len);
     bytes[2] ^= 1; /* the text */
     REQUIRE(demur_note_parse(&note, span_of(bytes, good.len), NULL) == DEMUR_OK);

@@ -251,14 +251,14 @@ TEST(record_limits)
 TEST(record_values_of_kinds)
 {
     static const struct {
-        enum demur_field field;
         const char *value;
+        enum demur_field field;
         bool ok;
     } cases[] = {
-        {DEMUR_FIELD_ATTRIBUTE, "grade=FS-01", true}, {DEMUR_FIELD_ATTRIBUTE, "grade=", false},
-        {DEMUR_FIELD_ATTRIBUTE, "grade", false},      {DEMUR_FIELD_ATTRIBUTE, "=x", false},
-        {DEMUR_FIELD_ATTRIBUTE, "Grade=x", false},    {DEMUR_FIELD_ATTRIBUTE, "a=-x", false},
-        {DEMUR_FIELD_ATTRIBUTE, "a=x,y", false},      {DEMUR_FIELD_ATTRIBUTE, "a=b=c", false},
+        {"grade=FS-01", DEMUR_FIELD_ATTRIBUTE, true}, {"grade=", DEMUR_FIELD_ATTRIBUTE, false},
+        {"grade", DEMUR_FIELD_ATTRIBUTE, false},      {"=x", DEMUR_FIELD_ATTRIBUTE, false},
+        {"Grade=x", DEMUR_FIELD_ATTRIBUTE, false},    {"a=-x", DEMUR_FIELD_ATTRIBUTE, false},
+        {"a=x,y", DEMUR_FIELD_ATTRIBUTE, false},      {"a=b=c", DEMUR_FIELD_ATTRIBUTE, false},
     };
     for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
         uint8_t text[600];

@@ -29,7 +29,7 @@ static size_t last(const struct fixture *f) { return f->w->entries_len - 1; }
 TEST(append_receipts)
 {
     char path[96];
-    uint8_t leaf[32];
+    uint8_t leaf[32] = {0};
     struct fixture *f = fixture_new();
     REQUIRE(f != NULL);
     REQUIRE(fixture_people(f, 6));
