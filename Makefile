@@ -172,7 +172,7 @@ build: $(call archives,$(LAYERS)) $(if $(wildcard cli/main.c),$(OUT)/demur) ## c
 
 demo: ## install what is missing, build, and play a whole dissent from filing to audit
 	@tools/install-deps demo
-	@$(MAKE) build
+	@$(MAKE) --no-print-directory build
 	build/release/demur demo
 
 check: ## install what is missing and run every check (S=unit-wasm: only suites of that name)

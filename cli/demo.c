@@ -24,6 +24,9 @@
 #define OFFICES 6
 #define ARGS_MAX 40
 #define OUTPUT_MAX 262144u
+#define SHOWN_LINES 40u    /* of one command's output */
+#define COMMAND_COLUMNS 78 /* room for " \\" at the end */
+#define INDENT 4
 
 static const char *const offices[OFFICES] = {
     "policy-planning",   "secretary",           "deputy-secretary",
@@ -62,32 +65,75 @@ static const char *under(const struct demo *d, const char *name)
     return out;
 }
 
+/* What a command printed; of a long text, such as a memo, the beginning. */
 static void show_output(const char *text)
 {
+    size_t lines = 0;
     bool start = true;
-    for (; *text; text++) {
+    for (; *text && lines < SHOWN_LINES; text++) {
         if (start)
-            fputs("   | ", stdout);
+            fputs("| ", stdout);
         fputc(*text, stdout);
         start = *text == '\n';
+        lines += start;
     }
     if (!start)
         fputc('\n', stdout);
+    for (lines = 0; *text; text++)
+        lines += *text == '\n';
+    if (lines)
+        printf("| (and %zu lines more)\n", lines);
     fflush(stdout);
 }
 
-/* Show a command as a person would type it. */
+/* A word as a person would type it at a shell, in *out. */
+static void put_quoted(struct buf *out, const char *word)
+{
+    if (!strpbrk(word, " '\"*$")) {
+        buf_put_str(out, word);
+        return;
+    }
+    buf_put_byte(out, '"');
+    for (; *word; word++) {
+        if (strchr("\"$`\\", *word))
+            buf_put_byte(out, '\\');
+        buf_put_byte(out, (uint8_t)*word);
+    }
+    buf_put_byte(out, '"');
+}
+
+/* One word of a command, on the next line when this one is full. */
+static void show_word(size_t *column, const char *before, const char *word)
+{
+    uint8_t text[2048];
+    struct buf b = buf_over(text, sizeof text);
+    buf_put_str(&b, before);
+    put_quoted(&b, word);
+    if (*column + 1 + b.len > COMMAND_COLUMNS && *column > INDENT) {
+        printf(" \\\n%*s", INDENT, "");
+        *column = INDENT;
+    } else {
+        putchar(' ');
+        ++*column;
+    }
+    fwrite(b.p, 1, b.len, stdout);
+    *column += b.len;
+}
+
+/* Show a command as a person would type it. An option stays with its value. */
 static void show_command(const struct demo *d, const char *home, const char *const *argv)
 {
+    size_t column = strlen("$ demur"), n = strlen(d->dir);
     printf("\n$ demur");
     for (size_t i = 0; argv[i]; i++) {
-        bool quote = strpbrk(argv[i], " '\"*") != NULL;
-        size_t n = strlen(d->dir);
-        const char *arg = strncmp(argv[i], d->dir, n) == 0 ? argv[i] + n + 1 : argv[i];
-        printf(quote ? " '%s'" : " %s", arg);
+        char option[64] = "";
+        if (strncmp(argv[i], "--", 2) == 0 && argv[i + 1] && strncmp(argv[i + 1], "--", 2) != 0 &&
+            strcmp(argv[i], "--mine") != 0 && strcmp(argv[i], "--anonymous") != 0)
+            snprintf(option, sizeof option, "%s ", argv[i++]);
+        show_word(&column, option, strncmp(argv[i], d->dir, n) == 0 ? argv[i] + n + 1 : argv[i]);
     }
     if (home)
-        printf(" --home %s", home);
+        show_word(&column, "--home ", home);
     printf("\n");
     fflush(stdout);
 }
@@ -295,8 +341,7 @@ static int enrol(struct demo *d)
     }
     d->quiet = false;
     demur_bytes_free(&csv);
-    printf("%s   %d members have joined, each with `demur join INVITATION` on a machine of their "
-           "own\n",
+    printf("%s   %d members have joined, each with `demur join` on a machine of their own\n",
            isatty(1) ? "\r" : "\n", joined);
     return code == CLI_OK && joined < 60 ? broken(d, "enrolment") : code;
 }

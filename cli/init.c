@@ -392,8 +392,8 @@ static void report(const struct founding *f)
         return;
     }
     printf("The channel is founded.\n\n  channel  %s\n  token    %s\n  address  %s\n\n"
-           "Publish the channel's fingerprint where everybody can compare it. The token lets\n"
-           "people read the log: invitations carry it.\n\n",
+           "Publish the channel's fingerprint, the first line, where everybody can compare\n"
+           "it. The token lets people read the log: invitations carry it.\n\n",
            hex, f->token, f->url);
     printf("Serve it:     demur serve %s\n"
            "Take away:    %s -- these keys belong off the server, best on two media.\n"

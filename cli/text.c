@@ -4,7 +4,7 @@
 
 #include "cli.h"
 
-#define COLUMNS 80
+#define COLUMNS 78 /* of 80: some people put text into a frame */
 #define SAY_MAX 2048
 
 /* Columns that the bytes take: UTF-8 continuation bytes take none. */
