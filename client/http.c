@@ -5,9 +5,11 @@
 #include <stdlib.h>
 
 #define TRIES 3
+#define SLOWEST 512 /* bytes a second: slower than that is silence */
 
 struct http {
     CURL *curl;
+    long patience_s;
     struct curl_slist *headers;
     bool proxied;
     char url[DEMUR_URL_MAX + 1];
@@ -47,6 +49,7 @@ static bool set_options(struct http *h, const struct demur_client_options *o)
     CURL *c = h->curl;
     long timeout = o->timeout_s ? (long)o->timeout_s : 60;
     bool good = set_headers(h, o->token);
+    h->patience_s = timeout;
     /* NOPROXY "" and PROXY "" keep environment variables out of it: where a
      * person's requests go is said in one place only. */
     good = good && curl_easy_setopt(c, CURLOPT_PROXY, o->proxy ? o->proxy : "") == CURLE_OK &&
@@ -57,7 +60,7 @@ static bool set_options(struct http *h, const struct demur_client_options *o)
            curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, timeout < 20 ? timeout : 20L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_TIMEOUT, timeout) == CURLE_OK &&
+           curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, (long)SLOWEST) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_HTTPHEADER, h->headers) == CURLE_OK &&
            curl_easy_setopt(c, CURLOPT_ERRORBUFFER, h->why) == CURLE_OK;
     if (o->ca_file)
@@ -144,6 +147,14 @@ static uint64_t date_of(CURL *c)
     return t > 0 ? (uint64_t)t : 0;
 }
 
+/* How long nothing may be seen to move. What is sent lies in this machine's and a
+ * proxy's buffers at first, and leaves them unseen over a slow line. */
+static long silence_s(const struct http *h, struct span body)
+{
+    size_t unseen = body.len / 16384;
+    return h->patience_s + (long)(unseen < 240 ? unseen : 240);
+}
+
 static CURLcode perform(struct http *h, enum http_method method, const char *url, struct span body,
                         struct inflow *in, long *status)
 {
@@ -152,6 +163,7 @@ static CURLcode perform(struct http *h, enum http_method method, const char *url
     CURL *c = h->curl;
     h->why[0] = 0;
     bool set = curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
+               curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, silence_s(h, body)) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, receive) == CURLE_OK &&
                curl_easy_setopt(c, CURLOPT_WRITEDATA, in) == CURLE_OK;
     if (method == HTTP_GET)

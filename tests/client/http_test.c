@@ -1,0 +1,50 @@
+/* Slow lines and dead ones. */
+#include "../../client/internal.h"
+#include "../test.h"
+#include "between.h"
+
+#define STORED "HTTP/1.1 201 Created\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+static enum demur_err put(struct between *b, size_t len, struct demur_diag *diag)
+{
+    struct demur_client_options o = {.url = b->url, .timeout_s = 1};
+    struct http *h = NULL;
+    struct buf body = heap_buf(len);
+    if (!body.p || demur_http_init(diag) != DEMUR_OK)
+        return DEMUR_ERR_MEMORY;
+    memset(body.p, 'x', len);
+    body.len = len;
+    enum demur_err err = http_new(&h, &o, diag);
+    if (!err)
+        err = http_want(h, HTTP_PUT, "/blob/x", buf_span(&body), 4096, NULL, diag);
+    http_free(h);
+    heap_buf_free(&body);
+    return err;
+}
+
+TEST(http_a_slow_line_takes_its_time)
+{
+    struct demur_diag diag = {0};
+    struct between b;
+    if (!between_start(&b, 1))
+        return;
+    b.meddle = "PUT /blob";
+    b.answer = STORED;
+    b.pace = 16384;
+    CHECK_ERR(put(&b, 1 << 20, &diag), DEMUR_OK); /* over six seconds, of which none is silent */
+    between_stop(&b);
+}
+
+TEST(http_a_dead_line_is_given_up)
+{
+    struct demur_diag diag = {0};
+    struct between b;
+    if (!between_start(&b, 1))
+        return;
+    b.meddle = "PUT /blob";
+    b.answer = STORED;
+    b.stall = true;
+    CHECK_ERR(put(&b, 20000, &diag), DEMUR_ERR_IO);
+    CHECK(strstr(diag.text, "did not answer in time"));
+    between_stop(&b);
+}
