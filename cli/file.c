@@ -232,17 +232,30 @@ static enum demur_err phrase_possible(struct cli *cli)
 
 /* ---- sending ----------------------------------------------------------------------- */
 
+/* After an error. */
+static void say_what_is_left(const struct cli *cli, const char *id)
+{
+    char each[33];
+    bool waits = false;
+    for (size_t i = 0; !waits && demur_outbox_next(cli->client, i, each); i++)
+        waits = strcmp(each, id) == 0;
+    if (waits)
+        cli_note(cli,
+                 "The memo is kept in the outbox. `demur file --resume` sends the same again; it "
+                 "is\nfiled once. Keep the phrase. `demur file --drop %.8s` gives it up.",
+                 id);
+    else
+        cli_note(cli, "It is not filed, and nothing waits in the outbox: file it anew, with a "
+                      "new phrase.");
+}
+
 static int filed(struct cli *cli, enum demur_err err, const char *id, const struct demur_sent *sent)
 {
     bool stands = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
     if (!stands || !cli->json) {
         int code = cli_case_sent(cli, err, sent, "Dissent %s is filed.", id);
-        if (err == DEMUR_ERR_IO)
-            cli_note(cli,
-                     "The memo is kept in the outbox. `demur file --resume` sends the same "
-                     "again; it is\nfiled once. Keep the phrase. `demur file --drop %.8s` "
-                     "gives it up.",
-                     id);
+        if (!stands)
+            say_what_is_left(cli, id);
         else if (!code)
             printf("  follow it with `demur status %.8s` and `demur inbox --mine`\n", id);
         return code;
@@ -280,9 +293,14 @@ static int file_new(struct cli *cli)
         explain(cli, draft, named);
         err = keep_phrase(cli, demur_draft_phrase(draft));
     }
+    char waiting[33];
     int code;
     if (err) {
         code = cli_fail(cli, err);
+        if (err == DEMUR_ERR_STAGE && demur_outbox_next(cli->client, 0, waiting))
+            cli_note(cli,
+                     "`demur file --resume` sends it again, `demur file --drop %.8s` gives it up.",
+                     waiting);
     } else {
         char id[33];
         memcpy(id, demur_draft_dissent(draft), 33);

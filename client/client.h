@@ -103,7 +103,7 @@ struct demur_client_options {
     const char *data;           /* folder of the local copy; NULL: demur_path_data */
     const char *proxy;          /* "socks5h://127.0.0.1:9050"; NULL: none */
     const char *ca_file;        /* certificates to trust instead of the system's; NULL */
-    uint32_t timeout_s;         /* of one request; 0: 60 */
+    uint32_t timeout_s;         /* how long the server may be silent; 0: 60 */
     uint64_t (*now)(void *ctx); /* Unix time; NULL: this machine's clock */
     /* What takes long says so: "fetching entries", 300 of 70000. May be NULL. */
     void (*progress)(void *ctx, const char *what, uint64_t done, uint64_t total);
@@ -272,8 +272,9 @@ uint64_t demur_draft_ring(const struct demur_draft *draft);       /* among how m
 const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *holders, bool *whole);
 /* First make it durable in the outbox, then send. After an error it stays there
  * (demur_outbox_next tells): demur_outbox_send sends the same bytes, and it is filed
- * once. Only STALE, REPLAY and STAGE, which no second try can mend, take it out:
- * the log has moved on, so make the draft anew, with a new phrase. */
+ * once. Only STALE, REPLAY and STAGE, which no second try can mend, take it out, and
+ * that when the log does not have the dissent: it has moved on, so make the draft anew,
+ * with a new phrase. When the log has it, the refusal counts for nothing. */
 enum demur_err demur_draft_send(struct demur_draft *draft, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;
 /* Wipes and frees. A draft that was never sent is gone. */

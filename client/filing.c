@@ -44,9 +44,24 @@ static enum demur_err know_member(struct making *m, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
+/* A filing that is not confirmed may be in the log already, or get there: a second one
+ * beside it would be another dissent. */
+static enum demur_err none_waits(const struct making *m, struct demur_diag *diag)
+{
+    char waiting[33];
+    return demur_outbox_next(m->c, 0, waiting)
+               ? demur_fail(diag, DEMUR_ERR_STAGE,
+                            "the filing of dissent %.8s is not confirmed yet: send it again, or "
+                            "give it up, before you file another",
+                            waiting)
+               : DEMUR_OK;
+}
+
 static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
 {
-    enum demur_err err = act_begin(m->c, 0, diag);
+    enum demur_err err = none_waits(m, diag);
+    if (!err)
+        err = act_begin(m->c, 0, diag);
     /* The memo tells its readers the date, and the ring key is that of the month: a wrong
      * clock would be sealed in, and could tell the machine from others. */
     if (!err)

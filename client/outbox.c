@@ -108,8 +108,8 @@ static enum demur_err put_blobs(struct demur_client *c, const char *dissent,
     return DEMUR_OK;
 }
 
-/* Did the log move on, so that these very bytes can never be filed? Every other
- * refusal can be mended: a wrong token, a full disk, a clock. */
+/* Does the server say that the log has moved on, so that these very bytes can never be
+ * filed? Every other refusal can be mended: a wrong token, a full disk, a clock. */
 static bool for_good(enum demur_err err)
 {
     return err == DEMUR_ERR_STALE || err == DEMUR_ERR_REPLAY || err == DEMUR_ERR_STAGE;
@@ -129,6 +129,21 @@ static enum demur_err send_parts(struct demur_client *c, const char *dissent, st
     return err ? err : act_send(c, record, fresh, sent, diag);
 }
 
+/* The server refused for good, it says. It may have filed the dissent all the same, now
+ * or before: the log tells, and has the receipt. *lost: it is not there, so that these
+ * bytes are worth nothing any more. When the log cannot be seen, nothing is lost yet. */
+static enum demur_err look_in_log(struct demur_client *c, const char *dissent,
+                                  enum demur_err refusal, bool *lost, struct demur_sent *sent,
+                                  struct demur_diag *diag)
+{
+    struct demur_dissent_info info;
+    if (demur_client_sync(c, NULL) != DEMUR_OK)
+        return refusal;
+    *lost = !demur_channel_dissent_find(c->channel, span_str(dissent), demur_client_view_time(c),
+                                        &info);
+    return *lost ? refusal : act_receipt(c, info.opened_index, sent, diag);
+}
+
 enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
                            struct demur_sent *sent, struct demur_diag *diag)
 {
@@ -142,12 +157,15 @@ enum demur_err outbox_send(struct demur_client *client, const char *dissent, boo
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
                           dissent);
     enum demur_err err = send_parts(client, dissent, demur_bytes_span(&record), fresh, sent, &why);
+    bool lost = false;
     demur_bytes_free(&record);
+    if (for_good(err))
+        err = look_in_log(client, dissent, err, &lost, sent, &why);
     bool filed = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
     if (err && diag)
         *diag = why;
     char path[PATH_LEN];
-    if ((filed || for_good(err)) && outbox_path(path, client, dissent, "")) {
+    if ((filed || lost) && outbox_path(path, client, dissent, "")) {
         struct demur_diag rest;
         enum demur_err removed = path_remove_all(path, &rest);
         if (removed && filed && !err && diag)

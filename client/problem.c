@@ -207,7 +207,9 @@ static bool parse(struct problem *p, struct span body)
     return !r.failed && r.rest.len == 0;
 }
 
-/* The error that a name or, without one, a status stands for. */
+/* The error that a name or, without one, a status stands for. That something was
+ * overtaken by the log, which is for good, only a server of ours says, by name: 409
+ * comes from other programs in between too. */
 static enum demur_err code_of(const struct problem *p, long status)
 {
     const char *name = strchr(p->type, '#');
@@ -222,8 +224,6 @@ static enum demur_err code_of(const struct problem *p, long status)
         return DEMUR_ERR_FORBIDDEN;
     case 404:
         return DEMUR_ERR_UNKNOWN;
-    case 409:
-        return DEMUR_ERR_STALE;
     case 413:
         return DEMUR_ERR_LIMIT;
     case 424:

@@ -29,6 +29,7 @@ TEST(problem_documents_become_errors)
         {401, "{\"detail\":\"token\"}", DEMUR_ERR_FORBIDDEN, 0, "reading token", ""},
         {404, "<html>Not found</html>", DEMUR_ERR_UNKNOWN, 0, "is that address a channel's?", ""},
         {502, "", DEMUR_ERR_IO, 0, "did not say why", ""},
+        {409, "<p>Conflict</p>", DEMUR_ERR_IO, 0, "did not say why", ""},
     };
     for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
         struct demur_diag diag = {0};
@@ -62,7 +63,7 @@ TEST(problem_what_is_no_json_says_nothing)
     for (size_t i = 0; i < DEMUR_COUNT(bad); i++) {
         struct demur_diag diag = {0};
         enum demur_err got = problem_read(409, span_str(bad[i]), &diag);
-        if (got != DEMUR_ERR_STALE || !strstr(diag.text, "did not say why"))
+        if (got != DEMUR_ERR_IO || !strstr(diag.text, "did not say why"))
             test_failed(__FILE__, __LINE__, "case %zu: %s, %s", i, demur_err_name(got), diag.text);
     }
 }
