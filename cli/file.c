@@ -215,6 +215,15 @@ static enum demur_err keep_phrase(struct cli *cli, const char *phrase)
     return err ? err : ask_word(cli, phrase, (first + 1 + step) % DEMUR_PHRASE_WORDS + 1);
 }
 
+static enum demur_err receipt_possible(struct cli *cli)
+{
+    const char *path = cli_option(cli, "receipt");
+    return path && access(path, F_OK) == 0
+               ? demur_fail(&cli->diag, DEMUR_ERR_REPLAY,
+                            "%.200s is there already: choose another file for --receipt", path)
+               : DEMUR_OK;
+}
+
 static enum demur_err phrase_possible(struct cli *cli)
 {
     const char *path = cli_option(cli, "phrase-out");
@@ -249,9 +258,14 @@ static void say_what_is_left(const struct cli *cli, const char *id)
                       "new phrase.");
 }
 
-static int filed(struct cli *cli, enum demur_err err, const char *id, const struct demur_sent *sent)
+static int filed(struct cli *cli, enum demur_err err, const char *id, struct demur_sent *sent)
 {
     bool stands = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
+    const char *to = cli_option(cli, "receipt");
+    struct demur_diag why = {0};
+    if (stands && to && demur_receipt_move(sent, to, &why) != DEMUR_OK)
+        cli_note(cli, "warning: the receipt stays at %s, which names the dissent: %s.",
+                 sent->receipt, why.text);
     if (!stands || !cli->json) {
         int code = cli_case_sent(cli, err, sent, "Dissent %s is filed.", id);
         if (!stands)
@@ -283,6 +297,8 @@ static int file_new(struct cli *cli)
     struct demur_sent sent = {0};
     bool named = false;
     enum demur_err err = phrase_possible(cli);
+    if (!err)
+        err = receipt_possible(cli);
     if (!err)
         err = cli_text(cli, cli->args[0], NULL, "Type the memo", &memo);
     if (!err)
@@ -340,7 +356,9 @@ static int resume_or_drop(struct cli *cli, const char *drop)
 {
     struct demur_sent sent = {0};
     char id[33];
-    enum demur_err err = cli_client_open(cli, true);
+    enum demur_err err = receipt_possible(cli);
+    if (!err)
+        err = cli_client_open(cli, true);
     if (!err)
         err = outbox_find(cli, drop ? drop : cli->args_len ? cli->args[0] : NULL, id);
     if (err)
@@ -384,6 +402,8 @@ const struct cli_command command_file = {
                "how many members the signature hides you, and you write the receipt phrase down,\n"
                "before anything is sent. When the server cannot be reached the memo stays in the\n"
                "outbox: --resume sends the same bytes again, and it is filed once.\n\n"
+               "The receipt names the dissent, in clear. Whoever finds it in your home knows\n"
+               "which one you filed, unless --receipt puts it elsewhere.\n\n"
                "Example:\n\n    demur file memo.md --anonymous --attach figures.pdf --marking U",
     .options =
         (const struct cli_option[]){
@@ -396,6 +416,7 @@ const struct cli_command command_file = {
             {"points", "N", "how many numbered points the memo makes"},
             {"as", "NAME=VALUE,...", "sign as one of the members with these attributes"},
             {"phrase-out", "FILE", "write the receipt phrase there instead of showing it"},
+            {"receipt", "FILE", "keep the receipt there, and none of it in the home"},
             {"resume", NULL, "send what waits in the outbox again"},
             {"drop", "DISSENT", "give up what waits in the outbox"},
             {NULL, NULL, NULL},

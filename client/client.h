@@ -289,6 +289,12 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
 enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
                                  struct demur_diag *diag) DEMUR_CHECKED;
 
+/* Move the receipt that was kept in the copy to `path`, where nothing is yet, so that
+ * none is left in the copy: it tells whoever finds it which dissent was filed here.
+ * sent->receipt is the new path then. REPLAY when something is there, IO. */
+enum demur_err demur_receipt_move(struct demur_sent *sent, const char *path,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+
 /* ---- acts in a case (act_case.c) ---- */
 
 /* What goes into a sealed document or message. */

@@ -7,7 +7,9 @@
  *
  * The receipt phrase is not there. Sending the same bytes twice files once. */
 #include <sodium.h>
+#include <unistd.h>
 
+#include "../core/receipt.h"
 #include "filing.h"
 
 #define RELEASE_LEN 65
@@ -179,6 +181,23 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
                                  struct demur_sent *sent, struct demur_diag *diag)
 {
     return outbox_send(client, dissent, false, sent, diag);
+}
+
+enum demur_err demur_receipt_move(struct demur_sent *sent, const char *path,
+                                  struct demur_diag *diag)
+{
+    struct demur_bytes receipt = {0};
+    if (access(path, F_OK) == 0)
+        return demur_fail(diag, DEMUR_ERR_REPLAY, "%.200s is there already", path);
+    enum demur_err err = demur_path_read(sent->receipt, DEMUR_RECEIPT_MAX, &receipt, diag);
+    if (!err)
+        err = demur_path_write(path, demur_bytes_span(&receipt), diag);
+    demur_bytes_free(&receipt);
+    if (!err)
+        err = path_remove_all(sent->receipt, diag);
+    if (!err && !copy_text(sent->receipt, sizeof sent->receipt, span_str(path)))
+        sent->receipt[0] = 0; /* too long to tell */
+    return err;
 }
 
 /* ---- what is waiting ---- */
