@@ -1,5 +1,7 @@
 /* The table of subcommands; each is in the file of its name. */
 #include <sodium.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "commands.h"
 
@@ -10,8 +12,20 @@ const struct cli_command *const cli_commands[] = {
     &command_share, &command_receipt,  &command_audit,    &command_demo,   NULL,
 };
 
+/* Passphrases, receipt phrases and memos are in this memory: no core file gets them,
+ * and no debugger of the same user. The server and the signer are forks, and inherit
+ * both. The leak checker of a sanitized build is such a debugger. */
+static void keep_memory(void)
+{
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+#ifndef __SANITIZE_ADDRESS__
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_memory();
     if (sodium_init() < 0) {
         fputs("demur: the cryptography library does not start\n", stderr);
         return CLI_UNREACHABLE;
