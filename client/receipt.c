@@ -13,6 +13,7 @@
 struct authority {
     struct demur_record *record; /* work space */
     uint8_t log_key[32], root[32], next_root[32];
+    uint64_t seq; /* of the root's last rotation: they count up, also within a second */
     char origin[DEMUR_NOTE_NAME_MAX + 1];
 };
 
@@ -69,8 +70,12 @@ static enum demur_err rotate(struct authority *a, struct span entry,
     bool root = next_root_takes_over(a, by);
     if (!root && (demur_record_has(r, DEMUR_FIELD_ROOT_KEY) || memcmp(by, a->root, 32) != 0))
         return unsound(diag, "a rotation of keys in it is not by the channel's root");
+    uint64_t seq = demur_record_number(r, DEMUR_FIELD_SEQ);
+    if (!root && seq <= a->seq)
+        return unsound(diag, "the rotations of keys in it are not in the order of the log");
     if (!demur_record_verify(r, DEMUR_FIELD_SIG, by))
         return unsound(diag, "a rotation of keys in it is not signed");
+    a->seq = seq;
     if (root) {
         memcpy(a->root, by, 32);
         demur_record_hash(r, DEMUR_FIELD_NEXT_ROOT, a->next_root);
@@ -86,8 +91,19 @@ static bool is_rotation(struct span entry, uint64_t *at)
            span_starts(text, "demur rotate v1\n");
 }
 
-/* Take the entries of the bundle in the order of the log: where the receipt is
- * about a rotation itself, that stands last, and belongs before later ones. */
+static enum demur_err chain(struct authority *a, const struct span *entries, size_t n,
+                            const uint8_t fingerprint[static 32], struct demur_diag *diag)
+{
+    a->seq = 0;
+    enum demur_err err = found(a, entries[0], fingerprint, diag);
+    for (size_t i = 1; !err && i < n; i++)
+        err = rotate(a, entries[i], fingerprint, diag);
+    return err;
+}
+
+/* The bundle's entries but the last, to which the receipt is. Where that is a rotation
+ * itself, some give it only there: then it belongs among the others by its time, and
+ * within a second wherever the keys and their counting up let it stand. */
 static enum demur_err establish(struct authority *a, struct span bundle,
                                 const uint8_t fingerprint[static 32], struct span *subject,
                                 struct demur_diag *diag)
@@ -98,19 +114,21 @@ static enum demur_err establish(struct authority *a, struct span bundle,
         n++;
     if (rest.len)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "this receipt holds too many entries");
-    enum demur_err err = found(a, entries[0], fingerprint, diag);
     *subject = entries[n - 1];
-    uint64_t at, other;
-    if (n > 1 && is_rotation(*subject, &at)) {
-        size_t place = n - 1;
-        while (place > 1 && is_rotation(entries[place - 1], &other) && other > at)
-            place--;
-        memmove(&entries[place + 1], &entries[place], (n - 1 - place) * sizeof entries[0]);
-        entries[place] = *subject;
-        n++;
+    uint64_t at, other = 0;
+    bool placed = n == 1 || !is_rotation(*subject, &at);
+    for (size_t i = 1; !placed && i + 1 < n; i++)
+        placed = span_eq(entries[i], *subject);
+    if (placed)
+        return chain(a, entries, n > 1 ? n - 1 : 1, fingerprint, diag);
+    enum demur_err err = chain(a, entries, n, fingerprint, diag);
+    for (size_t place = n - 1; err && place > 1; place--) {
+        if (!is_rotation(entries[place - 1], &other) || other < at)
+            break;
+        entries[place] = entries[place - 1];
+        entries[place - 1] = *subject;
+        err = chain(a, entries, n, fingerprint, diag);
     }
-    for (size_t i = 1; !err && i + 1 < n; i++)
-        err = rotate(a, entries[i], fingerprint, diag);
     return err;
 }
 

@@ -19,15 +19,16 @@ static enum demur_err bundle_add(struct demur_engine *e, struct demur_list *bund
     return ok ? DEMUR_OK : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
 }
 
-/* Entry 0, the rotations that the checkpoint covers, and the entry, last. */
+/* Entry 0, the rotations that the checkpoint covers, and last the entry, which may be
+ * one of these: a reader takes the keys from the others, whatever it is. */
 static enum demur_err bundle_build(struct demur_engine *e, struct demur_list *bundle,
                                    uint64_t index, uint64_t size, struct demur_diag *diag)
 {
-    enum demur_err err = index ? bundle_add(e, bundle, 0, diag) : DEMUR_OK;
+    enum demur_err err = bundle_add(e, bundle, 0, diag);
     demur_engine_read(e);
     const uint64_t *rotates = e->rotates.items;
     for (size_t i = 0; i < e->rotates.len && !err; i++)
-        if (rotates[i] < size && rotates[i] != index)
+        if (rotates[i] < size)
             err = bundle_add(e, bundle, rotates[i], diag);
     demur_engine_unread(e);
     return err ? err : bundle_add(e, bundle, index, diag);

@@ -149,6 +149,23 @@ static void receipts(struct town *w)
     SAYS(receipt(w, (int[]){0, 3, 4, 5, -1}, &log[1]), DEMUR_OK, "");
     SAYS(receipt(w, (int[]){0, 4, 5, 3, -1}, &log[1]), DEMUR_OK, "");
     SAYS(receipt(w, (int[]){0, 3, 5, 4, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 3, 4, 5, 0, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 3, 4, 5, 4, -1}, &log[1]), DEMUR_OK, "");
+    SAYS(receipt(w, (int[]){0, 3, 5, 4, 5, -1}, &log[1]), DEMUR_ERR_VERIFY, "not by the channel");
+    /* Two within the second of the last. */
+    CHECK_ERR(rotate_log(w, &w->next_root, &log[0]), DEMUR_OK); /* 6 */
+    CHECK_ERR(rotate_root(w, &root3, &w->next_root), DEMUR_OK); /* 7 */
+    for (int i = 3; i <= 7; i++) {
+        int extra[] = {0, 3, 4, 5, 6, 7, i, -1}, only_last[7] = {0}, n = 1;
+        SAYS(receipt(w, extra, &log[0]), DEMUR_OK, "");
+        for (int k = 3; k <= 7; k++)
+            if (k != i)
+                only_last[n++] = k;
+        only_last[n++] = i;
+        only_last[n] = -1;
+        SAYS(receipt(w, only_last, &log[0]), DEMUR_OK, "");
+    }
+    SAYS(receipt(w, (int[]){0, 3, 4, 6, 5, 2, -1}, &log[1]), DEMUR_ERR_VERIFY, "in the order");
     SAYS(span_lit("not a receipt\n"), DEMUR_ERR_SYNTAX, "no receipt");
     SAYS(span_lit(""), DEMUR_ERR_SYNTAX, "no receipt");
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "../../core/age.h"
+#include "../../core/hash.h"
 #include "../../core/receipt.h"
 #include "fixture.h"
 
@@ -26,13 +27,28 @@ static bool post(struct fixture *f, size_t i)
 
 static size_t last(const struct fixture *f) { return f->w->entries_len - 1; }
 
+/* The root key gives way to the next: a rotation that the server holds no key for. */
+static bool rotate_root(struct fixture *f, struct town_key *next, const struct town_key *after)
+{
+    uint8_t hash[32];
+    demur_hash(hash, span_of(after->public_key, 32));
+    town_begin_by(f->w, DEMUR_RECORD_ROTATE, next);
+    demur_put_bytes(&f->w->out, DEMUR_FIELD_ROOT_KEY, span_of(next->public_key, 32));
+    demur_put_hash(&f->w->out, DEMUR_FIELD_NEXT_ROOT, hash);
+    return town_sign_send(f->w, next) == DEMUR_OK && fixture_send(f);
+}
+
 TEST(append_receipts)
 {
     char path[96];
     uint8_t leaf[32] = {0};
+    struct town_key third;
     struct fixture *f = fixture_new();
     REQUIRE(f != NULL);
     REQUIRE(fixture_people(f, 6));
+    town_key_make(f->w, &third);
+    REQUIRE(rotate_root(f, &f->w->next_root, &third));
+    REQUIRE(rotate_root(f, &third, &f->w->root)); /* within a second */
     for (size_t i = 0; i < f->w->entries_len; i++) {
         demur_merkle_leaf(leaf, span_of(f->w->entries[i].bytes, f->w->entries[i].len));
         path_of(path, sizeof path, "/receipt/", leaf);
