@@ -40,7 +40,9 @@ void act_done(struct demur_actor *actor, uint64_t seq)
 
 /* ---- receipts ---- */
 
+/* Keep it, and hold the log to it. */
 static enum demur_err keep_receipt(struct demur_client *c, struct span receipt,
+                                   const struct demur_receipt_report *report,
                                    struct demur_sent *sent, struct demur_diag *diag)
 {
     char hex[65];
@@ -50,20 +52,12 @@ static enum demur_err keep_receipt(struct demur_client *c, struct span receipt,
     if (n < 0 || (size_t)n >= sizeof sent->receipt)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
     enum demur_err err = demur_path_write(sent->receipt, receipt, diag);
-    if (err || sent->index < c->size)
-        return err;
-    if (!demur_grow(&c->expected, &c->expected_cap, c->expected_len + 1, sizeof *c->expected))
-        return no_memory(diag);
-    struct expected *e = &c->expected[c->expected_len++];
-    e->index = sent->index;
-    memcpy(e->leaf, sent->leaf, 32);
-    return DEMUR_OK;
+    return err ? err : promise_take(c, report, sent->receipt, diag);
 }
 
-/* Does the receipt prove that this very record is in the log? */
-static enum demur_err read_receipt(const struct demur_client *c, struct span receipt,
-                                   struct span record, struct demur_sent *sent,
-                                   struct demur_diag *diag)
+/* Does the receipt prove that this very record is in the log? Then take it. */
+static enum demur_err take_receipt(struct demur_client *c, struct span receipt, struct span record,
+                                   struct demur_sent *sent, struct demur_diag *diag)
 {
     struct demur_receipt_report report;
     struct demur_diag why = {0};
@@ -83,29 +77,10 @@ static enum demur_err read_receipt(const struct demur_client *c, struct span rec
                          "the server took the record and gave a receipt for another one");
     *sent = (struct demur_sent){.index = report.index, .at = at};
     memcpy(sent->leaf, report.leaf, 32);
+    if (!err)
+        err = keep_receipt(c, receipt, &report, sent, diag);
     demur_receipt_report_free(&report);
     return err;
-}
-
-/* A copy that has the entry already must have the same one. */
-static enum demur_err check_against_copy(struct demur_client *c, const struct demur_sent *sent,
-                                         struct demur_diag *diag)
-{
-    struct demur_bytes entry = {0};
-    uint8_t leaf[32];
-    if (sent->index >= c->size)
-        return DEMUR_OK;
-    enum demur_err err = demur_client_entry(c, sent->index, &entry, diag);
-    if (err)
-        return err;
-    demur_merkle_leaf(leaf, demur_bytes_span(&entry));
-    demur_bytes_free(&entry);
-    return memcmp(leaf, sent->leaf, 32) == 0
-               ? DEMUR_OK
-               : demur_fail(diag, DEMUR_ERR_VERIFY,
-                            "the receipt and the log seen before contradict each other at entry "
-                            "%llu: keep the receipt, and tell your auditor",
-                            (unsigned long long)sent->index);
 }
 
 static enum demur_err check_clock(const struct demur_client *c, const struct demur_sent *sent,
@@ -137,12 +112,8 @@ enum demur_err act_send(struct demur_client *c, struct span record, bool fresh,
         http_want(c->http, HTTP_POST, "/append", record, DEMUR_RECEIPT_MAX, &receipt, diag);
     if (err)
         return err;
-    err = read_receipt(c, demur_bytes_span(&receipt), record, sent, diag);
-    if (!err)
-        err = keep_receipt(c, demur_bytes_span(&receipt), sent, diag);
+    err = take_receipt(c, demur_bytes_span(&receipt), record, sent, diag);
     demur_bytes_free(&receipt);
-    if (!err)
-        err = check_against_copy(c, sent, diag);
     return err ? err : check_clock(c, sent, fresh, diag);
 }
 
@@ -167,12 +138,10 @@ enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_
         err =
             http_want(c->http, HTTP_GET, path, span_of(NULL, 0), DEMUR_RECEIPT_MAX, &receipt, diag);
     if (!err)
-        err = read_receipt(c, demur_bytes_span(&receipt), record, sent, diag);
-    if (!err)
-        err = keep_receipt(c, demur_bytes_span(&receipt), sent, diag);
+        err = take_receipt(c, demur_bytes_span(&receipt), record, sent, diag);
     demur_bytes_free(&receipt);
     demur_bytes_free(&entry);
-    return err ? err : check_against_copy(c, sent, diag);
+    return err;
 }
 
 /* ---- one act ---- */

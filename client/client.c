@@ -125,7 +125,8 @@ void demur_client_close(struct demur_client *c)
     free(c->record);
     free(c->bad);
     free(c->findings);
-    free(c->expected);
+    free(c->refused);
+    promises_free(c);
     free((char *)c->options.url);
     free((char *)c->options.token);
     free((char *)c->options.proxy);

@@ -154,11 +154,12 @@ enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
 struct span demur_client_checkpoint(const struct demur_client *client);
 
 /* What is held against the operator, also from earlier runs. */
+#define DEMUR_FINDING_TEXT 256
 struct demur_finding {
     uint64_t time_s;
-    char kind[24];  /* "refused-entry", "fork", "shrunk", "clock", "signature", … */
-    char text[256]; /* one sentence without full stop */
-    char path[512]; /* the evidence file; empty when it could not be written */
+    char kind[24];                 /* "refused-entry", "fork", "broken-receipt", … */
+    char text[DEMUR_FINDING_TEXT]; /* one sentence without full stop */
+    char path[512];                /* the evidence file; empty when it could not be written */
 };
 size_t demur_client_findings(const struct demur_client *client);
 /* False past the end. */

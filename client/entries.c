@@ -29,6 +29,31 @@ enum demur_err entries_write(const struct demur_client *c, uint64_t bundle, stru
     return demur_path_write(path, bytes, diag);
 }
 
+enum demur_err entries_fetch(const struct demur_client *c, uint64_t bundle, unsigned width,
+                             struct demur_bytes *out, struct demur_diag *diag)
+{
+    char path[DEMUR_TILE_PATH_MAX + 2] = "/";
+    struct buf b = buf_over(path + 1, sizeof path - 2);
+    struct demur_tile tile = {DEMUR_TILE_ENTRIES, bundle, width};
+    struct demur_bytes bytes = {0};
+    size_t count = 0;
+    demur_tile_put_path(&b, &tile);
+    path[1 + b.len] = 0;
+    enum demur_err err = http_want(c->http, HTTP_GET, path, span_of(NULL, 0),
+                                   (size_t)width * (DEMUR_ENTRY_MAX + 2), &bytes, diag);
+    if (err)
+        return err;
+    if (demur_bundle_check(demur_bytes_span(&bytes), width, &count, NULL) != DEMUR_OK ||
+        count != width) {
+        demur_bytes_free(&bytes);
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "the server sent entries from %llu on that are no entry bundle",
+                          (unsigned long long)(bundle * DEMUR_TILE_WIDTH));
+    }
+    *out = bytes;
+    return DEMUR_OK;
+}
+
 bool entries_take(struct span bundle, size_t n, struct span *out)
 {
     struct span rest = bundle, entry;
@@ -37,6 +62,66 @@ bool entries_take(struct span bundle, size_t n, struct span *out)
             return false;
     *out = span_take(bundle, bundle.len - rest.len);
     return true;
+}
+
+static enum demur_err damaged(const struct demur_client *c, struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_VERIFY,
+                      "the copy in %.120s was damaged: remove the file checkpoint in it, so that "
+                      "the log is fetched again",
+                      c->data);
+}
+
+enum demur_err entries_root(const struct demur_client *c, uint64_t size, uint8_t root[static 32],
+                            struct demur_diag *diag)
+{
+    struct demur_frontier tree;
+    enum demur_err err = DEMUR_OK;
+    if (size == c->size) {
+        memcpy(root, c->root, 32);
+        return DEMUR_OK;
+    }
+    demur_frontier_init(&tree);
+    while (!err && tree.size < size) {
+        struct demur_bytes bundle = {0};
+        uint64_t before = tree.size;
+        uint8_t leaf[32];
+        err = entries_read(c, tree.size / DEMUR_TILE_WIDTH, &bundle, diag);
+        struct span rest = demur_bytes_span(&bundle), entry;
+        while (!err && tree.size < size && demur_bundle_next(&rest, &entry)) {
+            demur_merkle_leaf(leaf, entry);
+            if (!demur_frontier_append(&tree, leaf))
+                err = damaged(c, diag);
+        }
+        if (!err && (tree.size == before || (tree.size < size && tree.size % DEMUR_TILE_WIDTH)))
+            err = damaged(c, diag);
+        demur_bytes_free(&bundle);
+    }
+    demur_frontier_root(&tree, root);
+    return err;
+}
+
+/* ---- what is beyond the copy ---- */
+
+static bool tidy_one(void *ctx, const char *name)
+{
+    const struct demur_client *c = ctx;
+    uint64_t bundle = 0;
+    char path[PATH_LEN];
+    int n = snprintf(path, sizeof path, "%s/entries/%s", c->data, name);
+    bool number =
+        span_u64(span_str(name + strspn(name, "0")), UINT64_MAX / DEMUR_TILE_WIDTH, &bundle) ||
+        name[strspn(name, "0")] == 0;
+    if (n > 0 && n < PATH_LEN && (!number || bundle * DEMUR_TILE_WIDTH >= c->size))
+        (void)!path_remove_all(path, NULL);
+    return true;
+}
+
+void entries_tidy(const struct demur_client *c)
+{
+    char folder[PATH_LEN];
+    if (path_join(folder, c->data, "entries"))
+        (void)!path_list(folder, tidy_one, (void *)c, NULL);
 }
 
 enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
@@ -58,11 +143,7 @@ enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
     if (found && copy.p)
         *out = heap_buf_take(&copy);
     else
-        err = found ? no_memory(diag)
-                    : demur_fail(diag, DEMUR_ERR_VERIFY,
-                                 "the copy in %s was damaged: remove that folder, so that the log "
-                                 "is fetched again",
-                                 client->data);
+        err = found ? no_memory(diag) : damaged(client, diag);
     heap_buf_free(&copy);
     demur_bytes_free(&bundle);
     return err;

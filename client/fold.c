@@ -51,17 +51,39 @@ static void recall(struct demur_verdict *out, const struct demur_record *r)
 
 /* ---- one entry ---- */
 
-static void keep_refused(struct demur_client *c, uint64_t index, struct span entry,
-                         const struct demur_diag *why)
+static enum demur_err note_refused(struct demur_client *c, uint64_t index,
+                                   const struct demur_diag *why, struct demur_diag *diag)
 {
-    char name[48], text[256];
-    snprintf(name, sizeof name, "refused-entry-%llu", (unsigned long long)index);
-    snprintf(text, sizeof text,
-             "the operator put entry %llu into the log, which the rules of the channel refuse: "
-             "%.120s",
-             (unsigned long long)index, why->text);
-    struct evidence_part parts[] = {{"the entry", entry}, {"the signed checkpoint", c->head}};
-    evidence_keep(c, "refused-entry", name, text, parts, 2);
+    struct refused r = {.index = index};
+    if (!demur_grow(&c->refused, &c->refused_cap, c->refused_len + 1, sizeof r))
+        return no_memory(diag);
+    snprintf(r.why, sizeof r.why, "%.127s", why->text);
+    c->refused[c->refused_len++] = r;
+    return DEMUR_OK;
+}
+
+enum demur_err fold_evidence(struct demur_client *c, struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    for (size_t i = 0; !err && i < c->refused_len; i++) {
+        const struct refused *r = &c->refused[i];
+        struct demur_bytes entry = {0};
+        char name[48], text[DEMUR_FINDING_TEXT];
+        err = demur_client_entry(c, r->index, &entry, diag);
+        if (err)
+            break;
+        snprintf(name, sizeof name, "refused-entry-%llu", (unsigned long long)r->index);
+        snprintf(text, sizeof text,
+                 "the operator put entry %llu into the log, which the rules of the channel refuse: "
+                 "%.120s",
+                 (unsigned long long)r->index, r->why);
+        struct evidence_part parts[] = {{"the entry", demur_bytes_span(&entry)},
+                                        {"the signed checkpoint", c->head}};
+        evidence_keep(c, "refused-entry", name, text, parts, 2);
+        demur_bytes_free(&entry);
+    }
+    c->refused_len = 0;
+    return err;
 }
 
 static enum demur_err apply(struct demur_client *c, uint64_t at, uint64_t index, bool trusted,
@@ -117,7 +139,7 @@ enum demur_err fold_entry(struct demur_client *c, struct span entry, bool truste
         demur_channel_skip(c->channel, at, entry);
         c->upgrade |= err == DEMUR_ERR_UPGRADE;
         if (err != DEMUR_ERR_UPGRADE)
-            keep_refused(c, index, entry, &why);
+            return note_refused(c, index, &why, diag);
     } else if (c->record->type == DEMUR_RECORD_TICK) {
         c->last_tick = at;
     }
@@ -129,10 +151,11 @@ enum demur_err fold_entry(struct demur_client *c, struct span entry, bool truste
 static enum demur_err damaged(const struct demur_client *c, const char *what,
                               struct demur_diag *diag)
 {
-    return demur_fail(diag, DEMUR_ERR_VERIFY,
-                      "the copy in %.120s was damaged (%s): remove that folder, so that the log is "
-                      "fetched again",
-                      c->data, what);
+    return demur_fail(
+        diag, DEMUR_ERR_VERIFY,
+        "the copy in %.120s was damaged (%s): remove the file checkpoint in it, so that "
+        "the log is fetched again",
+        c->data, what);
 }
 
 /* How many entries an earlier run has verified: all of this checkpoint's or none.
@@ -245,6 +268,7 @@ enum demur_err fold_copy(struct demur_client *c, struct demur_diag *diag)
     c->channel = demur_channel_new();
     demur_frontier_init(&c->frontier);
     c->bad_len = 0;
+    c->refused_len = 0;
     c->last_tick = 0;
     c->upgrade = false;
     if (!c->channel)
@@ -260,6 +284,8 @@ enum demur_err fold_copy(struct demur_client *c, struct demur_diag *diag)
     }
     if (!err)
         err = check_copy(c, diag);
+    if (!err)
+        err = fold_evidence(c, diag);
     return err || trusted == c->size ? err : write_verified(c, diag);
 }
 

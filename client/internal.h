@@ -73,10 +73,18 @@ enum demur_err problem_read(long status, struct span body, struct demur_diag *di
 
 /* ---- the client ---- */
 
-/* A receipt given to us for an entry that the copy does not hold yet. */
-struct expected {
+/* What a receipt promises of the log, of which the copy does not hold so much yet. */
+struct promise {
+    uint64_t size; /* the entry that comes after so many, or the tree of so many */
+    bool root;     /* hash is that tree's root, else that entry's leaf hash */
+    uint8_t hash[32];
+    char *receipt; /* its path */
+};
+
+/* An entry that the fold refuses, found before the log's head was held to be true. */
+struct refused {
     uint64_t index;
-    uint8_t leaf[32];
+    char why[128];
 };
 
 struct demur_client {
@@ -99,8 +107,10 @@ struct demur_client {
     size_t bad_len, bad_cap;
     struct demur_finding *findings;
     size_t findings_len, findings_cap;
-    struct expected *expected;
-    size_t expected_len, expected_cap;
+    struct refused *refused;
+    size_t refused_len, refused_cap;
+    struct promise *promises;
+    size_t promises_len, promises_cap;
 };
 
 /* client.c */
@@ -113,17 +123,53 @@ enum demur_err entries_write(const struct demur_client *c, uint64_t bundle, stru
                              struct demur_diag *diag);
 /* The first n entries of a bundle; false when it has fewer or is broken. */
 bool entries_take(struct span bundle, size_t n, struct span *out);
+/* A bundle as the server shows it: VERIFY unless it is one of `width` entries. */
+enum demur_err entries_fetch(const struct demur_client *c, uint64_t bundle, unsigned width,
+                             struct demur_bytes *out, struct demur_diag *diag);
+/* The root of the copy's first `size` entries, at most c->size. */
+enum demur_err entries_root(const struct demur_client *c, uint64_t size, uint8_t root[static 32],
+                            struct demur_diag *diag);
+/* Remove bundles that are beyond the copy: what was fetched for nothing. */
+void entries_tidy(const struct demur_client *c);
+
+/* head.c */
+/* Fetch the checkpoint, and see that the channel's log signed it, before anything is
+ * done that it asks for. *head borrows *out, which the caller frees in any case. */
+enum demur_err head_fetch(struct demur_client *c, struct demur_bytes *out,
+                          struct demur_checkpoint *head, struct demur_diag *diag);
+
+/* receipt.c: the log's key as the rotations in a receipt leave it, which has to hold;
+ * they must go on from the keys in `since`, when that is given. */
+enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
+                               const uint8_t fingerprint[static 32],
+                               const struct demur_channel *since, struct demur_diag *diag);
+
+/* promises.c: c->promises holds what receipts say of the log beyond the copy. */
+/* Hold the log to a receipt that was checked and stands in the file `path`: at once as
+ * far as the copy goes, else when it has grown. VERIFY, and evidence, when it breaks it. */
+enum demur_err promise_take(struct demur_client *c, const struct demur_receipt_report *report,
+                            const char *path, struct demur_diag *diag);
+/* Keep evidence of a broken one; `text` is the sentence. */
+void promise_broken(struct demur_client *c, const struct promise *p, struct span entry,
+                    struct span checkpoint, char text[static DEMUR_FINDING_TEXT]);
+void promises_sort(struct demur_client *c); /* by size */
+void promises_kept(struct demur_client *c); /* forget those that the copy has come to */
+/* The size of the largest tree that the log signed in a receipt; 0 when there is none. */
+uint64_t promises_size(const struct demur_client *c);
+void promises_free(struct demur_client *c);
 
 /* fold.c: from entries to the channel. */
 /* Fold what the copy's last checkpoint covers, and check that it is what was
  * signed. Signatures that were verified in an earlier run are not verified again. */
 enum demur_err fold_copy(struct demur_client *c, struct demur_diag *diag);
 /* Fold one more entry: the channel and the frontier grow, c->size does not yet.
- * What the channel refuses is a finding. Errors: those that stop the fold. */
+ * What the channel refuses goes into c->refused. Errors: those that stop the fold. */
 enum demur_err fold_entry(struct demur_client *c, struct span entry, bool trusted,
                           struct demur_diag *diag);
 /* Make a checkpoint, whose entries are folded and on disk, the copy's own. */
 enum demur_err fold_commit(struct demur_client *c, struct span checkpoint, struct demur_diag *diag);
+/* Make what c->refused holds findings, now that the log has signed the copy that they are in. */
+enum demur_err fold_evidence(struct demur_client *c, struct demur_diag *diag);
 
 /* evidence.c */
 struct evidence_part {

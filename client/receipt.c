@@ -15,7 +15,20 @@ struct authority {
     uint8_t log_key[32], root[32], next_root[32];
     uint64_t seq; /* of the root's last rotation: they count up, also within a second */
     char origin[DEMUR_NOTE_NAME_MAX + 1];
+    const struct demur_channel *since; /* whose keys must be among those; or NULL */
+    bool passed;                       /* and they were */
 };
+
+/* A chain that leaves out rotations which are known is one that a stolen key made. */
+static void pass(struct authority *a)
+{
+    uint8_t log_key[32], root[32];
+    if (!a->since)
+        return;
+    demur_channel_log_key(a->since, log_key);
+    demur_channel_root_key(a->since, root);
+    a->passed |= memcmp(log_key, a->log_key, 32) == 0 && memcmp(root, a->root, 32) == 0;
+}
 
 static enum demur_err unsound(struct demur_diag *diag, const char *what)
 {
@@ -95,9 +108,15 @@ static enum demur_err chain(struct authority *a, const struct span *entries, siz
                             const uint8_t fingerprint[static 32], struct demur_diag *diag)
 {
     a->seq = 0;
+    a->passed = !a->since;
     enum demur_err err = found(a, entries[0], fingerprint, diag);
-    for (size_t i = 1; !err && i < n; i++)
+    pass(a);
+    for (size_t i = 1; !err && i < n; i++) {
         err = rotate(a, entries[i], fingerprint, diag);
+        pass(a);
+    }
+    if (!err && !a->passed)
+        err = unsound(diag, "it leaves out rotations of keys that are known");
     return err;
 }
 
@@ -162,7 +181,7 @@ static enum demur_err check(struct demur_receipt_report *out, struct span text,
                             struct demur_receipt *receipt, struct demur_diag *diag)
 {
     struct demur_diag why = {0};
-    struct span subject;
+    struct span subject = {0};
     struct demur_checkpoint head;
     if (demur_receipt_parse(receipt, text, &why) != DEMUR_OK)
         return demur_fail_at(diag, why.code, why.line, 0, why.field,
@@ -193,20 +212,43 @@ static enum demur_err check(struct demur_receipt_report *out, struct span text,
     return err;
 }
 
-enum demur_err demur_receipt_check(struct demur_receipt_report *out, struct span text,
-                                   const uint8_t fingerprint[static 32], struct demur_diag *diag)
+/* *key may be NULL, and so may since. */
+static enum demur_err receipt_check(struct demur_receipt_report *out, struct span text,
+                                    const uint8_t fingerprint[static 32],
+                                    const struct demur_channel *since, uint8_t *key,
+                                    struct demur_diag *diag)
 {
     struct demur_receipt_report r = {0};
-    struct authority a = {.record = malloc(sizeof *a.record)};
+    struct authority a = {.record = malloc(sizeof *a.record), .since = since};
     struct demur_receipt *receipt = malloc(sizeof *receipt);
     enum demur_err err =
         a.record && receipt ? check(&r, text, fingerprint, &a, receipt, diag) : no_memory(diag);
     free(a.record);
     free(receipt);
-    if (err)
+    if (err) {
         demur_receipt_report_free(&r);
-    else
-        *out = r;
+        return err;
+    }
+    *out = r;
+    if (key)
+        memcpy(key, a.log_key, 32);
+    return DEMUR_OK;
+}
+
+enum demur_err demur_receipt_check(struct demur_receipt_report *out, struct span text,
+                                   const uint8_t fingerprint[static 32], struct demur_diag *diag)
+{
+    return receipt_check(out, text, fingerprint, NULL, NULL, diag);
+}
+
+enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
+                               const uint8_t fingerprint[static 32],
+                               const struct demur_channel *since, struct demur_diag *diag)
+{
+    struct demur_receipt_report report;
+    enum demur_err err = receipt_check(&report, text, fingerprint, since, key, diag);
+    if (!err)
+        demur_receipt_report_free(&report);
     return err;
 }
 

@@ -2,137 +2,178 @@
  *
  * New entries are staged on disk as they come, so that an interrupted fetch goes on
  * where it stopped; they are believed only once their tree is the one that the log
- * signed. Nothing is folded before that. */
+ * signed. Nothing is folded before that, and nothing is evidence against the operator
+ * that somebody in between could have made. */
 #include <stdlib.h>
 
-#include "../core/table.h"
 #include "../core/tile.h"
 #include "internal.h"
-
-#define KEYS_MAX 16
 
 struct sync {
     struct demur_client *c;
     struct demur_bytes checkpoint;
-    struct demur_note *note;
-    struct demur_checkpoint head; /* what it claims */
-    struct demur_frontier tree;   /* of the entries fetched so far */
-    uint8_t keys[KEYS_MAX][32];   /* that may be the log's */
-    size_t keys_len;
-    char origin[DEMUR_NOTE_NAME_MAX + 1];
-    bool staged;    /* what an earlier run had fetched was used */
-    bool no_staged; /* and must not be */
+    struct demur_checkpoint head;    /* of it: what the log signed */
+    struct demur_frontier tree;      /* of the entries fetched so far */
+    size_t promise;                  /* the next one that the tree comes to */
+    const struct promise *broken;    /* the first that the entries break */
+    struct demur_bytes broken_entry; /* what stands there instead */
+    bool changed;                    /* entries seen before came out different */
+    bool staged;                     /* what an earlier run had fetched was used */
+    bool no_staged;                  /* and must not be */
 };
 
-/* ---- what the server says the time and the log are ---- */
+/* ---- lies ---- */
 
-static void compare_clocks(struct demur_client *c)
-{
-    uint64_t ours = demur_client_now(c), theirs = http_date(c->http);
-    bool ahead = theirs && ours > theirs && ours - theirs > CLOCK_TOLERANCE_S;
-    bool behind = theirs > ours && theirs - ours > CLOCK_TOLERANCE_S;
-    c->skew_s = ahead || behind ? (int64_t)(ours - theirs) : 0;
-}
-
-static enum demur_err fetch_checkpoint(struct sync *s, struct demur_diag *diag)
-{
-    enum demur_err err = http_want(s->c->http, HTTP_GET, "/checkpoint", span_of(NULL, 0),
-                                   DEMUR_NOTE_MAX, &s->checkpoint, diag);
-    compare_clocks(s->c);
-    if (err)
-        return err;
-    struct demur_diag why = {0};
-    err = demur_note_parse(s->note, demur_bytes_span(&s->checkpoint), &why);
-    if (!err)
-        err = demur_checkpoint_parse_text(&s->head, s->note->text, &why);
-    if (err)
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "%.100s does not answer as a channel does (its checkpoint: %.80s)",
-                          s->c->options.url, why.text);
-    if (s->head.size == 0)
-        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the log at %.100s is still empty",
-                          s->c->options.url);
-    return DEMUR_OK;
-}
-
-/* Is the checkpoint signed by one of the keys that may be the log's? */
-static bool signed_by_log(const struct sync *s)
-{
-    struct demur_checkpoint head;
-    for (size_t i = 0; i < s->keys_len; i++)
-        if (demur_checkpoint_open(&head, NULL, demur_bytes_span(&s->checkpoint),
-                                  span_str(s->origin), s->keys[i], NULL) == DEMUR_OK)
-            return true;
-    return false;
-}
-
-/* Two heads that contradict each other, or a head and entries that do. Only what
- * the log signed is evidence; all else may be the work of whoever is in between. */
+/* Two heads, both signed by the log, that contradict each other. */
 static enum demur_err lie(struct sync *s, const char *kind, const char *sentence,
+                          const struct evidence_part *more, size_t more_len,
                           struct demur_diag *diag)
 {
     struct demur_client *c = s->c;
     char name[128], root[65];
-    if (!signed_by_log(s))
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "what %.100s sends is not signed by the channel's log: it is another "
-                          "channel's server, or somebody is in between",
-                          c->options.url);
     hex_text(root, s->head.root);
     snprintf(name, sizeof name, "%s-%llu-%.16s", kind, (unsigned long long)s->head.size, root);
-    struct evidence_part parts[] = {
+    struct evidence_part parts[4] = {
         {"the checkpoint seen before", demur_bytes_span(&c->checkpoint)},
         {"the checkpoint shown now", demur_bytes_span(&s->checkpoint)},
     };
-    evidence_keep(c, kind, name, sentence, parts, 2);
+    for (size_t i = 0; i < more_len && i < 2; i++)
+        parts[2 + i] = more[i];
+    evidence_keep(c, kind, name, sentence, parts, 2 + more_len);
     return demur_fail(diag, DEMUR_ERR_VERIFY, "%s; both signed checkpoints are kept in %s/evidence",
                       sentence, c->data);
 }
 
-/* ---- entries ---- */
+/* An entry that the copy has and the log shows differently now. */
+struct difference {
+    bool found, signed_now; /* the log's head covers what it shows now */
+    uint64_t index;
+    struct demur_bytes ours, theirs;
+};
 
-static void may_sign(struct sync *s, const uint8_t key[static 32])
+static enum demur_err keep_bytes(struct demur_bytes *out, struct span bytes,
+                                 struct demur_diag *diag)
 {
-    if (s->keys_len < KEYS_MAX)
-        memcpy(s->keys[s->keys_len++], key, 32);
-}
-
-/* Entry 0 is the channel: its leaf hash is the fingerprint, and it names the log. */
-static enum demur_err begin_channel(struct sync *s, struct span entry, struct demur_diag *diag)
-{
-    uint8_t leaf[32], key[32];
-    uint64_t at;
-    struct span record;
-    struct demur_record *r = s->c->record;
-    demur_merkle_leaf(leaf, entry);
-    if (memcmp(leaf, s->c->options.channel, 32) != 0)
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "the server at %.100s runs another channel than the one with your "
-                          "fingerprint: check both",
-                          s->c->options.url);
-    if (demur_entry_parse(&at, &record, entry, NULL) != DEMUR_OK ||
-        demur_record_parse(r, record, NULL) != DEMUR_OK || r->type != DEMUR_RECORD_CHANNEL)
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "that fingerprint is of something that is no channel");
-    demur_record_key(r, DEMUR_FIELD_LOG_KEY, key);
-    may_sign(s, key);
-    (void)copy_text(s->origin, sizeof s->origin, demur_record_get(r, DEMUR_FIELD_ORIGIN));
+    struct buf copy = heap_buf(bytes.len);
+    if (!copy.p)
+        return no_memory(diag);
+    buf_put_span(&copy, bytes);
+    *out = heap_buf_take(&copy);
     return DEMUR_OK;
 }
 
-/* A new entry: its place in the tree, its time, and whether it changes the log's
- * key. What it means is for the fold. */
-static enum demur_err take_entry(struct sync *s, struct span entry, struct demur_diag *diag)
+/* Compare one bundle as it is shown with the copy's, and add it to the tree. */
+static enum demur_err compare_bundle(struct sync *s, struct span theirs, struct span ours,
+                                     struct difference *d, struct demur_diag *diag)
 {
-    uint8_t leaf[32], key[32];
-    uint64_t at = 0, now = demur_client_now(s->c);
-    struct span record;
-    if (s->tree.size == 0) {
-        enum demur_err err = begin_channel(s, entry, diag);
+    struct span now, before;
+    enum demur_err err = DEMUR_OK;
+    while (!err && demur_bundle_next(&theirs, &now)) {
+        uint8_t leaf[32];
+        if (s->tree.size < s->c->size && demur_bundle_next(&ours, &before) && !d->found &&
+            !span_eq(now, before)) {
+            d->found = true;
+            d->index = s->tree.size;
+            err = keep_bytes(&d->ours, before, diag);
+            if (!err)
+                err = keep_bytes(&d->theirs, now, diag);
+        }
+        demur_merkle_leaf(leaf, now);
+        if (!err && !demur_frontier_append(&s->tree, leaf))
+            err = demur_fail(diag, DEMUR_ERR_LIMIT, "the log is too long");
+    }
+    return err;
+}
+
+/* Fetch the whole log anew, keeping none of it, to see where it differs from the copy. */
+static enum demur_err find_difference(struct sync *s, struct difference *d, struct demur_diag *diag)
+{
+    struct demur_client *c = s->c;
+    uint64_t to = s->head.size;
+    uint8_t root[32];
+    enum demur_err err = DEMUR_OK;
+    demur_frontier_init(&s->tree);
+    while (!err && s->tree.size < to) {
+        uint64_t first = s->tree.size;
+        unsigned width = (unsigned)(to - first < DEMUR_TILE_WIDTH ? to - first : DEMUR_TILE_WIDTH);
+        struct demur_bytes theirs = {0}, ours = {0};
+        err = entries_fetch(c, first / DEMUR_TILE_WIDTH, width, &theirs, diag);
+        if (!err && first < c->size)
+            err = entries_read(c, first / DEMUR_TILE_WIDTH, &ours, diag);
+        if (!err)
+            err = compare_bundle(s, demur_bytes_span(&theirs), demur_bytes_span(&ours), d, diag);
+        demur_bytes_free(&theirs);
+        demur_bytes_free(&ours);
+        client_progress(c, "comparing entries", s->tree.size, to);
+    }
+    demur_frontier_root(&s->tree, root);
+    d->signed_now = !err && memcmp(root, s->head.root, 32) == 0;
+    return err;
+}
+
+/* The entries do not lead to the root that was signed. Whoever is in between can bring
+ * that about by changing one. The operator is held to it only where what is shown does
+ * lead there, from the first entry on, and differs from what was shown before. */
+static enum demur_err not_leading(struct sync *s, struct demur_diag *diag)
+{
+    char sentence[DEMUR_FINDING_TEXT];
+    struct difference d = {0};
+    enum demur_err err = s->c->size ? find_difference(s, &d, diag) : DEMUR_OK;
+    if (!err && d.found && d.signed_now) {
+        snprintf(sentence, sizeof sentence,
+                 "the log signed two different histories: entry %llu is another one now than it "
+                 "was before",
+                 (unsigned long long)d.index);
+        struct evidence_part entries[] = {{"the entry before", demur_bytes_span(&d.ours)},
+                                          {"the entry now", demur_bytes_span(&d.theirs)}};
+        err = lie(s, "fork", sentence, entries, 2, diag);
+    } else if (!err || err == DEMUR_ERR_VERIFY) {
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the entries do not hash to the root that the log signed: at least one of "
+                         "them was altered, by the server at %.60s or by somebody in between",
+                         s->c->options.url);
+    }
+    demur_bytes_free(&d.ours);
+    demur_bytes_free(&d.theirs);
+    return err;
+}
+
+/* ---- entries ---- */
+
+/* Hold the tree as it is now, and the entry that comes next, to what was promised. */
+static enum demur_err hold(struct sync *s, const uint8_t *leaf, struct span entry,
+                           struct demur_diag *diag)
+{
+    struct demur_client *c = s->c;
+    for (; s->promise < c->promises_len; s->promise++) {
+        const struct promise *p = &c->promises[s->promise];
+        uint8_t root[32];
+        if (p->size > s->tree.size || (p->size == s->tree.size && !p->root && !leaf))
+            break;
+        if (p->size < s->tree.size || s->broken)
+            continue;
+        demur_frontier_root(&s->tree, root);
+        if (memcmp(p->root ? root : leaf, p->hash, 32) == 0)
+            continue;
+        s->broken = p;
+        enum demur_err err = p->root ? DEMUR_OK : keep_bytes(&s->broken_entry, entry, diag);
         if (err)
             return err;
     }
+    return DEMUR_OK;
+}
+
+/* A new entry: its place in the tree, what was promised of it, and its time. What it
+ * means is for the fold. */
+static enum demur_err take_entry(struct sync *s, struct span entry, struct demur_diag *diag)
+{
+    uint8_t leaf[32];
+    uint64_t at = 0, now = demur_client_now(s->c);
+    struct span record;
     demur_merkle_leaf(leaf, entry);
+    enum demur_err err = hold(s, leaf, entry, diag);
+    if (err)
+        return err;
     if (!demur_frontier_append(&s->tree, leaf))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the log is too long");
     if (demur_entry_parse(&at, &record, entry, NULL) != DEMUR_OK)
@@ -148,11 +189,6 @@ static enum demur_err take_entry(struct sync *s, struct span entry, struct demur
             "set the clock or, if it is right, tell your auditor",
             apart, (unsigned long long)(s->tree.size - 1), theirs, ours);
     }
-    struct demur_record *r = s->c->record;
-    if (span_starts(record, "demur rotate v1\n") &&
-        demur_record_parse(r, record, NULL) == DEMUR_OK &&
-        demur_record_key(r, DEMUR_FIELD_LOG_KEY, key))
-        may_sign(s, key);
     return DEMUR_OK;
 }
 
@@ -173,25 +209,13 @@ static enum demur_err get_bundle(struct sync *s, uint64_t index, unsigned width,
         *out = kept;
         return DEMUR_OK;
     }
-    char path[DEMUR_TILE_PATH_MAX + 2] = "/";
-    struct buf b = buf_over(path + 1, sizeof path - 2);
-    struct demur_tile tile = {DEMUR_TILE_ENTRIES, index, width};
-    demur_tile_put_path(&b, &tile);
-    path[1 + b.len] = 0;
-    enum demur_err err = http_want(c->http, HTTP_GET, path, span_of(NULL, 0),
-                                   (size_t)width * (DEMUR_ENTRY_MAX + 2), &fresh, diag);
-    size_t count = 0;
-    if (!err && (demur_bundle_check(demur_bytes_span(&fresh), width, &count, NULL) != DEMUR_OK ||
-                 count != width))
-        err = demur_fail(diag, DEMUR_ERR_VERIFY,
-                         "the server sent entries from %llu on that are no entry bundle",
-                         (unsigned long long)first);
+    enum demur_err err = entries_fetch(c, index, width, &fresh, diag);
     if (!err && seen &&
         (!entries_take(demur_bytes_span(&kept), seen, &before) ||
-         !entries_take(demur_bytes_span(&fresh), seen, &after) || !span_eq(before, after)))
-        err = lie(s, "changed-entries",
-                  "the log shows other entries now than it did before, so its history was changed",
-                  diag);
+         !entries_take(demur_bytes_span(&fresh), seen, &after) || !span_eq(before, after))) {
+        s->changed = true;
+        err = demur_fail(diag, DEMUR_ERR_VERIFY, "entries are shown differently than before");
+    }
     if (!err)
         err = entries_write(c, index, demur_bytes_span(&fresh), diag);
     if (!err)
@@ -251,56 +275,46 @@ static void drop_staged(struct sync *s)
     demur_bytes_free(&bundle);
 }
 
-/* ---- the receipts that were given ---- */
-
-static enum demur_err check_expected(struct sync *s, struct demur_diag *diag)
-{
-    struct demur_client *c = s->c;
-    for (size_t i = 0; i < c->expected_len; i++) {
-        struct demur_bytes entry = {0};
-        uint8_t leaf[32];
-        if (c->expected[i].index >= c->size)
-            continue;
-        enum demur_err err = demur_client_entry(c, c->expected[i].index, &entry, diag);
-        if (err)
-            return err;
-        demur_merkle_leaf(leaf, demur_bytes_span(&entry));
-        demur_bytes_free(&entry);
-        if (memcmp(leaf, c->expected[i].leaf, 32) != 0)
-            return lie(s, "broken-receipt", "the log does not hold what it gave you a receipt for",
-                       diag);
-        c->expected[i--] = c->expected[--c->expected_len];
-    }
-    return DEMUR_OK;
-}
-
 /* ---- all of it ---- */
+
+/* The log as it was signed before. Two honest heads prove nothing: nobody is accused. */
+static enum demur_err stale(const struct sync *s, uint64_t seen, struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_VERIFY,
+                      "%.60s shows an older log than was seen before, %llu entries instead of "
+                      "%llu: an old state of it was put back, or somebody holds back what is newer",
+                      s->c->options.url, (unsigned long long)s->head.size,
+                      (unsigned long long)seen);
+}
 
 /* The head is no longer than the copy. */
 static enum demur_err not_longer(struct sync *s, struct demur_diag *diag)
 {
-    if (s->head.size < s->c->size)
-        return lie(s, "shrunk", "the log has become shorter than it was, so entries were taken out",
-                   diag);
-    if (memcmp(s->head.root, s->c->root, 32) != 0)
+    uint8_t root[32];
+    enum demur_err err = entries_root(s->c, s->head.size, root, diag);
+    if (err)
+        return err;
+    if (memcmp(s->head.root, root, 32) != 0)
         return lie(s, "fork",
                    "the log signed two different histories of the same length, so it shows people "
                    "different things",
-                   diag);
-    if (!signed_by_log(s))
-        return lie(s, "signature", "", diag);
-    return DEMUR_OK;
+                   NULL, 0, diag);
+    return s->head.size < s->c->size ? stale(s, s->c->size, diag) : DEMUR_OK;
 }
 
 /* Fetch what is new, and tell whether it leads to the root that was signed. */
 static enum demur_err fetch_entries(struct sync *s, bool *leads, struct demur_diag *diag)
 {
     uint8_t root[32];
-    size_t keys = s->keys_len;
-    s->staged = false;
+    s->staged = s->changed = false;
     s->tree = s->c->frontier;
+    s->promise = 0;
+    s->broken = NULL;
+    demur_bytes_free(&s->broken_entry);
     enum demur_err err = walk(s, "fetching entries", take_entry, diag);
-    if (err && (err != DEMUR_ERR_VERIFY || !s->staged))
+    if (!err)
+        err = hold(s, NULL, span_of(NULL, 0), diag);
+    if (err && !s->changed && (err != DEMUR_ERR_VERIFY || !s->staged))
         return err;
     demur_frontier_root(&s->tree, root);
     *leads = !err && memcmp(root, s->head.root, 32) == 0;
@@ -310,42 +324,41 @@ static enum demur_err fetch_entries(struct sync *s, bool *leads, struct demur_di
     if (!s->staged)
         return DEMUR_OK;
     /* Before anybody is accused: what this machine had kept may be at fault. */
-    s->keys_len = keys;
     s->no_staged = true;
     err = fetch_entries(s, leads, diag);
     s->no_staged = false;
     return err;
 }
 
-static enum demur_err longer(struct sync *s, struct demur_diag *diag)
+/* The head was signed by a key that the log had before: is it the one that it has? */
+static enum demur_err check_key(struct sync *s, struct demur_diag *diag)
 {
-    struct demur_client *c = s->c;
     uint8_t log_key[32];
     struct demur_checkpoint head;
-    bool leads = false;
-    enum demur_err err = fetch_entries(s, &leads, diag);
-    if (err)
-        return err;
-    if (!leads)
-        return lie(s, c->size ? "fork" : "altered",
-                   c->size ? "the history that the log signed does not continue the one seen before"
-                           : "the entries do not hash to the root that the log signed: at least "
-                             "one of them was altered",
-                   diag);
-    if (!signed_by_log(s)) {
-        drop_staged(s);
-        return lie(s, "signature", "", diag);
-    }
+    const struct demur_channel *c = s->c->channel;
+    demur_channel_log_key(c, log_key);
+    if (demur_checkpoint_open(&head, NULL, s->c->head, demur_channel_origin(c), log_key, NULL) ==
+        DEMUR_OK)
+        return DEMUR_OK;
+    drop_staged(s);
+    return demur_fail(diag, DEMUR_ERR_VERIFY,
+                      "what %.100s sends is signed by a key that the log has had replaced: it was "
+                      "stolen, or the server did not change it",
+                      s->c->options.url);
+}
+
+static enum demur_err fold_entries(struct sync *s, struct demur_diag *diag)
+{
+    struct demur_client *c = s->c;
     c->head = demur_bytes_span(&s->checkpoint);
-    err = walk(s, "checking entries", fold_step, diag);
-    if (!err) {
-        demur_channel_log_key(c->channel, log_key);
-        err = demur_checkpoint_open(&head, NULL, c->head, demur_channel_origin(c->channel), log_key,
-                                    diag);
-    }
+    enum demur_err err = walk(s, "checking entries", fold_step, diag);
+    if (!err)
+        err = check_key(s, diag);
     if (!err)
         err = fold_commit(c, demur_bytes_span(&s->checkpoint), diag);
-    if (err && c->frontier.size != c->size) {
+    if (!err)
+        return fold_evidence(c, diag);
+    if (c->frontier.size != c->size) {
         /* Half folded: go back to what is on disk. */
         struct demur_diag damage;
         enum demur_err again = fold_copy(c, &damage);
@@ -360,27 +373,42 @@ static enum demur_err longer(struct sync *s, struct demur_diag *diag)
     return err;
 }
 
+static enum demur_err longer(struct sync *s, struct demur_diag *diag)
+{
+    bool leads = false;
+    enum demur_err err = fetch_entries(s, &leads, diag);
+    if (err)
+        return err;
+    if (!leads)
+        return not_leading(s, diag);
+    if (s->broken) {
+        char text[DEMUR_FINDING_TEXT];
+        promise_broken(s->c, s->broken, demur_bytes_span(&s->broken_entry),
+                       demur_bytes_span(&s->checkpoint), text);
+        drop_staged(s);
+        return demur_fail(diag, DEMUR_ERR_VERIFY, "%.180s; both are kept in %.50s/evidence", text,
+                          s->c->data);
+    }
+    return fold_entries(s, diag);
+}
+
 enum demur_err demur_client_sync(struct demur_client *client, struct demur_diag *diag)
 {
     struct demur_client *c = client;
     struct sync s = {.c = c, .tree = c->frontier};
-    s.note = malloc(sizeof *s.note);
-    if (!s.note)
-        return no_memory(diag);
-    if (c->size) {
-        uint8_t key[32];
-        demur_channel_log_key(c->channel, key);
-        may_sign(&s, key);
-        (void)copy_text(s.origin, sizeof s.origin, demur_channel_origin(c->channel));
-    }
-    enum demur_err err = fetch_checkpoint(&s, diag);
+    promises_sort(c);
+    uint64_t promised = promises_size(c);
+    enum demur_err err = head_fetch(c, &s.checkpoint, &s.head, diag);
     if (!err)
         err = s.head.size > c->size ? longer(&s, diag) : not_longer(&s, diag);
-    if (!err)
-        err = check_expected(&s, diag);
-    if (!err)
+    if (!err && s.head.size < promised)
+        err = stale(&s, promised, diag);
+    if (!err) {
+        promises_kept(c);
+        entries_tidy(c);
         c->synced_at = demur_client_now(c);
+    }
     demur_bytes_free(&s.checkpoint);
-    free(s.note);
+    demur_bytes_free(&s.broken_entry);
     return err;
 }

@@ -1,0 +1,141 @@
+/* What receipts promise: this entry stands there, and the log has this root then.
+ *
+ * A receipt may come before the copy has grown so far: while it grows, the log is held
+ * to each. */
+#include <stdlib.h>
+
+#include "../core/receipt.h"
+#include "../core/table.h"
+#include "internal.h"
+
+static enum demur_err add(struct demur_client *c, uint64_t size, bool root,
+                          const uint8_t hash[static 32], const char *path, struct demur_diag *diag)
+{
+    struct promise p = {.size = size, .root = root, .receipt = strdup(path)};
+    memcpy(p.hash, hash, 32);
+    if (!p.receipt || !demur_grow(&c->promises, &c->promises_cap, c->promises_len + 1, sizeof p)) {
+        free(p.receipt);
+        return no_memory(diag);
+    }
+    c->promises[c->promises_len++] = p;
+    return DEMUR_OK;
+}
+
+/* Does the copy, which has come so far, keep it? */
+static enum demur_err kept(struct demur_client *c, const struct promise *p, bool *keeps,
+                           struct demur_diag *diag)
+{
+    uint8_t hash[32];
+    struct demur_bytes entry = {0};
+    enum demur_err err;
+    if (p->root) {
+        err = entries_root(c, p->size, hash, diag);
+    } else if (!(err = demur_client_entry(c, p->size, &entry, diag))) {
+        demur_merkle_leaf(hash, demur_bytes_span(&entry));
+        demur_bytes_free(&entry);
+    }
+    *keeps = !err && memcmp(hash, p->hash, 32) == 0;
+    return err;
+}
+
+void promise_broken(struct demur_client *c, const struct promise *p, struct span entry,
+                    struct span checkpoint, char text[static DEMUR_FINDING_TEXT])
+{
+    struct demur_bytes receipt = {0};
+    char name[80], hex[65];
+    hex_text(hex, p->hash);
+    snprintf(name, sizeof name, "broken-receipt-%llu-%.16s", (unsigned long long)p->size, hex);
+    if (p->root)
+        snprintf(text, DEMUR_FINDING_TEXT,
+                 "the log signed two different histories of its first %llu entries: one in a "
+                 "receipt that it gave, and the one that it shows now",
+                 (unsigned long long)p->size);
+    else
+        snprintf(text, DEMUR_FINDING_TEXT,
+                 "the log gave a receipt for entry %llu and holds another entry there now: what "
+                 "was in the log was taken out or changed",
+                 (unsigned long long)p->size);
+    (void)!demur_path_read(p->receipt, DEMUR_RECEIPT_MAX, &receipt, NULL);
+    struct evidence_part parts[] = {{"the receipt", demur_bytes_span(&receipt)},
+                                    {"the checkpoint shown now", checkpoint},
+                                    {"the entry shown now", entry}};
+    evidence_keep(c, "broken-receipt", name, text, parts, entry.p ? 3 : 2);
+    demur_bytes_free(&receipt);
+}
+
+static enum demur_err hold_now(struct demur_client *c, const struct promise *p,
+                               struct demur_diag *diag)
+{
+    bool keeps;
+    char text[DEMUR_FINDING_TEXT];
+    struct demur_bytes entry = {0};
+    enum demur_err err = kept(c, p, &keeps, diag);
+    if (err || keeps)
+        return err;
+    if (!p->root && (err = demur_client_entry(c, p->size, &entry, diag)))
+        return err;
+    promise_broken(c, p, demur_bytes_span(&entry), demur_bytes_span(&c->checkpoint), text);
+    demur_bytes_free(&entry);
+    return demur_fail(diag, DEMUR_ERR_VERIFY, "%.180s; it is kept in %.60s/evidence", text,
+                      c->data);
+}
+
+enum demur_err promise_take(struct demur_client *c, const struct demur_receipt_report *report,
+                            const char *path, struct demur_diag *diag)
+{
+    char own[PATH_LEN];
+    struct promise entry = {.size = report->index, .receipt = own},
+                   head = {.size = report->size, .root = true, .receipt = own};
+    (void)copy_text(own, sizeof own, span_str(path));
+    memcpy(entry.hash, report->leaf, 32);
+    memcpy(head.hash, report->root, 32);
+    enum demur_err err = entry.size < c->size ? hold_now(c, &entry, diag)
+                                              : add(c, entry.size, false, entry.hash, path, diag);
+    if (err)
+        return err;
+    return head.size <= c->size ? hold_now(c, &head, diag)
+                                : add(c, head.size, true, head.hash, path, diag);
+}
+
+/* ---- while the copy grows ---- */
+
+static int by_size(const void *a, const void *b)
+{
+    const struct promise *x = a, *y = b;
+    return x->size < y->size ? -1 : x->size > y->size;
+}
+
+void promises_sort(struct demur_client *c)
+{
+    if (c->promises_len)
+        qsort(c->promises, c->promises_len, sizeof *c->promises, by_size);
+}
+
+void promises_kept(struct demur_client *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->promises_len; i++) {
+        struct promise *p = &c->promises[i];
+        if (p->root ? p->size <= c->size : p->size < c->size)
+            free(p->receipt);
+        else
+            c->promises[n++] = *p;
+    }
+    c->promises_len = n;
+}
+
+uint64_t promises_size(const struct demur_client *c)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < c->promises_len; i++)
+        if (c->promises[i].root && c->promises[i].size > size)
+            size = c->promises[i].size;
+    return size;
+}
+
+void promises_free(struct demur_client *c)
+{
+    for (size_t i = 0; i < c->promises_len; i++)
+        free(c->promises[i].receipt);
+    free(c->promises);
+}
