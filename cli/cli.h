@@ -115,6 +115,9 @@ enum demur_err cli_identity_save(struct cli *cli) DEMUR_CHECKED;
 /* Open the client of the profile (--url, --channel and --token win over it) and
  * bring the copy up to date, with progress on stderr. */
 enum demur_err cli_client_open(struct cli *cli, bool sync) DEMUR_CHECKED;
+/* After a command: hold the log to the receipts that it gave meanwhile. CLI_UNVERIFIED
+ * when it does not hold what they are for; else `code`. */
+int cli_hold(struct cli *cli, int code);
 /* How far the client is, on stderr; ctx is the cli. */
 void cli_progress(void *ctx, const char *what, uint64_t done, uint64_t total);
 /* The identity as an actor; loads it when it is not loaded yet. */

@@ -415,6 +415,16 @@ enum demur_err cli_client_open(struct cli *cli, bool sync)
     return err || !sync ? err : demur_client_sync(cli->client, &cli->diag);
 }
 
+int cli_hold(struct cli *cli, int code)
+{
+    struct demur_diag why = {0};
+    if (!cli->client || !demur_client_promised(cli->client) ||
+        demur_client_sync(cli->client, &why) != DEMUR_ERR_VERIFY)
+        return code;
+    cli_note(cli, "warning: %s.", why.text);
+    return CLI_UNVERIFIED;
+}
+
 enum demur_err cli_actor(struct cli *cli, struct demur_actor *out)
 {
     enum demur_err err = cli_identity_load(cli);

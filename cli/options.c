@@ -214,7 +214,7 @@ static int run_command(struct cli *cli, int argc, char **argv)
     enum demur_err err = demur_http_init(&cli->diag);
     if (err)
         return cli_fail(cli, err);
-    code = cli->command->run(cli);
+    code = cli_hold(cli, cli->command->run(cli));
     if (fflush(stdout) != 0 && code == CLI_OK) {
         cli_note(cli, "the output could not be written: %s", strerror(errno));
         code = CLI_UNREACHABLE;

@@ -108,6 +108,8 @@ enum demur_err demur_client_open(struct demur_client **out,
         err = evidence_load(c, diag);
     if (!err)
         err = fold_copy(c, diag);
+    if (!err)
+        err = promises_load(c, diag);
     if (err)
         demur_client_close(c);
     else

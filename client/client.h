@@ -129,6 +129,10 @@ void demur_client_close(struct demur_client *client);
 enum demur_err demur_client_sync(struct demur_client *client,
                                  struct demur_diag *diag) DEMUR_CHECKED;
 
+/* Is there a receipt, of this run or of an earlier one, for what the copy does not hold
+ * yet? The next sync holds the log to it. */
+bool demur_client_promised(const struct demur_client *client);
+
 /* The channel as it is in the verified copy. Valid until the next call that syncs. */
 const struct demur_channel *demur_client_channel(const struct demur_client *client);
 const uint8_t *demur_client_fingerprint(const struct demur_client *client); /* 32 bytes */

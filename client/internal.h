@@ -145,6 +145,9 @@ enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
                                const struct demur_channel *since, struct demur_diag *diag);
 
 /* promises.c: c->promises holds what receipts say of the log beyond the copy. */
+/* Read what the receipts in the copy's folder promise: those that the copy was not
+ * held to yet. */
+enum demur_err promises_load(struct demur_client *c, struct demur_diag *diag);
 /* Hold the log to a receipt that was checked and stands in the file `path`: at once as
  * far as the copy goes, else when it has grown. VERIFY, and evidence, when it breaks it. */
 enum demur_err promise_take(struct demur_client *c, const struct demur_receipt_report *report,

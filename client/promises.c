@@ -1,7 +1,8 @@
 /* What receipts promise: this entry stands there, and the log has this root then.
  *
- * A receipt may come before the copy has grown so far: while it grows, the log is held
- * to each. */
+ * A receipt may come before the copy has grown so far, in this run of the program or in
+ * an earlier one: what the copy has not come up to is read back from the receipts kept
+ * beside it. While it grows, the log is held to each. */
 #include <stdlib.h>
 
 #include "../core/receipt.h"
@@ -97,6 +98,60 @@ enum demur_err promise_take(struct demur_client *c, const struct demur_receipt_r
                                 : add(c, head.size, true, head.hash, path, diag);
 }
 
+/* ---- those of earlier runs ---- */
+
+struct loading {
+    struct demur_client *c;
+    struct demur_diag *diag;
+    enum demur_err err;
+};
+
+/* Receipts are named by their entry, so that those which the copy was held to long ago
+ * need not be read; any other name may stand for anything. */
+static bool is_news(const struct demur_client *c, const char *name)
+{
+    uint64_t index = 0;
+    size_t digits = strspn(name, "0123456789");
+    for (size_t i = 0; i < digits; i++)
+        index = index * 10 + (uint64_t)(name[i] - '0');
+    return digits != 12 || name[digits] != '-' || index >= c->size;
+}
+
+static bool load_one(void *ctx, const char *name)
+{
+    struct loading *l = ctx;
+    struct demur_client *c = l->c;
+    char path[PATH_LEN];
+    struct demur_bytes text = {0};
+    struct demur_receipt_report report;
+    int n = snprintf(path, sizeof path, "%s/receipts/%s", c->data, name);
+    if (n < 0 || n >= PATH_LEN || !is_news(c, name) ||
+        demur_path_read(path, DEMUR_RECEIPT_MAX, &text, NULL) != DEMUR_OK)
+        return true;
+    /* One that is damaged, or of another channel, promises nothing: an audit says so. */
+    enum demur_err err =
+        demur_receipt_check(&report, demur_bytes_span(&text), c->options.channel, l->diag);
+    demur_bytes_free(&text);
+    if (err)
+        return true;
+    if (report.index >= c->size)
+        l->err = add(c, report.index, false, report.leaf, path, l->diag);
+    if (!l->err && report.size > c->size)
+        l->err = add(c, report.size, true, report.root, path, l->diag);
+    demur_receipt_report_free(&report);
+    return !l->err;
+}
+
+enum demur_err promises_load(struct demur_client *c, struct demur_diag *diag)
+{
+    char folder[PATH_LEN];
+    struct loading l = {.c = c, .diag = diag};
+    if (!path_join(folder, c->data, "receipts"))
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
+    enum demur_err err = path_list(folder, load_one, &l, diag);
+    return err ? err : l.err;
+}
+
 /* ---- while the copy grows ---- */
 
 static int by_size(const void *a, const void *b)
@@ -132,6 +187,8 @@ uint64_t promises_size(const struct demur_client *c)
             size = c->promises[i].size;
     return size;
 }
+
+bool demur_client_promised(const struct demur_client *client) { return client->promises_len > 0; }
 
 void promises_free(struct demur_client *c)
 {

@@ -150,7 +150,8 @@ static void floods(struct live *l, struct liar *liar)
     liar_claim(liar, (uint64_t)1 << 40, root, thief.secret);
     SHOWN(liar, DEMUR_ERR_VERIFY, "", 0);
     CHECK(liar->bundles <= 1);
-    snprintf(command, sizeof command, "test $(ls '%s'/shown-*/entries | grep -c 0) -le 1", l->home);
+    snprintf(command, sizeof command,
+             "test $(ls '%s'/shown-*/entries | grep -cx '[0-9][0-9]*') -le 1", l->home);
     CHECK(system(command) == 0);
     /* What was left of such a time goes with the next sync. */
     struct demur_client *c = live_open(l, "strays");
@@ -274,3 +275,67 @@ static void admits(struct live *l, struct liar *liar)
 
 static void refused_entry(struct live *l) { with_liar(l, admits); }
 TEST(lies_a_refused_entry_is_evidence_under_a_signed_head) { live_run(refused_entry); }
+
+/* ---- receipts ---- */
+
+/* A receipt is kept, and the program ends before it has looked at the log again. */
+static void breaks_receipts(struct live *l, struct liar *liar)
+{
+    struct town *w = l->f->w;
+    const uint8_t *secret = w->log.secret;
+    struct demur_sent sent;
+    struct demur_client *c;
+    char words[96], path[256];
+    size_t n = liar->len;
+    CHECK_SAYS(demur_act_revoke(l->c, &l->office, l->member_id[5].handle, &sent, &l->diag),
+               DEMUR_OK, "");
+    CHECK(sent.index == n && demur_client_promised(l->c));
+    demur_client_close(l->c);
+    l->c = NULL;
+
+    c = liar_open(liar, "all"); /* the older state, put back */
+    REQUIRE(c);
+    CHECK(demur_client_promised(c));
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_ERR_VERIFY, "shows an older log");
+    CHECK(demur_client_findings(c) == 0);
+    /* Another entry in the place of the one that was filed. */
+    w->now = demur_client_now(c);
+    liar_add(liar, w->now, span_lit("demur jubilee v1\nyear 2030\n"));
+    liar_sign(liar, n + 1, secret);
+    snprintf(words, sizeof words, "gave a receipt for entry %zu and holds another", n);
+    for (int again = 0; again < 2; again++) {
+        CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_ERR_VERIFY, words);
+        finding_is(c, 0, "broken-receipt", words);
+        CHECK(demur_client_findings(c) == 1);
+        CHECK(demur_channel_size(demur_client_channel(c)) == n);
+        demur_client_close(c);
+        c = liar_open(liar, "all");
+        REQUIRE(c);
+    }
+    demur_client_close(c);
+
+    /* The entry is there, but the founding before it is another, for a copy that has lost
+     * all: the receipts' heads tell. */
+    l->c = live_open(l, "all");
+    REQUIRE(l->c);
+    CHECK_SAYS(demur_client_sync(l->c, &l->diag), DEMUR_OK, "");
+    CHECK(!demur_client_promised(l->c));
+    struct demur_bytes entry = {0};
+    CHECK_SAYS(demur_client_entry(l->c, n, &entry, &l->diag), DEMUR_OK, "");
+    demur_bytes_free(&liar->entries[n]);
+    liar->entries[n] = entry;
+    liar->entries[1].p[liar->entries[1].len - 5] ^= 1;
+    liar_sign(liar, n + 1, secret);
+    demur_client_close(l->c);
+    l->c = NULL;
+    snprintf(path, sizeof path, "%s/all/checkpoint", l->home);
+    CHECK(unlink(path) == 0);
+    c = liar_open(liar, "all");
+    REQUIRE(c);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_ERR_VERIFY, "two different histories");
+    CHECK(demur_client_findings(c) == 2);
+    demur_client_close(c);
+}
+
+static void broken_receipts(struct live *l) { with_liar(l, breaks_receipts); }
+TEST(lies_receipts_of_earlier_runs_are_held_against_the_log) { live_run(broken_receipts); }
