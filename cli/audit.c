@@ -1,11 +1,62 @@
 /* demur audit: verify a whole channel from nothing but its fingerprint. */
+#define _GNU_SOURCE /* basename */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "../core/encode.h"
+#include "../core/table.h"
 #include "commands.h"
 
 #define RECEIPT_MAX (16u << 20)
+
+/* The receipts that the log is held to: those that were named, then the home's own. */
+struct receipts {
+    struct receipt_file {
+        char *path;
+        struct demur_bytes text;
+    } * files;
+    size_t len, cap, named;
+    struct demur_diag *diag;
+    enum demur_err err;
+};
+
+static bool add_receipt(void *ctx, const char *path)
+{
+    struct receipts *r = ctx;
+    struct receipt_file f = {.path = strdup(path)};
+    if (!f.path || !demur_grow(&r->files, &r->cap, r->len + 1, sizeof f) || !r->files) {
+        r->err = demur_fail(r->diag, DEMUR_ERR_MEMORY, "out of memory");
+        free(f.path);
+        return false;
+    }
+    r->err = demur_path_read(path, RECEIPT_MAX, &f.text, r->diag);
+    if (r->err)
+        free(f.path);
+    else
+        r->files[r->len++] = f;
+    return !r->err;
+}
+
+static enum demur_err collect_receipts(struct cli *cli, const char *copy, struct receipts *r)
+{
+    const char *const *named;
+    size_t n = cli_values(cli, "receipt", &named);
+    *r = (struct receipts){.diag = &cli->diag};
+    for (size_t i = 0; i < n && !r->err; i++)
+        add_receipt(r, named[i]);
+    r->named = r->len;
+    enum demur_err err = r->err ? r->err : demur_receipts_kept(copy, add_receipt, r, &cli->diag);
+    return err ? err : r->err;
+}
+
+static void free_receipts(struct receipts *r)
+{
+    for (size_t i = 0; i < r->len; i++) {
+        free(r->files[i].path);
+        demur_bytes_free(&r->files[i].text);
+    }
+    free(r->files);
+}
 
 /* The counts of a report, in the order in which they are told. */
 struct count {
@@ -30,7 +81,7 @@ static void counts_of(const struct demur_audit_report *r, struct count out[stati
         {"clocks_overdue", "clocks overdue", r->clocks_overdue},
         {"clocks_met_late", "clocks met late", r->clocks_met_late},
         {"texts", "policy and calendar texts, checked by hash", r->blobs},
-        {"receipts", "receipts given", r->receipts},
+        {"receipts", "receipts, given or kept in this home", r->receipts},
         {"receipts_good", "  of them in this log", r->receipts_good},
     };
     memcpy(out, all, sizeof all);
@@ -44,13 +95,13 @@ static const char *const verdicts[] = {
 };
 
 static void put_verdicts(struct demur_json *j, const struct demur_audit_report *r,
-                         const char *const *files)
+                         const struct receipts *given)
 {
     demur_json_open(j, "verdicts", '[');
     for (size_t i = 0; i < r->verdicts_len; i++) {
         const struct demur_audit_receipt *v = &r->verdicts[i];
         demur_json_open(j, NULL, '{');
-        demur_json_text(j, "file", span_str(files[i]));
+        demur_json_text(j, "file", span_str(given->files[i].path));
         demur_json_text(j, "verdict", span_str(verdicts[v->verdict]));
         demur_json_number(j, "entry", v->index);
         demur_json_time(j, "at", v->at);
@@ -76,12 +127,12 @@ static void put_findings(struct demur_json *j, const struct demur_audit_report *
 }
 
 static enum demur_err print_json(struct cli *cli, const struct demur_audit_report *r,
-                                 const char *const *files)
+                                 const struct receipts *given)
 {
     struct count counts[COUNTS];
     size_t cap = 8192 + r->findings_len * 6 * sizeof *r->findings;
     for (size_t i = 0; i < r->verdicts_len; i++)
-        cap += 6 * (strlen(files[i]) + sizeof *r->verdicts);
+        cap += 6 * (strlen(given->files[i].path) + sizeof *r->verdicts);
     uint8_t *p = malloc(cap);
     if (!p)
         return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
@@ -97,7 +148,7 @@ static enum demur_err print_json(struct cli *cli, const struct demur_audit_repor
     demur_json_time(&j, "last_at", r->last_at);
     demur_json_hex(&j, "root", r->root, 32);
     demur_json_text(&j, "state", span_str(r->state));
-    put_verdicts(&j, r, files);
+    put_verdicts(&j, r, given);
     put_findings(&j, r);
     demur_json_close(&j, '}');
     buf_put_byte(&b, '\n');
@@ -125,43 +176,46 @@ static void print_counts(const struct demur_audit_report *r)
            (const char *)hex, r->state);
 }
 
-static void print_verdicts(const struct demur_audit_report *r, const char *const *files)
+/* Of the receipts that nobody named, only those that do not hold. */
+static void print_verdicts(const struct demur_audit_report *r, const struct receipts *given)
 {
-    if (r->verdicts_len)
-        puts("\nReceipts:");
+    bool first = true;
     for (size_t i = 0; i < r->verdicts_len; i++) {
         const struct demur_audit_receipt *v = &r->verdicts[i];
         unsigned long long entry = v->index;
+        const char *file = given->files[i].path;
+        if (i >= given->named && v->verdict == DEMUR_RECEIPT_IN_LOG)
+            continue;
+        if (first)
+            puts("\nReceipts:");
+        first = false;
         if (v->verdict == DEMUR_RECEIPT_IN_LOG)
-            cli_say(stdout, 4, "  %s: entry %llu of %s, and in this log", files[i], entry,
+            cli_say(stdout, 4, "  %s: entry %llu of %s, and in this log", file, entry,
                     cli_time(v->at));
         else if (v->verdict == DEMUR_RECEIPT_NOT_IN_LOG)
-            cli_say(stdout, 4, "  %s: entry %llu of %s, which is not in this log", files[i], entry,
+            cli_say(stdout, 4, "  %s: entry %llu of %s, which is not in this log", file, entry,
                     cli_time(v->at));
         else if (v->verdict == DEMUR_RECEIPT_WORTHLESS)
-            cli_say(stdout, 4, "  %s: proves nothing: %s", files[i], v->why);
+            cli_say(stdout, 4, "  %s: proves nothing: %s", file, v->why);
         else
-            cli_say(stdout, 4, "  %s: not checked, for there is no log to believe", files[i]);
+            cli_say(stdout, 4, "  %s: not checked, for there is no log to believe", file);
     }
 }
 
-static void print_report(const struct demur_audit_report *r, const char *const *files)
+static void print_report(const struct demur_audit_report *r, const struct receipts *given)
 {
     if (r->entries)
         print_counts(r);
     else
         printf("The log could not be believed at all.\n");
-    print_verdicts(r, files);
+    print_verdicts(r, given);
     printf(r->findings_len ? "\n%zu finding%s:\n" : "\nNothing was found amiss.\n", r->findings_len,
            r->findings_len == 1 ? "" : "s");
-    for (size_t i = 0; i < r->findings_len; i++) {
-        cli_say(stdout, 4, "  %s: %s", r->findings[i].kind, r->findings[i].text);
-        if (r->findings[i].path[0])
-            printf("    evidence %s\n", r->findings[i].path);
-    }
+    for (size_t i = 0; i < r->findings_len; i++)
+        cli_finding(stdout, &r->findings[i]);
 }
 
-static enum demur_err audit(struct cli *cli, const struct span *receipts, size_t n,
+static enum demur_err audit(struct cli *cli, const char *copy, const struct receipts *r,
                             struct demur_audit_report *report)
 {
     char data[4200];
@@ -171,60 +225,75 @@ static enum demur_err audit(struct cli *cli, const struct span *receipts, size_t
                                            .ca_file = cli->ca_file,
                                            .progress = cli_progress,
                                            .ctx = cli};
+    struct demur_audit_given *given = calloc(r->len + 1, sizeof *given);
+    if (!given)
+        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < r->len; i++)
+        given[i] = (struct demur_audit_given){basename(r->files[i].path),
+                                              demur_bytes_span(&r->files[i].text)};
     memcpy(options.channel, cli->profile.channel, 32);
     snprintf(data, sizeof data, "%s", cli_path(cli, "audit"));
     options.data = data;
     enum demur_err err = demur_path_folder(data, &cli->diag);
-    return err ? err : demur_audit(report, &options, receipts, n, &cli->diag);
+    if (!err)
+        err = demur_audit(report, &options, copy, given, r->len, &cli->diag);
+    free(given);
+    return err;
+}
+
+/* What came of it, and the exit code. */
+static int tell(struct cli *cli, enum demur_err err, const struct demur_audit_report *report,
+                const struct receipts *given)
+{
+    bool believed = report->entries && (!err || (err == DEMUR_ERR_VERIFY && report->findings_len));
+    if (believed && report->skewed[0])
+        cli_note(cli,
+                 "warning: this machine's clock is %s the server's, so what is overdue or missing "
+                 "here may be wrong: set the clock or, if it is right, tell the operator.",
+                 report->skewed);
+    if (!cli->json && (believed || report->findings_len))
+        print_report(report, given);
+    if (!believed)
+        return cli_fail(cli, err);
+    enum demur_err printed = cli->json ? print_json(cli, report, given) : DEMUR_OK;
+    if (printed)
+        return cli_fail(cli, printed);
+    return err ? CLI_UNVERIFIED : CLI_OK;
 }
 
 static int run(struct cli *cli)
 {
     struct demur_audit_report report = {0};
-    struct demur_bytes texts[CLI_REPEAT_MAX] = {{0}};
-    struct span receipts[CLI_REPEAT_MAX];
-    const char *const *files;
-    size_t n = cli_values(cli, "receipt", &files), read = 0;
+    struct receipts receipts = {0};
+    char copy[4200];
     if (cli->args_len)
         return cli_usage(cli, "audit takes options only: the fingerprint goes after --channel");
+    snprintf(copy, sizeof copy, "%s", cli_path(cli, "copy"));
     enum demur_err err = cli_profile_load(cli);
-    for (; !err && read < n; read++) {
-        err = demur_path_read(files[read], RECEIPT_MAX, &texts[read], &cli->diag);
-        receipts[read] = demur_bytes_span(&texts[read]);
-    }
     if (!err)
-        err = audit(cli, receipts, n, &report);
-    for (size_t i = 0; i < read; i++)
-        demur_bytes_free(&texts[i]);
-    bool finished = !err || (err == DEMUR_ERR_VERIFY && report.findings_len);
-    if (finished && report.skewed[0])
-        cli_note(cli,
-                 "warning: this machine's clock is %s the server's, so what is overdue or missing "
-                 "here may be wrong: set the clock or, if it is right, tell the operator.",
-                 report.skewed);
-    if (finished && !cli->json)
-        print_report(&report, files);
-    enum demur_err printed = finished && cli->json ? print_json(cli, &report, files) : DEMUR_OK;
+        err = collect_receipts(cli, copy, &receipts);
+    if (!err)
+        err = audit(cli, copy, &receipts, &report);
+    int code = tell(cli, err, &report, &receipts);
     demur_audit_report_free(&report);
-    if (printed || !finished)
-        return cli_fail(cli, printed ? printed : err);
-    return err ? CLI_UNVERIFIED : CLI_OK;
+    free_receipts(&receipts);
+    return code;
 }
 
 const struct cli_command command_audit = {
     .name = "audit",
     .usage = "--channel FINGERPRINT --url URL [--token TOKEN] [--receipt FILE]...",
     .summary = "Verify the whole channel from nothing but its fingerprint.",
-    .details =
-        "Fetches everything afresh and checks it: every signature and ring proof, every\n"
-        "entry's place in the tree, every act against the policy, every clock, and that\n"
-        "each of the receipts given is in this log. The exit code is 3 with findings. A member\n"
-        "needs no options: the profile says where the channel is.\n\n"
-        "Example:\n\n    demur audit --channel 5f0c... --url https://dissent.example \\\n"
-        "        --receipt 17.receipt",
+    .details = "Fetches everything afresh and checks it: every signature and ring proof, every\n"
+               "entry's place in the tree, every act against the policy, every clock, and that\n"
+               "each of the receipts given, and of those that this home keeps, is in this log. It\n"
+               "tells what earlier commands found as well. The exit code is 3 with findings. A\n"
+               "member needs no options: the profile says where the channel is.\n\n"
+               "Example:\n\n    demur audit --channel 5f0c... --url https://dissent.example \\\n"
+               "        --receipt 17.receipt",
     .options =
         (const struct cli_option[]){
-            {"receipt", "FILE", "a receipt that must be in this log"},
+            {"receipt", "FILE", "another receipt that must be in this log"},
             {NULL, NULL, NULL},
         },
     .run = run,

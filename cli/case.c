@@ -7,7 +7,6 @@
 #include "../core/policy.h"
 #include "case.h"
 
-#define DAY_S 86400u
 #define VIEW_MAX ((size_t)256 << 20)
 
 enum demur_err cli_case_begin(struct cli *cli, struct cli_hand *hand, bool mine)
@@ -215,22 +214,12 @@ enum demur_err case_print_view(struct cli *cli, const char *id)
 
 void cli_case_warn(const struct cli *cli)
 {
-    uint64_t tick = demur_client_last_tick(cli->client), now = demur_client_now(cli->client);
     char apart[DEMUR_SKEW_TEXT];
-    size_t found = demur_client_findings(cli->client);
-    if (demur_client_skewed(cli->client, apart)) {
+    if (demur_client_skewed(cli->client, apart))
         cli_note(cli,
                  "warning: this machine's clock is %s the server's, so what is due or late here "
                  "may be wrong: set the clock or, if it is right, tell the operator.",
                  apart);
-    } else if (tick && now > tick + 2 * DAY_S)
-        cli_note(cli,
-                 "warning: the server gave its last daily sign of life on %s; it stands still, or "
-                 "hides what is newer.",
-                 cli_time(tick));
-    if (found)
-        cli_note(cli, "warning: %zu finding%s against the operator: run `demur audit`.", found,
-                 found == 1 ? "" : "s");
 }
 
 enum demur_err cli_case_hash(struct cli *cli, const char *text, uint8_t out[static 32])

@@ -46,7 +46,7 @@ size_t case_print_acts(const struct cli *cli, FILE *out, struct span id,
                        const uint8_t key[static 32]);
 /* The view of a dissent, or of the board when id is NULL, as JSON. */
 enum demur_err case_print_view(struct cli *cli, const char *id) DEMUR_CHECKED;
-/* Say on stderr when the server looks dead or something is held against it. */
+/* Say on stderr when times shown may be wrong, since the clocks differ. */
 void cli_case_warn(const struct cli *cli);
 /* A person's word for a blob's hash: 64 hex digits. */
 enum demur_err cli_case_hash(struct cli *cli, const char *text,

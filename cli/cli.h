@@ -113,8 +113,11 @@ enum demur_err cli_identity_load(struct cli *cli) DEMUR_CHECKED;
 /* Save it again (seq, erased keys), with the passphrase that is known. */
 enum demur_err cli_identity_save(struct cli *cli) DEMUR_CHECKED;
 /* Open the client of the profile (--url, --channel and --token win over it) and
- * bring the copy up to date, with progress on stderr. */
+ * bring the copy up to date, with progress on stderr, and a warning there when the
+ * server is silent or something is held against it. */
 enum demur_err cli_client_open(struct cli *cli, bool sync) DEMUR_CHECKED;
+/* A finding, and where its evidence is. */
+void cli_finding(FILE *out, const struct demur_finding *finding);
 /* After a command: hold the log to the receipts that it gave meanwhile. CLI_UNVERIFIED
  * when it does not hold what they are for; else `code`. */
 int cli_hold(struct cli *cli, int code);

@@ -17,6 +17,7 @@
 
 #define SECRET_MAX 4096
 #define TEXT_MAX (4u << 20)
+#define SILENT_S (2 * 86400u) /* without a tick, which comes daily */
 
 int cli_exit_code(enum demur_err err)
 {
@@ -394,6 +395,24 @@ void cli_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
         fprintf(stderr, "%s: %llu\n", what, (unsigned long long)total);
 }
 
+static void warn(const struct cli *cli)
+{
+    uint64_t tick = demur_client_last_tick(cli->client), now = demur_client_now(cli->client);
+    char apart[DEMUR_SKEW_TEXT];
+    size_t found = demur_client_findings(cli->client);
+    if (tick && now > tick + SILENT_S && !demur_client_skewed(cli->client, apart))
+        cli_note(cli,
+                 "warning: the server gave its last daily sign of life on %s; it stands still, or "
+                 "hides what is newer.",
+                 cli_time(tick));
+    if (found)
+        cli_note(cli,
+                 "warning: %zu finding%s against the operator %s kept in this home; `demur "
+                 "status` lists %s.",
+                 found, found == 1 ? "" : "s", found == 1 ? "is" : "are",
+                 found == 1 ? "it" : "them");
+}
+
 enum demur_err cli_client_open(struct cli *cli, bool sync)
 {
     enum demur_err err = cli->profile.loaded ? DEMUR_OK : cli_profile_load(cli);
@@ -412,7 +431,18 @@ enum demur_err cli_client_open(struct cli *cli, bool sync)
     err = demur_path_folder(data, &cli->diag);
     if (!err)
         err = demur_client_open(&cli->client, &options, &cli->diag);
-    return err || !sync ? err : demur_client_sync(cli->client, &cli->diag);
+    if (!err && sync)
+        err = demur_client_sync(cli->client, &cli->diag);
+    if (!err && sync)
+        warn(cli);
+    return err;
+}
+
+void cli_finding(FILE *out, const struct demur_finding *finding)
+{
+    cli_say(out, 4, "  %s: %s", finding->kind, finding->text);
+    if (finding->path[0])
+        fprintf(out, "    evidence %s\n", finding->path);
 }
 
 int cli_hold(struct cli *cli, int code)

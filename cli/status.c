@@ -81,6 +81,22 @@ static enum demur_err print_dissent(struct cli *cli, const char *id)
     return DEMUR_OK;
 }
 
+/* What is held against the operator, beside the one object that JSON is. */
+static size_t print_findings(const struct cli *cli)
+{
+    FILE *out = cli->json ? stderr : stdout;
+    size_t n = cli->client ? demur_client_findings(cli->client) : 0;
+    struct demur_finding f;
+    if (n)
+        fprintf(out, "\n%zu finding%s against the operator:\n", n, n == 1 ? "" : "s");
+    for (size_t i = 0; i < n && demur_client_finding(cli->client, i, &f); i++)
+        cli_finding(out, &f);
+    if (n)
+        cli_say(out, 0,
+                "Show this to your auditor. A finding is told until its file is moved away.");
+    return n;
+}
+
 static int run(struct cli *cli)
 {
     char id[33];
@@ -98,7 +114,10 @@ static int run(struct cli *cli)
         err = print_dissent(cli, id);
     else if (!err)
         print_board(cli);
-    return err ? cli_fail(cli, err) : CLI_OK;
+    size_t findings = print_findings(cli);
+    if (err)
+        return cli_fail(cli, err);
+    return findings ? CLI_UNVERIFIED : CLI_OK;
 }
 
 const struct cli_command command_status = {
@@ -108,7 +127,8 @@ const struct cli_command command_status = {
     .details = "The board lists every dissent: at which stage it is, when it was filed, how many\n"
                "signed, and what is due when. Name one, by its id or the first 6 characters or\n"
                "more of it, to see who did what when, and every clock. All of it comes from the\n"
-               "verified copy of the log. No passphrase is needed.\n\n"
+               "verified copy of the log. What is held against the operator is listed below it,\n"
+               "with the exit code 3. No passphrase is needed.\n\n"
                "Example:\n\n    demur status kibabu",
     .run = run,
 };

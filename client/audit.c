@@ -6,19 +6,32 @@
 #include "../core/encode.h"
 #include "../core/ring.h"
 #include "../core/table.h"
+#include "../core/tile.h"
 #include "internal.h"
 
 #define DAY_S 86400u
+
+/* What the log had signed when it gave a receipt. */
+struct signed_head {
+    uint64_t size;
+    uint8_t root[32];
+    const struct demur_audit_given *receipt;
+};
 
 struct audit {
     struct demur_client *c;
     struct demur_audit_report *report;
     size_t findings_cap;
+    struct signed_head *heads;
+    size_t heads_len, heads_cap;
 };
 
 static enum demur_err add(struct audit *a, const struct demur_finding *f, struct demur_diag *diag)
 {
     struct demur_audit_report *r = a->report;
+    for (size_t i = 0; i < r->findings_len; i++)
+        if (strcmp(r->findings[i].text, f->text) == 0)
+            return DEMUR_OK; /* the copy that is kept holds it too */
     if (!demur_grow(&r->findings, &a->findings_cap, r->findings_len + 1, sizeof *f))
         return no_memory(diag);
     r->findings[r->findings_len++] = *f;
@@ -163,37 +176,120 @@ static enum demur_err count_entries(struct audit *a, struct demur_diag *diag)
 
 /* ---- receipts ---- */
 
-static enum demur_err check_receipt(struct audit *a, struct span text, size_t i,
-                                    struct demur_diag *diag)
+static enum demur_err note_head(struct audit *a, const struct demur_receipt_report *receipt,
+                                const struct demur_audit_given *given, struct demur_diag *diag)
 {
-    struct demur_audit_receipt *v = &a->report->verdicts[i];
+    struct signed_head head = {.size = receipt->size, .receipt = given};
+    if (!demur_grow(&a->heads, &a->heads_cap, a->heads_len + 1, sizeof head))
+        return no_memory(diag);
+    memcpy(head.root, receipt->root, 32);
+    a->heads[a->heads_len++] = head;
+    return DEMUR_OK;
+}
+
+/* The entry that a good receipt is for: in the log, as it should be? */
+static enum demur_err check_entry(struct audit *a, const struct demur_receipt_report *receipt,
+                                  const struct demur_audit_given *given, bool *there,
+                                  struct demur_diag *diag)
+{
+    char text[DEMUR_FINDING_TEXT];
+    struct demur_bytes entry = {0};
+    struct promise p = {.size = receipt->index};
+    memcpy(p.hash, receipt->leaf, 32);
+    *there = false;
+    if (receipt->index >= a->c->size)
+        return find_fault(a, "broken-receipt", diag,
+                          "the receipt %.60s proves that entry %llu was in the log, and the log "
+                          "that the server shows does not reach so far: it was taken out, or is "
+                          "held back",
+                          given->name, (unsigned long long)receipt->index);
+    enum demur_err err = demur_client_entry(a->c, receipt->index, &entry, diag);
+    *there = !err && span_eq(demur_bytes_span(&entry), demur_bytes_span(&receipt->entry));
+    if (!err && !*there)
+        promise_broken(a->c, &p, given->text, demur_bytes_span(&entry),
+                       demur_client_checkpoint(a->c), text);
+    demur_bytes_free(&entry);
+    return err;
+}
+
+static enum demur_err check_receipt(struct audit *a, const struct demur_audit_given *given,
+                                    struct demur_audit_receipt *v, struct demur_diag *diag)
+{
     struct demur_receipt_report receipt;
     struct demur_diag why = {0};
-    struct demur_bytes entry = {0};
+    bool there;
     a->report->receipts++;
-    enum demur_err err = demur_receipt_check(&receipt, text, a->c->options.channel, &why);
+    enum demur_err err = demur_receipt_check(&receipt, given->text, a->c->options.channel, &why);
     if (err == DEMUR_ERR_MEMORY)
         return no_memory(diag);
     if (err) {
         v->verdict = DEMUR_RECEIPT_WORTHLESS;
         (void)copy_text(v->why, sizeof v->why, span_str(why.text));
-        return find_fault(a, "bad-receipt", diag, "receipt %zu proves nothing: %.150s", i + 1,
-                          why.text);
+        return find_fault(a, "bad-receipt", diag, "the receipt %.60s proves nothing: %.150s",
+                          given->name, why.text);
     }
-    bool there = demur_client_entry(a->c, receipt.index, &entry, NULL) == DEMUR_OK &&
-                 span_eq(demur_bytes_span(&entry), demur_bytes_span(&receipt.entry));
+    err = check_entry(a, &receipt, given, &there, diag);
+    if (!err)
+        err = note_head(a, &receipt, given, diag);
     v->verdict = there ? DEMUR_RECEIPT_IN_LOG : DEMUR_RECEIPT_NOT_IN_LOG;
     v->index = receipt.index;
     v->at = receipt.at;
     memcpy(v->dissent, receipt.dissent, sizeof v->dissent);
     a->report->receipts_good += there;
-    if (!there)
-        err = find_fault(a, "broken-receipt", diag,
-                         "receipt %zu proves that entry %llu was in the log, and the log that the "
-                         "server shows does not hold it: entries were changed or taken out",
-                         i + 1, (unsigned long long)receipt.index);
-    demur_bytes_free(&entry);
     demur_receipt_report_free(&receipt);
+    return err;
+}
+
+static int by_size(const void *x, const void *y)
+{
+    const struct signed_head *a = x, *b = y;
+    return a->size < b->size ? -1 : a->size > b->size;
+}
+
+static void hold_head(struct audit *a, const struct signed_head *head,
+                      const struct demur_frontier *tree)
+{
+    uint8_t root[32];
+    char text[DEMUR_FINDING_TEXT];
+    struct promise p = {.size = head->size, .root = true};
+    memcpy(p.hash, head->root, 32);
+    demur_frontier_root(tree, root);
+    if (memcmp(root, head->root, 32) != 0)
+        promise_broken(a->c, &p, head->receipt->text, span_of(NULL, 0),
+                       demur_client_checkpoint(a->c), text);
+}
+
+/* Every head that a receipt holds, against the tree as it was when it had that size. */
+static enum demur_err check_heads(struct audit *a, struct demur_diag *diag)
+{
+    struct demur_frontier tree;
+    enum demur_err err = DEMUR_OK;
+    size_t next = 0;
+    if (a->heads_len)
+        qsort(a->heads, a->heads_len, sizeof *a->heads, by_size);
+    demur_frontier_init(&tree);
+    for (uint64_t i = 0; !err && next < a->heads_len && tree.size < a->c->size; i++) {
+        struct demur_bytes bundle = {0};
+        struct span rest, entry;
+        uint8_t leaf[32];
+        err = entries_read(a->c, i, &bundle, diag);
+        rest = demur_bytes_span(&bundle);
+        while (!err && tree.size < a->c->size && demur_bundle_next(&rest, &entry)) {
+            demur_merkle_leaf(leaf, entry);
+            if (!demur_frontier_append(&tree, leaf))
+                err = demur_fail(diag, DEMUR_ERR_LIMIT, "the log is too long");
+            for (; next < a->heads_len && a->heads[next].size == tree.size; next++)
+                hold_head(a, &a->heads[next], &tree);
+        }
+        demur_bytes_free(&bundle);
+    }
+    if (!err && next < a->heads_len)
+        err = find_fault(a, "older-log", diag,
+                         "the receipt %.60s is of a log of %llu entries, and %llu are shown now: "
+                         "an old state of it was put back, or somebody holds back what is newer",
+                         a->heads[a->heads_len - 1].receipt->name,
+                         (unsigned long long)a->heads[a->heads_len - 1].size,
+                         (unsigned long long)a->c->size);
     return err;
 }
 
@@ -214,34 +310,64 @@ static enum demur_err sum_up(struct audit *a, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
-static enum demur_err audit_copy(struct audit *a, const struct span *receipts, size_t receipts_len,
-                                 struct demur_diag *diag)
+struct taking {
+    struct audit *a;
+    struct demur_diag *diag;
+    enum demur_err err;
+};
+
+static bool take_kept(void *ctx, const struct demur_finding *finding)
 {
-    struct demur_diag why = {0};
-    enum demur_err synced = demur_client_sync(a->c, &why), err = DEMUR_OK;
+    struct taking *t = ctx;
+    t->err = add(t->a, finding, t->diag);
+    return !t->err;
+}
+
+/* What is held against the operator: in the copy that is kept, and in this one. */
+static enum demur_err take_findings(struct audit *a, const char *kept, struct demur_diag *diag)
+{
+    struct taking t = {.a = a, .diag = diag};
     struct demur_finding f;
+    enum demur_err err = kept ? evidence_each(kept, take_kept, &t, diag) : DEMUR_OK;
+    err = err ? err : t.err;
     for (size_t i = 0; !err && demur_client_finding(a->c, i, &f); i++)
         err = add(a, &f, diag);
-    if (err)
-        return err;
-    if (synced) {
-        if (diag)
-            *diag = why;
-        return synced;
-    }
+    return err;
+}
+
+static enum demur_err check_log(struct audit *a, const struct demur_audit_given *receipts,
+                                size_t receipts_len, struct demur_diag *diag)
+{
     if (a->c->upgrade)
         return demur_fail(
             diag, DEMUR_ERR_UPGRADE,
             "the channel uses what this version of demur does not understand: upgrade "
             "before you audit");
     (void)demur_client_skewed(a->c, a->report->skewed);
-    err = sum_up(a, diag);
+    enum demur_err err = sum_up(a, diag);
     if (!err)
         err = count_entries(a, diag);
     if (!err)
         err = count_dissents(a, diag);
-    for (size_t i = 0; !err && i < receipts_len; i++)
-        err = check_receipt(a, receipts[i], i, diag);
+    for (size_t i = 0; !err && i < receipts_len; i++) {
+        err = check_receipt(a, &receipts[i], &a->report->verdicts[i], diag);
+        client_progress(a->c, "checking receipts", i + 1, receipts_len);
+    }
+    return err ? err : check_heads(a, diag);
+}
+
+static enum demur_err audit_copy(struct audit *a, const char *kept,
+                                 const struct demur_audit_given *receipts, size_t receipts_len,
+                                 struct demur_diag *diag)
+{
+    enum demur_err err = demur_client_sync(a->c, diag);
+    if (!err)
+        err = check_log(a, receipts, receipts_len, diag);
+    struct demur_diag why = {0};
+    enum demur_err taken = take_findings(a, kept, &why);
+    if (!err && taken && diag)
+        *diag = why;
+    err = err ? err : taken;
     if (!err && a->report->findings_len)
         err = demur_fail(diag, DEMUR_ERR_VERIFY, "%zu finding%s, the first: %.180s",
                          a->report->findings_len, a->report->findings_len == 1 ? "" : "s",
@@ -282,8 +408,9 @@ static enum demur_err tidy_up(const char *folder, bool keep_evidence, struct dem
 }
 
 enum demur_err demur_audit(struct demur_audit_report *out,
-                           const struct demur_client_options *options, const struct span *receipts,
-                           size_t receipts_len, struct demur_diag *diag)
+                           const struct demur_client_options *options, const char *kept,
+                           const struct demur_audit_given *receipts, size_t receipts_len,
+                           struct demur_diag *diag)
 {
     char folder[PATH_LEN];
     *out = (struct demur_audit_report){0};
@@ -299,7 +426,8 @@ enum demur_err demur_audit(struct demur_audit_report *out,
     own.data = folder;
     err = demur_client_open(&a.c, &own, diag);
     if (!err)
-        err = audit_copy(&a, receipts, receipts_len, diag);
+        err = audit_copy(&a, kept, receipts, receipts_len, diag);
+    free(a.heads);
     bool evidence = a.c && demur_client_findings(a.c) > 0;
     demur_client_close(a.c);
     struct demur_diag rest;

@@ -405,9 +405,18 @@ enum demur_err demur_receipt_check(struct demur_receipt_report *out, struct span
                                    const uint8_t fingerprint[static 32],
                                    struct demur_diag *diag) DEMUR_CHECKED;
 void demur_receipt_report_free(struct demur_receipt_report *report);
+/* The receipts kept in the folder of a copy: the path of each, by entry, is handed to
+ * `each` until it returns false. None when there is no such folder. */
+enum demur_err demur_receipts_kept(const char *data, bool (*each)(void *ctx, const char *path),
+                                   void *ctx, struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- the audit (audit.c) ---- */
 
+/* A receipt that an audit is given: its text, and what findings call it. */
+struct demur_audit_given {
+    const char *name;
+    struct span text;
+};
 /* What an audit found about one of the receipts that it was given. */
 struct demur_audit_receipt {
     enum demur_audit_verdict {
@@ -440,12 +449,14 @@ struct demur_audit_report {
 /* Audit the whole channel from scratch, trusting nothing but the fingerprint: a
  * copy of its own is fetched into a fresh folder below options->data, of which only
  * evidence against the operator stays.
- * `receipts` are texts to be found in that log. OK when the audit could be carried
- * out and found nothing; VERIFY when there are findings (the report is filled);
- * other errors when it could not be finished. */
+ * The log is held to `receipts`: their entries, and the heads that were signed in them.
+ * What is kept as evidence in the folder `kept` of another copy (NULL: none) counts
+ * among the findings. OK when the audit could be carried out and there are none; VERIFY
+ * when there are (the report is filled); other errors when it could not be finished. */
 enum demur_err demur_audit(struct demur_audit_report *out,
-                           const struct demur_client_options *options, const struct span *receipts,
-                           size_t receipts_len, struct demur_diag *diag) DEMUR_CHECKED;
+                           const struct demur_client_options *options, const char *kept,
+                           const struct demur_audit_given *receipts, size_t receipts_len,
+                           struct demur_diag *diag) DEMUR_CHECKED;
 void demur_audit_report_free(struct demur_audit_report *report);
 
 #endif

@@ -100,33 +100,53 @@ static bool parse(struct demur_finding *f, struct span text)
     return copy_text(f->kind, sizeof f->kind, kind) && copy_text(f->text, sizeof f->text, sentence);
 }
 
+struct reading {
+    const char *data;
+    bool (*each)(void *ctx, const struct demur_finding *finding);
+    void *ctx;
+};
+
+static bool read_one(void *ctx, const char *name)
+{
+    const struct reading *r = ctx;
+    struct demur_finding f = {0};
+    struct demur_bytes file = {0};
+    int n = snprintf(f.path, sizeof f.path, "%s/evidence/%s", r->data, name);
+    if (n < 0 || (size_t)n >= sizeof f.path ||
+        demur_path_read(f.path, SIZE_MAX / 2, &file, NULL) != DEMUR_OK)
+        return true;
+    bool more = !parse(&f, demur_bytes_span(&file)) || r->each(r->ctx, &f);
+    demur_bytes_free(&file);
+    return more;
+}
+
+enum demur_err evidence_each(const char *data,
+                             bool (*each)(void *ctx, const struct demur_finding *finding),
+                             void *ctx, struct demur_diag *diag)
+{
+    char folder[PATH_LEN];
+    struct reading r = {data, each, ctx};
+    return path_join(folder, data, "evidence")
+               ? path_list(folder, read_one, &r, diag)
+               : demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
+}
+
 struct loading {
     struct demur_client *c;
     bool out_of_memory;
 };
 
-static bool load_one(void *ctx, const char *name)
+static bool load_one(void *ctx, const struct demur_finding *finding)
 {
     struct loading *l = ctx;
-    struct demur_finding f = {0};
-    struct demur_bytes file = {0};
-    int n = snprintf(f.path, sizeof f.path, "%s/evidence/%s", l->c->data, name);
-    if (n < 0 || (size_t)n >= sizeof f.path ||
-        demur_path_read(f.path, SIZE_MAX / 2, &file, NULL) != DEMUR_OK)
-        return true;
-    if (parse(&f, demur_bytes_span(&file)) && !add(l->c, &f))
-        l->out_of_memory = true;
-    demur_bytes_free(&file);
+    l->out_of_memory = !add(l->c, finding);
     return !l->out_of_memory;
 }
 
 enum demur_err evidence_load(struct demur_client *c, struct demur_diag *diag)
 {
-    char folder[PATH_LEN];
     struct loading l = {c, false};
-    if (!path_join(folder, c->data, "evidence"))
-        return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
-    enum demur_err err = path_list(folder, load_one, &l, diag);
+    enum demur_err err = evidence_each(c->data, load_one, &l, diag);
     return l.out_of_memory ? no_memory(diag) : err;
 }
 

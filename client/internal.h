@@ -152,9 +152,11 @@ enum demur_err promises_load(struct demur_client *c, struct demur_diag *diag);
  * far as the copy goes, else when it has grown. VERIFY, and evidence, when it breaks it. */
 enum demur_err promise_take(struct demur_client *c, const struct demur_receipt_report *report,
                             const char *path, struct demur_diag *diag);
-/* Keep evidence of a broken one; `text` is the sentence. */
-void promise_broken(struct demur_client *c, const struct promise *p, struct span entry,
-                    struct span checkpoint, char text[static DEMUR_FINDING_TEXT]);
+/* Keep evidence of a broken one: the receipt (no p: read from its path), the entry shown
+ * instead, the checkpoint over that. `text` is the sentence. */
+void promise_broken(struct demur_client *c, const struct promise *p, struct span receipt,
+                    struct span entry, struct span checkpoint,
+                    char text[static DEMUR_FINDING_TEXT]);
 void promises_sort(struct demur_client *c); /* by size */
 void promises_kept(struct demur_client *c); /* forget those that the copy has come to */
 /* The size of the largest tree that the log signed in a receipt; 0 when there is none. */
@@ -185,6 +187,10 @@ struct evidence_part {
 void evidence_keep(struct demur_client *c, const char *kind, const char *name, const char *text,
                    const struct evidence_part *parts, size_t parts_len);
 enum demur_err evidence_load(struct demur_client *c, struct demur_diag *diag);
+/* Hand what is kept in the folder of a copy to `each`, until it returns false. */
+enum demur_err evidence_each(const char *data,
+                             bool (*each)(void *ctx, const struct demur_finding *finding),
+                             void *ctx, struct demur_diag *diag);
 
 /* blob.c */
 void blob_name(struct demur_blob_ref *out, struct span bytes);

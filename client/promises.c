@@ -39,10 +39,10 @@ static enum demur_err kept(struct demur_client *c, const struct promise *p, bool
     return err;
 }
 
-void promise_broken(struct demur_client *c, const struct promise *p, struct span entry,
-                    struct span checkpoint, char text[static DEMUR_FINDING_TEXT])
+void promise_broken(struct demur_client *c, const struct promise *p, struct span receipt,
+                    struct span entry, struct span checkpoint, char text[static DEMUR_FINDING_TEXT])
 {
-    struct demur_bytes receipt = {0};
+    struct demur_bytes file = {0};
     char name[80], hex[65];
     hex_text(hex, p->hash);
     snprintf(name, sizeof name, "broken-receipt-%llu-%.16s", (unsigned long long)p->size, hex);
@@ -56,12 +56,17 @@ void promise_broken(struct demur_client *c, const struct promise *p, struct span
                  "the log gave a receipt for entry %llu and holds another entry there now: what "
                  "was in the log was taken out or changed",
                  (unsigned long long)p->size);
-    (void)!demur_path_read(p->receipt, DEMUR_RECEIPT_MAX, &receipt, NULL);
-    struct evidence_part parts[] = {{"the receipt", demur_bytes_span(&receipt)},
-                                    {"the checkpoint shown now", checkpoint},
-                                    {"the entry shown now", entry}};
-    evidence_keep(c, "broken-receipt", name, text, parts, entry.p ? 3 : 2);
-    demur_bytes_free(&receipt);
+    if (!receipt.p && demur_path_read(p->receipt, DEMUR_RECEIPT_MAX, &file, NULL) == DEMUR_OK)
+        receipt = demur_bytes_span(&file);
+    /* An author may have put the receipt elsewhere: then that is where it is to be had. */
+    struct evidence_part parts[3] = {{"the checkpoint shown now", checkpoint}};
+    size_t n = 1;
+    if (entry.p)
+        parts[n++] = (struct evidence_part){"the entry shown now", entry};
+    if (receipt.p)
+        parts[n++] = (struct evidence_part){"the receipt", receipt};
+    evidence_keep(c, "broken-receipt", name, text, parts, n);
+    demur_bytes_free(&file);
 }
 
 static enum demur_err hold_now(struct demur_client *c, const struct promise *p,
@@ -75,7 +80,8 @@ static enum demur_err hold_now(struct demur_client *c, const struct promise *p,
         return err;
     if (!p->root && (err = demur_client_entry(c, p->size, &entry, diag)))
         return err;
-    promise_broken(c, p, demur_bytes_span(&entry), demur_bytes_span(&c->checkpoint), text);
+    promise_broken(c, p, span_of(NULL, 0), demur_bytes_span(&entry),
+                   demur_bytes_span(&c->checkpoint), text);
     demur_bytes_free(&entry);
     return demur_fail(diag, DEMUR_ERR_VERIFY, "%.180s; it is kept in %.60s/evidence", text,
                       c->data);
@@ -100,6 +106,30 @@ enum demur_err promise_take(struct demur_client *c, const struct demur_receipt_r
 
 /* ---- those of earlier runs ---- */
 
+struct kept {
+    const char *data;
+    bool (*each)(void *ctx, const char *path);
+    void *ctx;
+};
+
+static bool kept_one(void *ctx, const char *name)
+{
+    const struct kept *k = ctx;
+    char path[PATH_LEN];
+    int n = snprintf(path, sizeof path, "%s/receipts/%s", k->data, name);
+    return n < 0 || n >= PATH_LEN || k->each(k->ctx, path);
+}
+
+enum demur_err demur_receipts_kept(const char *data, bool (*each)(void *ctx, const char *path),
+                                   void *ctx, struct demur_diag *diag)
+{
+    char folder[PATH_LEN];
+    struct kept k = {data, each, ctx};
+    return path_join(folder, data, "receipts")
+               ? path_list(folder, kept_one, &k, diag)
+               : demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
+}
+
 struct loading {
     struct demur_client *c;
     struct demur_diag *diag;
@@ -117,15 +147,13 @@ static bool is_news(const struct demur_client *c, const char *name)
     return digits != 12 || name[digits] != '-' || index >= c->size;
 }
 
-static bool load_one(void *ctx, const char *name)
+static bool load_one(void *ctx, const char *path)
 {
     struct loading *l = ctx;
     struct demur_client *c = l->c;
-    char path[PATH_LEN];
     struct demur_bytes text = {0};
     struct demur_receipt_report report;
-    int n = snprintf(path, sizeof path, "%s/receipts/%s", c->data, name);
-    if (n < 0 || n >= PATH_LEN || !is_news(c, name) ||
+    if (!is_news(c, strrchr(path, '/') + 1) ||
         demur_path_read(path, DEMUR_RECEIPT_MAX, &text, NULL) != DEMUR_OK)
         return true;
     /* One that is damaged, or of another channel, promises nothing: an audit says so. */
@@ -144,11 +172,8 @@ static bool load_one(void *ctx, const char *name)
 
 enum demur_err promises_load(struct demur_client *c, struct demur_diag *diag)
 {
-    char folder[PATH_LEN];
     struct loading l = {.c = c, .diag = diag};
-    if (!path_join(folder, c->data, "receipts"))
-        return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
-    enum demur_err err = path_list(folder, load_one, &l, diag);
+    enum demur_err err = demur_receipts_kept(c->data, load_one, &l, diag);
     return err ? err : l.err;
 }
 

@@ -383,7 +383,7 @@ static enum demur_err longer(struct sync *s, struct demur_diag *diag)
         return not_leading(s, diag);
     if (s->broken) {
         char text[DEMUR_FINDING_TEXT];
-        promise_broken(s->c, s->broken, demur_bytes_span(&s->broken_entry),
+        promise_broken(s->c, s->broken, span_of(NULL, 0), demur_bytes_span(&s->broken_entry),
                        demur_bytes_span(&s->checkpoint), text);
         drop_staged(s);
         return demur_fail(diag, DEMUR_ERR_VERIFY, "%.180s; both are kept in %.50s/evidence", text,

@@ -195,16 +195,18 @@ static void audit(struct live *l, const char *receipt)
     struct demur_audit_report report;
     struct demur_client_options o = live_options(l, "auditor");
     struct demur_bytes text = read_file(receipt);
-    struct span receipts[] = {demur_bytes_span(&text), span_lit("no receipt\n")};
-    CHECK_SAYS(demur_audit(&report, &o, receipts, 2, &l->diag), DEMUR_ERR_VERIFY,
-               "receipt 2 proves nothing");
+    struct demur_audit_given receipts[] = {{"mine", demur_bytes_span(&text)},
+                                           {"other", span_lit("no receipt\n")}};
+    CHECK_SAYS(demur_audit(&report, &o, NULL, receipts, 2, &l->diag), DEMUR_ERR_VERIFY,
+               "the receipt other proves nothing");
     REQUIRE(report.verdicts_len == 2 && report.findings_len == 1);
     CHECK(report.verdicts[0].verdict == DEMUR_RECEIPT_IN_LOG && report.verdicts[0].index > 0);
     CHECK(report.verdicts[0].dissent[0] && !report.verdicts[0].why[0]);
     CHECK(report.verdicts[1].verdict == DEMUR_RECEIPT_WORTHLESS && report.verdicts[1].why[0]);
     CHECK(report.receipts == 2 && report.receipts_good == 1);
     demur_audit_report_free(&report);
-    CHECK_SAYS(demur_audit(&report, &o, receipts, 1, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_audit(&report, &o, demur_client_data(l->c), receipts, 1, &l->diag), DEMUR_OK,
+               "");
     CHECK(report.entries == demur_channel_size(demur_client_channel(l->c)) && report.refused == 0);
     CHECK(report.members == LIVE_MEMBERS && report.joined == LIVE_MEMBERS);
     CHECK(report.dissents == 1 && report.filed == 1 && report.final == 1 && report.signatures == 1);
