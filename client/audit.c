@@ -397,7 +397,7 @@ static enum demur_err audit_folder(char out[static PATH_LEN],
 static enum demur_err tidy_up(const char *folder, bool keep_evidence, struct demur_diag *diag)
 {
     static const char *const parts[] = {"entries", "blobs",      "receipts", "outbox",
-                                        "lock",    "checkpoint", "verified"};
+                                        "lock",    "checkpoint", "verified", "seen"};
     char path[PATH_LEN];
     if (!keep_evidence)
         return path_remove_all(folder, diag);

@@ -110,6 +110,8 @@ enum demur_err demur_client_open(struct demur_client **out,
         err = fold_copy(c, diag);
     if (!err)
         err = promises_load(c, diag);
+    if (!err)
+        seen_load(c);
     if (err)
         demur_client_close(c);
     else

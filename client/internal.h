@@ -100,6 +100,7 @@ struct demur_client {
     uint8_t root[32];
     uint64_t synced_at;          /* own clock at the last successful sync; 0: not in this run */
     uint64_t last_tick;          /* `at` of the last accepted tick */
+    uint64_t seen_size, seen_at; /* the log's size when it was last seen, and own clock; or 0 */
     int64_t skew_s;              /* by which now is ahead of the server's clock; 0: near enough */
     bool upgrade;                /* an entry that this version does not understand */
     struct demur_record *record; /* work space */
@@ -175,6 +176,15 @@ enum demur_err fold_entry(struct demur_client *c, struct span entry, bool truste
 enum demur_err fold_commit(struct demur_client *c, struct span checkpoint, struct demur_diag *diag);
 /* Make what c->refused holds findings, now that the log has signed the copy that they are in. */
 enum demur_err fold_evidence(struct demur_client *c, struct demur_diag *diag);
+
+/* seen.c */
+/* What an earlier run remembers of the log: nothing, when there is none. */
+void seen_load(struct demur_client *c);
+/* The copy is the whole log as it was shown at `at`, by this machine's clock. */
+void seen_keep(struct demur_client *c, uint64_t at);
+/* Entry `index` says `at`: had the log been seen without it, later than that by more
+ * than clocks may differ? */
+bool seen_before(const struct demur_client *c, uint64_t index, uint64_t at);
 
 /* evidence.c */
 struct evidence_part {

@@ -3,7 +3,7 @@
  * New entries are staged on disk as they come, so that an interrupted fetch goes on
  * where it stopped; they are believed only once their tree is the one that the log
  * signed. Nothing is folded before that, and nothing is evidence against the operator
- * that somebody in between could have made. */
+ * that somebody in between could have made: but one finding, which says so itself. */
 #include <stdlib.h>
 
 #include "../core/tile.h"
@@ -17,6 +17,8 @@ struct sync {
     size_t promise;                  /* the next one that the tree comes to */
     const struct promise *broken;    /* the first that the entries break */
     struct demur_bytes broken_entry; /* what stands there instead */
+    uint64_t late, late_index;       /* entries dated before the log was seen without them */
+    struct demur_bytes late_entry;   /* the first of them */
     bool changed;                    /* entries seen before came out different */
     bool staged;                     /* what an earlier run had fetched was used */
     bool no_staged;                  /* and must not be */
@@ -138,6 +140,43 @@ static enum demur_err not_leading(struct sync *s, struct demur_diag *diag)
     return err;
 }
 
+/* Entries that came after the log was seen, and say that they came before. The operator
+ * can do that, and so can whoever held them back. */
+static enum demur_err note_late(struct sync *s, uint64_t at, struct span entry,
+                                struct demur_diag *diag)
+{
+    if (!seen_before(s->c, s->tree.size - 1, at) || s->late++)
+        return DEMUR_OK;
+    s->late_index = s->tree.size - 1;
+    return keep_bytes(&s->late_entry, entry, diag);
+}
+
+static void keep_late(struct sync *s)
+{
+    struct demur_client *c = s->c;
+    char name[48], text[DEMUR_FINDING_TEXT], said[32], seen[32], more[48] = "";
+    uint64_t at = 0;
+    struct span record;
+    if (!s->late ||
+        demur_entry_parse(&at, &record, demur_bytes_span(&s->late_entry), NULL) != DEMUR_OK)
+        return;
+    time_text(said, at);
+    time_text(seen, c->seen_at);
+    if (s->late > 1)
+        snprintf(more, sizeof more, ", as %llu after it do", (unsigned long long)(s->late - 1));
+    snprintf(name, sizeof name, "dated-back-%llu", (unsigned long long)s->late_index);
+    snprintf(text, sizeof text,
+             "entry %llu says %s%s, and at %s by this machine's clock the log was shown without "
+             "it: it was dated back, or held back by the server or by somebody in between",
+             (unsigned long long)s->late_index, said, more, seen);
+    struct evidence_part parts[] = {
+        {"the entry", demur_bytes_span(&s->late_entry)},
+        {"the checkpoint seen before", demur_bytes_span(&c->checkpoint)},
+        {"the checkpoint shown now", demur_bytes_span(&s->checkpoint)},
+    };
+    evidence_keep(c, "dated-back", name, text, parts, 3);
+}
+
 /* ---- entries ---- */
 
 /* Hold the tree as it is now, and the entry that comes next, to what was promised. */
@@ -189,7 +228,7 @@ static enum demur_err take_entry(struct sync *s, struct span entry, struct demur
             "set the clock or, if it is right, tell your auditor",
             apart, (unsigned long long)(s->tree.size - 1), theirs, ours);
     }
-    return DEMUR_OK;
+    return note_late(s, at, entry, diag);
 }
 
 /* A bundle of `width` entries: staged before, or fetched now. What of it was seen
@@ -310,7 +349,9 @@ static enum demur_err fetch_entries(struct sync *s, bool *leads, struct demur_di
     s->tree = s->c->frontier;
     s->promise = 0;
     s->broken = NULL;
+    s->late = 0;
     demur_bytes_free(&s->broken_entry);
+    demur_bytes_free(&s->late_entry);
     enum demur_err err = walk(s, "fetching entries", take_entry, diag);
     if (!err)
         err = hold(s, NULL, span_of(NULL, 0), diag);
@@ -354,8 +395,10 @@ static enum demur_err fold_entries(struct sync *s, struct demur_diag *diag)
     enum demur_err err = walk(s, "checking entries", fold_step, diag);
     if (!err)
         err = check_key(s, diag);
-    if (!err)
+    if (!err) {
+        keep_late(s);
         err = fold_commit(c, demur_bytes_span(&s->checkpoint), diag);
+    }
     if (!err)
         return fold_evidence(c, diag);
     if (c->frontier.size != c->size) {
@@ -397,7 +440,7 @@ enum demur_err demur_client_sync(struct demur_client *client, struct demur_diag 
     struct demur_client *c = client;
     struct sync s = {.c = c, .tree = c->frontier};
     promises_sort(c);
-    uint64_t promised = promises_size(c);
+    uint64_t promised = promises_size(c), began = demur_client_now(c);
     enum demur_err err = head_fetch(c, &s.checkpoint, &s.head, diag);
     if (!err)
         err = s.head.size > c->size ? longer(&s, diag) : not_longer(&s, diag);
@@ -406,9 +449,11 @@ enum demur_err demur_client_sync(struct demur_client *client, struct demur_diag 
     if (!err) {
         promises_kept(c);
         entries_tidy(c);
+        seen_keep(c, began);
         c->synced_at = demur_client_now(c);
     }
     demur_bytes_free(&s.checkpoint);
     demur_bytes_free(&s.broken_entry);
+    demur_bytes_free(&s.late_entry);
     return err;
 }

@@ -339,3 +339,55 @@ static void breaks_receipts(struct live *l, struct liar *liar)
 
 static void broken_receipts(struct live *l) { with_liar(l, breaks_receipts); }
 TEST(lies_receipts_of_earlier_runs_are_held_against_the_log) { live_run(broken_receipts); }
+
+/* ---- times ---- */
+
+/* The operator puts an entry in and dates it back to before this machine saw the log
+ * without it. */
+static void dates_back(struct live *l, struct liar *liar)
+{
+    struct town *w = l->f->w;
+    char words[64], path[256];
+    struct demur_client *c = liar_open(liar, "dated");
+    size_t n = liar->len;
+    REQUIRE(c);
+    w->root.seq = l->root_id.seq;
+    live_wait(l, 3600);
+    uint64_t seen = demur_client_now(c);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+    demur_client_close(c);
+    live_wait(l, 600);
+    for (uint64_t early = 302; early >= 300; early--)
+        liar_add(liar, seen - early, rotation(w, &w->root, &w->log));
+    liar_sign(liar, n + 3, w->log.secret);
+    c = liar_open(liar, "dated");
+    REQUIRE(c);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+    CHECK(demur_channel_size(demur_client_channel(c)) == n + 3);
+    snprintf(words, sizeof words, "entry %zu says ", n);
+    finding_is(c, 0, "dated-back", words);
+    finding_is(c, 0, "dated-back", ", as 1 after it do, and at ");
+    /* What is late in the log's own order, and not too early for what was seen. */
+    liar_add(liar, seen + 300, rotation(w, &w->root, &w->log));
+    liar_sign(liar, n + 4, w->log.secret);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+    CHECK(demur_client_findings(c) == 1);
+    demur_client_close(c);
+    /* A new copy has seen nothing; and one whose clock is wrong remembers nothing. */
+    c = liar_open(liar, "not-dated");
+    REQUIRE(c);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+    CHECK(demur_client_findings(c) == 0);
+    demur_client_close(c);
+    l->skew_s = 3600;
+    c = live_open(l, "skewed");
+    REQUIRE(c);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+    demur_client_close(c);
+    snprintf(path, sizeof path, "%s/skewed/seen", l->home);
+    CHECK(access(path, F_OK) != 0);
+    l->skew_s = 0;
+}
+
+static void dated_back(struct live *l) { with_liar(l, dates_back); }
+TEST(lies_entries_dated_back_are_reported) { live_run(dated_back); }
