@@ -146,6 +146,8 @@ struct span demur_trim(struct span s)
     return s;
 }
 
+bool demur_attribute_name_ok(struct span s) { return s.len <= 32 && demur_name_ok(s); }
+
 bool demur_attribute_value_ok(struct span s)
 {
     if (s.len == 0 || s.len > 64)

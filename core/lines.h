@@ -48,6 +48,8 @@ bool demur_word_ok(struct span s);
 bool demur_space_ok(uint8_t c);
 struct span demur_trim(struct span s);
 
+/* What a member's attribute may be called: demur_name_ok, at most 32 bytes. */
+bool demur_attribute_name_ok(struct span s);
 /* [A-Za-z0-9][A-Za-z0-9._-]*, at most 64 bytes: the value of an attribute. */
 bool demur_attribute_value_ok(struct span s);
 

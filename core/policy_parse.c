@@ -66,6 +66,10 @@ static enum demur_err declare(struct demur_policy_parser *p, struct demur_words 
     if (span_eq_str(name, "author") && kind == DEMUR_ST_ROLE)
         return demur_words_fail(w, DEMUR_ERR_SYNTAX, column,
                                 "\"author\" means the author of the dissent and is no role");
+    if (!demur_attribute_name_ok(name) && kind == DEMUR_ST_ATTRIBUTE)
+        return demur_words_fail(w, DEMUR_ERR_SYNTAX, column,
+                                "no invitation could give this attribute: use lower-case letters "
+                                "and hyphens, 32 at most");
     if (demur_policy_find(p, kind, name) >= 0)
         return demur_words_fail(w, DEMUR_ERR_SYNTAX, column, "a %s \"%.*s\" was declared above",
                                 demur_policy_statements[kind].name, SPAN_ARG(name));

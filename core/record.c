@@ -8,7 +8,6 @@
 #include "lines.h"
 
 #define WORD_MAX 64
-#define ATTRIBUTE_NAME_MAX 32
 #define ORIGIN_MAX 200
 
 static bool base64_of(struct span value, size_t len)
@@ -41,7 +40,7 @@ static bool attribute_ok(struct span value, bool many)
 {
     bool found;
     struct span rest = value, name = span_split(&rest, '=', &found);
-    if (!found || !demur_name_ok(name) || name.len > ATTRIBUTE_NAME_MAX)
+    if (!found || !demur_attribute_name_ok(name))
         return false;
     if (!many)
         return demur_attribute_value_ok(rest);
