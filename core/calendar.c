@@ -40,8 +40,9 @@ static const struct demur_calendar *giver(const struct demur_calendars *all, str
     return NULL;
 }
 
+/* *reached counts the calendars, each as often as it is asked. */
 static enum demur_err check_includes(const struct demur_calendars *all, struct span name, int depth,
-                                     struct demur_diag *diag)
+                                     int *reached, struct demur_diag *diag)
 {
     const struct demur_calendar *c = demur_calendar_on(all, name, DEMUR_DAY_MAX);
     if (!c)
@@ -51,8 +52,14 @@ static enum demur_err check_includes(const struct demur_calendars *all, struct s
         return demur_fail(diag, DEMUR_ERR_LIMIT,
                           "calendars include each other in a circle, or more than %d deep",
                           DEMUR_CALENDAR_DEPTH);
+    if (++*reached > DEMUR_CALENDAR_REACHED)
+        return demur_fail(
+            diag, DEMUR_ERR_LIMIT,
+            "a calendar and what it includes are more than %d calendars, each counted "
+            "as often as it is included",
+            DEMUR_CALENDAR_REACHED);
     for (size_t i = 0; i < c->includes_len; i++) {
-        enum demur_err err = check_includes(all, c->includes[i].name, depth - 1, diag);
+        enum demur_err err = check_includes(all, c->includes[i].name, depth - 1, reached, diag);
         if (err != DEMUR_OK)
             return err;
     }
@@ -62,7 +69,8 @@ static enum demur_err check_includes(const struct demur_calendars *all, struct s
 enum demur_err demur_calendars_check(const struct demur_calendars *all, struct span name,
                                      struct demur_diag *diag)
 {
-    enum demur_err err = check_includes(all, name, DEMUR_CALENDAR_DEPTH, diag);
+    int reached = 0;
+    enum demur_err err = check_includes(all, name, DEMUR_CALENDAR_DEPTH, &reached, diag);
     if (err != DEMUR_OK)
         return err;
     for (int weekend = 0; weekend < 2; weekend++)
@@ -103,10 +111,13 @@ static int32_t year_of(int32_t day) { return demur_day_date(day).year; }
 
 /* Is the holiday kept on this day? The rule's own day may lie in the year before
  * or after: 1 January 2022, a Saturday, was observed on 31 December 2021. */
-static bool kept_on(const struct demur_holiday *h, int32_t day)
+static bool kept_on(const struct demur_holiday *h, int32_t day, struct demur_date date)
 {
-    int32_t year = year_of(day);
-    for (int32_t y = year - 1; y <= year + 1; y++) {
+    /* It is kept less than a week from its rule's day, which may be far from Easter. */
+    bool easter = h->rule.kind == DEMUR_RULE_EASTER || h->rule.kind == DEMUR_RULE_ORTHODOX;
+    int32_t first = date.year - (easter || (date.month == 1 && date.day < 7)),
+            last = date.year + (easter || (date.month == 12 && date.day > 25));
+    for (int32_t y = first; y <= last; y++) {
         int32_t kept;
         if (y < h->from_year || y > h->until_year || !rule_day(&h->rule, y, &kept))
             continue;
@@ -162,8 +173,9 @@ static enum verdict verdict_on(const struct demur_calendars *all, struct span na
     }
     if (low < c->edits_len && c->edits[low].day == day)
         return c->edits[low].closed ? VERDICT_CLOSED : VERDICT_OPEN;
+    struct demur_date date = demur_day_date(day);
     for (size_t i = 0; i < c->holidays_len; i++) {
-        if (kept_on(&c->holidays[i], day) && !done_without(above, c->holidays[i].name)) {
+        if (kept_on(&c->holidays[i], day, date) && !done_without(above, c->holidays[i].name)) {
             *holiday = &c->holidays[i];
             return VERDICT_CLOSED;
         }

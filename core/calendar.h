@@ -20,7 +20,8 @@
 #define DEMUR_CALENDAR_TEXT_MAX 60000
 enum {
     DEMUR_CALENDAR_INCLUDES = 4,
-    DEMUR_CALENDAR_DEPTH = 4, /* of calendars that include calendars, itself counted */
+    DEMUR_CALENDAR_DEPTH = 4,   /* of calendars that include calendars, itself counted */
+    DEMUR_CALENDAR_REACHED = 8, /* itself and all below it, each as often as it is included */
     DEMUR_CALENDAR_STANDARDS = 8,
     DEMUR_CALENDAR_DAYLIGHTS = 16,
     DEMUR_CALENDAR_WEEKENDS = 8,
@@ -127,7 +128,7 @@ const struct demur_calendar *demur_calendar_on(const struct demur_calendars *all
  * DEMUR_DAY_MIN for a name not seen before. */
 int32_t demur_calendar_from_day(const struct demur_calendars *all, struct span name, int64_t at);
 /* May `name` be counted by? UNKNOWN names a calendar that is missing, itself or
- * included; LIMIT where the includes are circular or too deep; MISSING when
+ * included; LIMIT where the includes are circular, too deep or too many; MISSING when
  * neither it nor what it includes gives a zone, or a weekend. Call it whenever a
  * calendar or a policy comes into force; the functions below rely on it, and
  * answer as for UTC and a week without weekend where it was not heeded. */
@@ -162,7 +163,7 @@ struct demur_period {
     uint32_t count; /* 0 means: no period */
     enum demur_unit unit;
 };
-#define DEMUR_PERIOD_MAX 9999 /* the highest count a text may give */
+#define DEMUR_PERIOD_MAX 9999 /* the highest count; texts have a bound for each unit */
 
 /* How days are counted. All zero is the common rule: the day of the event does
  * not count, and the last day may be any day. */

@@ -8,28 +8,33 @@ struct count {
     const struct demur_calendars *all;
     struct span name;
     const struct demur_pause *pauses;
-    size_t pauses_len;
+    size_t pauses_len, at; /* pauses[at] is near the day that was asked last */
 };
 
 /* Does the clock stand still at the end of this day? If so *until is the first
- * day on which it runs again at the end, or DEMUR_DAY_MAX + 1. */
-static bool paused_on(const struct count *c, int32_t day, int32_t *until)
+ * day on which it may run again at the end, or DEMUR_DAY_MAX + 1. */
+static bool paused_on(struct count *c, int32_t day, int32_t *until)
 {
-    for (size_t i = 0; i < c->pauses_len; i++) {
-        const struct demur_pause *p = &c->pauses[i];
-        if (demur_local_day(c->all, c->name, p->from) > day)
-            return false;
-        *until = p->until == DEMUR_NEVER ? DEMUR_DAY_MAX + 1
-                                         : demur_local_day(c->all, c->name, p->until);
-        if (*until > day)
-            return true;
-    }
-    return false;
+    if (c->pauses_len == 0)
+        return false;
+    int64_t end = demur_local_day_end(c->all, c->name, day);
+    while (c->at > 0 && c->pauses[c->at - 1].until > end)
+        c->at--;
+    while (c->at < c->pauses_len && c->pauses[c->at].until <= end)
+        c->at++;
+    if (c->at == c->pauses_len || c->pauses[c->at].from > end)
+        return false;
+    const struct demur_pause *p = &c->pauses[c->at];
+    *until =
+        p->until == DEMUR_NEVER ? DEMUR_DAY_MAX + 1 : demur_local_day(c->all, c->name, p->until);
+    if (*until <= day)
+        *until = day + 1;
+    return true;
 }
 
 /* The first day from `day` on that counts: worked, if it must be, and without a
  * pause. DEMUR_DAY_MAX + 1 while paused for good; TIME when there is none. */
-static enum demur_err counted_day(const struct count *c, bool worked, int32_t day, int32_t *out)
+static enum demur_err counted_day(struct count *c, bool worked, int32_t day, int32_t *out)
 {
     for (int idle = 0; day < DEMUR_DAY_MAX && idle < IDLE_MAX; idle++) {
         int32_t until;
@@ -50,8 +55,7 @@ static enum demur_err counted_day(const struct count *c, bool worked, int32_t da
 }
 
 /* The n-th day that counts, from `first` on. */
-static enum demur_err nth_day(const struct count *c, bool worked, int32_t first, int64_t n,
-                              int32_t *out)
+static enum demur_err nth_day(struct count *c, bool worked, int32_t first, int64_t n, int32_t *out)
 {
     int32_t day = first;
     for (int64_t i = 0; i < n; i++) {
@@ -87,7 +91,7 @@ static int64_t days_of(struct demur_period p, int32_t first, bool event_day_coun
 }
 
 /* Move the last day as the ending rules want it. */
-static enum demur_err mend_ending(const struct count *c, struct demur_period period,
+static enum demur_err mend_ending(struct count *c, struct demur_period period,
                                   struct demur_counting rules, int32_t first, int32_t *last)
 {
     enum demur_err err = DEMUR_OK;
@@ -142,7 +146,7 @@ enum demur_err demur_due(const struct demur_calendars *all, struct span name, in
 {
     if (start < DEMUR_TIME_MIN || start > DEMUR_TIME_MAX || period.count > DEMUR_PERIOD_MAX)
         return DEMUR_ERR_TIME;
-    struct count running = {all, name, NULL, 0}, c = {all, name, pauses, pauses_len};
+    struct count running = {all, name, NULL, 0, 0}, c = {all, name, pauses, pauses_len, 0};
     int32_t event = demur_local_day(all, name, start), received = event, last = 0;
     enum demur_err err = DEMUR_OK;
     if (counting.received_on_working_day)

@@ -109,16 +109,22 @@ static const char *const units[2][6] = {
     {"hours", "days", "working-days", "weeks", "months", "years"},
     {"hour", "day", "working-day", "week", "month", "year"},
 };
+/* A century; of days that are asked one by one whether they are worked, ten years. */
+static const uint64_t longest[6] = {9999, 9999, 2600, 5200, 1200, 100};
 
 enum demur_err demur_words_period(struct demur_words *w, struct demur_period *period)
 {
     uint64_t count;
     size_t unit = 0;
+    uint32_t column = w->column;
     DEMUR_TRY(demur_words_number(w, "a number", 1, DEMUR_PERIOD_MAX, &count));
     DEMUR_TRY(demur_words_choice(w,
                                  count == 1 ? "hour, day, working-day, week, month or year"
                                             : "hours, days, working-days, weeks, months or years",
                                  units[count == 1], DEMUR_COUNT(units[0]), &unit));
+    if (count > longest[unit])
+        return demur_words_fail(w, DEMUR_ERR_SYNTAX, column, "no period has more than %llu %s",
+                                (unsigned long long)longest[unit], units[0][unit]);
     *period = (struct demur_period){(uint32_t)count, (enum demur_unit)unit};
     return DEMUR_OK;
 }

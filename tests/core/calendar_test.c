@@ -436,6 +436,63 @@ TEST(calendar_check)
     CHECK(demur_working_day(&s.all, span_lit("a"), 300));
 }
 
+/* A calendar is asked on every day of a period, and everything below it too. */
+TEST(calendar_layers_are_few)
+{
+    static struct set s;
+    static char texts[MAX_LOADED][200];
+    static const struct {
+        const char *includes[4]; /* of the top, and of the three below it */
+        enum demur_err want;
+    } cases[] = {
+        {{"b c d", "", "", ""}, DEMUR_OK},
+        {{"b c d", "e", "e", "e e2"}, DEMUR_OK}, /* a, b, c, d, e thrice, e2: eight */
+        {{"b c d", "e e2", "e", "e e2"}, DEMUR_ERR_LIMIT},
+    };
+    static const char *const names[] = {"a", "b", "c", "d", "e", "e2"};
+    for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
+        struct demur_diag diag = {0};
+        s = (struct set){0};
+        for (size_t n = 0; n < DEMUR_COUNT(names); n++) {
+            struct buf b = buf_over(texts[n], sizeof texts[n]);
+            buf_put_str(&b, "demur calendar v1\ncalendar ");
+            buf_put_str(&b, names[n]);
+            buf_put_str(&b, "\n");
+            struct span rest = span_str(n < 4 ? cases[i].includes[n] : "");
+            while (rest.len) {
+                bool more;
+                buf_put_str(&b, "  include ");
+                buf_put_span(&b, span_split(&rest, ' ', &more));
+                buf_put_str(&b, "\n");
+            }
+            buf_put_str(&b, n ? "" : "zone Z\n  standard +00:00\nweekend none\n");
+            REQUIRE(add(&s, buf_span(&b), DEMUR_DAY_MIN));
+        }
+        CHECK_ERR(demur_calendars_check(&s.all, span_lit("a"), &diag), cases[i].want);
+        CHECK(cases[i].want == DEMUR_OK || strstr(diag.text, "8"));
+    }
+}
+
+/* A century with as many pauses as a case can have: each takes a day out. */
+TEST(calendar_long_pauses)
+{
+    static struct set s;
+    static struct demur_pause pauses[200];
+    REQUIRE(load(&s));
+    int64_t start = time_of("2026-11-20T15:00:00Z"), due;
+    for (size_t i = 0; i < DEMUR_COUNT(pauses); i++) {
+        pauses[i].from = start + (int64_t)(i + 1) * 180 * 86400;
+        pauses[i].until = pauses[i].from + 86400;
+    }
+    struct demur_period century = {100, DEMUR_YEARS};
+    struct demur_counting back = {.ending = DEMUR_ENDING_PREVIOUS_WORKING_DAY};
+    REQUIRE(demur_due(&s.all, us, start, century, (struct demur_counting){0}, pauses, 200, &due) ==
+            DEMUR_OK);
+    CHECK_SPAN(span_str(time_text(due)), span_lit("2127-06-09T03:59:59Z"));
+    REQUIRE(demur_due(&s.all, us, start, century, back, pauses, 200, &due) == DEMUR_OK);
+    CHECK_SPAN(span_str(time_text(due)), span_lit("2127-06-07T03:59:59Z"));
+}
+
 TEST(calendar_due_limits)
 {
     static struct set s;

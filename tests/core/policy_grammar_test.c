@@ -229,3 +229,27 @@ TEST(policy_stage_changes_are_bounded)
         CHECK(!more || strstr(d.text, "402 times"));
     }
 }
+
+/* A period can be as long as its unit allows, and no longer. */
+TEST(policy_periods_are_bounded)
+{
+    static const struct {
+        const char *longest, *longer;
+    } cases[] = {
+        {"9999 hours", "10000 hours"},
+        {"9999 days", "10000 days"},
+        {"2600 working-days", "2601 working-days"},
+        {"5200 weeks", "5201 weeks"},
+        {"1200 months", "1201 months"},
+        {"100 years", "101 years"},
+    };
+    for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
+        struct demur_diag d = {0};
+        struct demur_period period = {0};
+        struct demur_words w = {span_lit("limit"), span_str(cases[i].longest), 3, 9, &d};
+        CHECK_ERR(demur_words_period(&w, &period), DEMUR_OK);
+        CHECK(period.unit == (enum demur_unit)i);
+        w = (struct demur_words){span_lit("limit"), span_str(cases[i].longer), 3, 9, &d};
+        CHECK(demur_words_period(&w, &period) != DEMUR_OK && d.line == 3 && d.column == 9);
+    }
+}
