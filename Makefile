@@ -114,7 +114,8 @@ $(OUT)/embedded/files.o: $(OUT)/embedded/files.c
 $(OUT)/libembedded.a: $(OUT)/embedded/files.o
 
 $(OUT)/fuzz-%: LIBS = $(LIBS_ALL)
-$(OUT)/fuzz-%: $(OUT)/fuzz/%_fuzz.o $(call archives,client server store core)
+$(OUT)/fuzz-%: $(OUT)/fuzz/%_fuzz.o $(call obj,$(wildcard tests/support/*.c) tests/harness.c) \
+               $(call archives,client server store core)
 	$(call say,link)
 	@$(link) -fsanitize=fuzzer
 $(OUT)/ctime-%: $(OUT)/tests/ctime/%.o $(OUT)/libcore.a
