@@ -1,12 +1,10 @@
 /* What the subcommands share: the home, passphrases, the client, output. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,40 +82,6 @@ const char *cli_path(const struct cli *cli, const char *name)
 }
 
 /* ---- asking ---------------------------------------------------------------- */
-
-enum demur_err cli_ask(struct cli *cli, const char *prompt, bool echo, struct demur_bytes *out)
-{
-    int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-    struct termios old, quiet;
-    if (fd < 0 || tcgetattr(fd, &old) != 0) {
-        if (fd >= 0)
-            close(fd);
-        return demur_fail(&cli->diag, DEMUR_ERR_MISSING,
-                          "there is no terminal to ask at: see `demur --help` for the option that "
-                          "takes this from a file");
-    }
-    quiet = old;
-    if (!echo)
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
-    dprintf(fd, "%s", prompt);
-    tcsetattr(fd, TCSAFLUSH, &quiet);
-    uint8_t line[SECRET_MAX];
-    ssize_t n = read(fd, line, sizeof line - 1);
-    tcsetattr(fd, TCSAFLUSH, &old);
-    if (!echo)
-        dprintf(fd, "\n");
-    close(fd);
-    while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
-        n--;
-    out->p = n >= 0 ? malloc((size_t)n + 1) : NULL;
-    if (out->p) {
-        memcpy(out->p, line, (size_t)n);
-        out->p[n] = 0;
-        out->len = (size_t)n;
-    }
-    sodium_memzero(line, sizeof line);
-    return out->p ? DEMUR_OK : demur_fail(&cli->diag, DEMUR_ERR_IO, "nothing could be read");
-}
 
 static void strip_newline(struct demur_bytes *b)
 {
