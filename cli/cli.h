@@ -135,6 +135,14 @@ int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ..
     DEMUR_PRINTF(3, 4);
 /* "Tue 24 Nov 2026 14:05 UTC" in a static buffer out of four. */
 const char *cli_time(uint64_t unix_s);
+/* screen.c: from here on nothing that is printed steers the terminal: control
+ * characters but LF and TAB, and direction overrides, become U+FFFD, or on the
+ * standard output an escape of JSON's once cli_screen_json was called. */
+void cli_screen_begin(void);
+void cli_screen_json(void);
+/* Our own figures over the line where the cursor is, on stderr; false, and nothing
+ * is printed, when that is no terminal. */
+bool cli_overprint(const char *fmt, ...) DEMUR_PRINTF(1, 2);
 /* text.c: lines of at most 80 columns, broken between words but not within
  * [brackets], and ended. The first begins at `column`, where something may stand
  * already; the others are indented. A word that is longer than a line stays whole. */

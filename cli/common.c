@@ -352,10 +352,9 @@ void cli_progress(void *ctx, const char *what, uint64_t done, uint64_t total)
     }
     if (now - cli->progress_since < 2)
         return;
-    if (isatty(2))
-        fprintf(stderr, "\r%s: %llu of %llu%s", what, (unsigned long long)done,
-                (unsigned long long)total, done >= total ? "\n" : "");
-    else if (done >= total)
+    if (!cli_overprint("%s: %llu of %llu%s", what, (unsigned long long)done,
+                       (unsigned long long)total, done >= total ? "\n" : "") &&
+        done >= total)
         fprintf(stderr, "%s: %llu\n", what, (unsigned long long)total);
 }
 

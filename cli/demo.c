@@ -336,13 +336,13 @@ static int enrol(struct demo *d)
             code = broken(d, "demur join");
         else
             joined++;
-        if (isatty(1))
-            printf("\r   %d of 60 have joined", joined), fflush(stdout);
+        (void)cli_overprint("   %d of 60 have joined", joined);
     }
     d->quiet = false;
     demur_bytes_free(&csv);
-    printf("%s   %d members have joined, each with `demur join` on a machine of their own\n",
-           isatty(1) ? "\r" : "\n", joined);
+    if (!cli_overprint("%s", ""))
+        putchar('\n');
+    printf("   %d members have joined, each with `demur join` on a machine of their own\n", joined);
     return code == CLI_OK && joined < 60 ? broken(d, "enrolment") : code;
 }
 

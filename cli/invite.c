@@ -351,10 +351,9 @@ static enum demur_err invite_all(struct roster *r, struct demur_actor *keeper)
         if (err)
             break;
         r->invited++;
-        if (isatty(2))
-            fprintf(stderr, "\rinvited: %zu of %zu%s", r->invited, total,
-                    r->invited == total ? "\n" : "");
-        else if (r->invited % 1000 == 0)
+        if (!cli_overprint("invited: %zu of %zu%s", r->invited, total,
+                           r->invited == total ? "\n" : "") &&
+            r->invited % 1000 == 0)
             fprintf(stderr, "invited: %zu of %zu\n", r->invited, total);
     }
     return err;

@@ -26,6 +26,7 @@ static void keep_memory(void)
 int main(int argc, char **argv)
 {
     keep_memory();
+    cli_screen_begin();
     if (sodium_init() < 0) {
         fputs("demur: the cryptography library does not start\n", stderr);
         return CLI_UNREACHABLE;

@@ -206,6 +206,8 @@ static int run_command(struct cli *cli, int argc, char **argv)
     if (cli_flag(cli, "help"))
         return cli_help(cli->command);
     cli->json = cli_flag(cli, "json");
+    if (cli->json)
+        cli_screen_json();
     cli->proxy = cli_option(cli, "proxy");
     cli->ca_file = cli_option(cli, "ca-file");
     cli->home = resolve_home(cli);
