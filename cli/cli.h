@@ -151,8 +151,15 @@ void cli_say(FILE *out, size_t indent, const char *fmt, ...) DEMUR_PRINTF(3, 4);
 /* Paragraphs apart by an empty line. One that begins with four spaces, an
  * example, is printed as it stands. */
 void cli_put_paragraphs(FILE *out, const char *text);
-/* Print a JSON buffer that a view or demur_json filled. */
+/* Print a JSON buffer that a view or demur_json filled: all of it or, where it was
+ * too small, nothing; then the command fails with exit code 4. */
 void cli_json(const struct buf *out);
+bool cli_json_failed(void);
+/* Room for the object of one act or one failure, whatever its paths and names are. */
+#define CLI_JSON_MAX 65536
+/* Print what `put` puts, however long it gets. MEMORY. */
+enum demur_err cli_json_grow(struct cli *cli, void (*put)(struct demur_json *j, const void *ctx),
+                             const void *ctx) DEMUR_CHECKED;
 
 /* Everything that the cli holds, wiped. */
 void cli_release(struct cli *cli);

@@ -16,6 +16,7 @@
 #define SECRET_MAX 4096
 #define TEXT_MAX (4u << 20)
 #define SILENT_S (2 * 86400u) /* without a tick, which comes daily */
+#define JSON_MAX ((size_t)256 << 20)
 
 int cli_exit_code(enum demur_err err)
 {
@@ -58,7 +59,7 @@ int cli_fail(struct cli *cli, enum demur_err err)
         fprintf(stderr, ", column %u)", d->column);
     fputs(d->text[0] && d->text[strlen(d->text) - 1] == '?' ? "\n" : ".\n", stderr);
     if (cli->json) {
-        uint8_t text[1024];
+        uint8_t text[CLI_JSON_MAX];
         struct buf b = buf_over(text, sizeof text);
         struct demur_json j = demur_json_over(&b);
         demur_json_open(&j, NULL, '{');
@@ -466,7 +467,38 @@ const char *cli_time(uint64_t unix_s)
     return out;
 }
 
-void cli_json(const struct buf *out) { fwrite(out->p, 1, out->len, stdout); }
+static bool json_failed;
+
+void cli_json(const struct buf *out)
+{
+    if (buf_ok(out))
+        fwrite(out->p, 1, out->len, stdout);
+    else
+        json_failed = true;
+}
+
+bool cli_json_failed(void) { return json_failed; }
+
+enum demur_err cli_json_grow(struct cli *cli, void (*put)(struct demur_json *j, const void *ctx),
+                             const void *ctx)
+{
+    for (size_t cap = CLI_JSON_MAX; cap <= JSON_MAX; cap *= 4) {
+        uint8_t *p = malloc(cap);
+        if (!p)
+            break;
+        struct buf b = buf_over(p, cap);
+        struct demur_json j = demur_json_over(&b);
+        put(&j, ctx);
+        buf_put_byte(&b, '\n');
+        bool fits = buf_ok(&b);
+        if (fits)
+            cli_json(&b);
+        free(p);
+        if (fits)
+            return DEMUR_OK;
+    }
+    return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "there is not enough memory to print this");
+}
 
 void cli_json_sent(struct demur_json *j, const struct demur_sent *sent)
 {
@@ -484,7 +516,7 @@ int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ..
     vsnprintf(what, sizeof what, fmt, args);
     va_end(args);
     if (cli->json) {
-        uint8_t text[2048];
+        uint8_t text[CLI_JSON_MAX];
         struct buf b = buf_over(text, sizeof text);
         struct demur_json j = demur_json_over(&b);
         demur_json_open(&j, NULL, '{');

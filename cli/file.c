@@ -276,7 +276,7 @@ static int filed(struct cli *cli, enum demur_err err, const char *id, struct dem
     }
     if (err)
         cli_note(cli, "warning: %s.", cli->diag.text);
-    uint8_t text[2048];
+    uint8_t text[CLI_JSON_MAX];
     struct buf b = buf_over(text, sizeof text);
     struct demur_json j = demur_json_over(&b);
     demur_json_open(&j, NULL, '{');

@@ -47,7 +47,7 @@ void cli_card_put(const struct cli *cli, struct buf *out)
 
 static void print_card(const struct cli *cli, const char *what)
 {
-    uint8_t text[1024], card[DEMUR_OFFICER_CARD_MAX + 1];
+    uint8_t text[CLI_JSON_MAX], card[DEMUR_OFFICER_CARD_MAX + 1];
     struct buf b = buf_over(text, sizeof text), c = buf_over(card, sizeof card);
     cli_card_put(cli, &c);
     if (cli->json) {

@@ -70,39 +70,44 @@ static void put_case(struct demur_json *j, const struct cli *cli,
     demur_json_close(j, '}');
 }
 
+struct officer {
+    const struct cli *cli;
+    const uint8_t *key;
+};
+
+static void put_list(struct demur_json *j, const void *ctx)
+{
+    const struct officer *o = ctx;
+    const struct demur_channel *c = demur_client_channel(o->cli->client);
+    uint64_t now = demur_client_view_time(o->cli->client);
+    struct demur_dissent_info d;
+    demur_json_open(j, NULL, '{');
+    demur_json_open(j, "dissents", '[');
+    for (size_t i = 0; i < demur_channel_dissents(c); i++)
+        if (demur_channel_dissent(c, i, now, &d) && d.filed_at &&
+            concerns(o->cli, span_str(d.id), o->key))
+            put_case(j, o->cli, &d, o->key);
+    demur_json_close(j, ']');
+    demur_json_close(j, '}');
+}
+
 static enum demur_err list(struct cli *cli, const uint8_t key[static 32])
 {
     const struct demur_channel *c = demur_client_channel(cli->client);
     uint64_t now = demur_client_view_time(cli->client);
     struct demur_dissent_info d;
-    size_t shown = 0, n = demur_channel_dissents(c), cap = 65536 + n * 8192;
-    uint8_t *text = malloc(cap);
-    if (!text)
-        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
-    struct buf b = buf_over(text, cap);
-    struct demur_json j = demur_json_over(&b);
-    demur_json_open(&j, NULL, '{');
-    demur_json_open(&j, "dissents", '[');
-    for (size_t i = 0; i < n; i++)
+    size_t shown = 0;
+    if (cli->json)
+        return cli_json_grow(cli, put_list, &(struct officer){cli, key});
+    for (size_t i = 0; i < demur_channel_dissents(c); i++)
         if (demur_channel_dissent(c, i, now, &d) && d.filed_at &&
             concerns(cli, span_str(d.id), key)) {
             shown++;
-            if (cli->json)
-                put_case(&j, cli, &d, key);
-            else
-                print_case(cli, &d, key);
+            print_case(cli, &d, key);
         }
-    demur_json_close(&j, ']');
-    demur_json_close(&j, '}');
-    buf_put_byte(&b, '\n');
-    if (cli->json)
-        cli_json(&b);
-    else if (!shown)
+    if (!shown)
         puts("No dissent was sent to a role of yours.");
-    bool fits = buf_ok(&b);
-    free(text);
-    return fits ? DEMUR_OK
-                : demur_fail(&cli->diag, DEMUR_ERR_SPACE, "the inbox is too long to print");
+    return DEMUR_OK;
 }
 
 /* The author's own case: what stands, and what there is to read. */

@@ -375,7 +375,7 @@ static enum demur_err channel_make(struct founding *f)
 static void report(const struct founding *f)
 {
     char hex[65];
-    uint8_t json[4096];
+    uint8_t json[CLI_JSON_MAX];
     struct buf h = buf_over(hex, 64), b = buf_over(json, sizeof json);
     demur_hex_encode(&h, span_of(f->channel, 32));
     hex[64] = 0;

@@ -361,7 +361,7 @@ static enum demur_err invite_all(struct roster *r, struct demur_actor *keeper)
 
 static int report(const struct roster *r)
 {
-    uint8_t text[1024];
+    uint8_t text[CLI_JSON_MAX];
     struct buf b = buf_over(text, sizeof text);
     if (!r->cli->json) {
         printf("Invited %zu", r->invited);

@@ -217,6 +217,10 @@ static int run_command(struct cli *cli, int argc, char **argv)
     if (err)
         return cli_fail(cli, err);
     code = cli_hold(cli, cli->command->run(cli));
+    if (cli_json_failed()) {
+        cli_note(cli, "the result is too long to print");
+        code = CLI_UNREACHABLE;
+    }
     if (fflush(stdout) != 0 && code == CLI_OK) {
         cli_note(cli, "the output could not be written: %s", strerror(errno));
         code = CLI_UNREACHABLE;

@@ -48,7 +48,7 @@ static int check(struct cli *cli, const char *path)
     if (code)
         return code;
     if (cli->json) {
-        uint8_t text[512];
+        uint8_t text[CLI_JSON_MAX];
         struct buf b = buf_over(text, sizeof text);
         struct demur_json j = demur_json_over(&b);
         demur_json_open(&j, NULL, '{');

@@ -93,22 +93,27 @@ static void put_letter(struct demur_json *j, const struct demur_reading *r)
     demur_json_close(j, '}');
 }
 
-static enum demur_err show(struct cli *cli, const struct demur_reading *r)
+/* As JSON behind what is in *json, which grows; else at once. */
+static enum demur_err show(struct cli *cli, const struct demur_reading *r, struct demur_bytes *json)
 {
     if (!cli->json) {
         print_letter(r);
         return DEMUR_OK;
     }
-    size_t cap = r->text.len * 6 + 32768;
+    size_t cap = json->len + r->text.len * 6 + 65536;
     uint8_t *p = malloc(cap);
     if (!p)
         return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
     struct buf b = buf_over(p, cap);
+    buf_put_span(&b, demur_bytes_span(json));
+    if (json->len)
+        buf_put_byte(&b, ',');
     struct demur_json j = demur_json_over(&b);
     put_letter(&j, r);
-    cli_json(&b);
-    demur_bytes_free(&(struct demur_bytes){p, cap});
-    return DEMUR_OK;
+    demur_bytes_free(json);
+    *json = (struct demur_bytes){p, b.len};
+    return buf_ok(&b) ? DEMUR_OK
+                      : demur_fail(&cli->diag, DEMUR_ERR_SPACE, "the letter is too long to print");
 }
 
 static enum demur_err save_attachment(struct cli *cli, struct cli_hand *hand,
@@ -132,7 +137,8 @@ static enum demur_err save_attachment(struct cli *cli, struct cli_hand *hand,
     return err;
 }
 
-static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const char *id)
+static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const char *id,
+                                struct demur_bytes *json)
 {
     struct demur_reading r;
     const char *folder = cli_option(cli, "out");
@@ -145,7 +151,7 @@ static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const ch
         demur_read_memo(cli->client, &hand->actor, id, cli_option(cli, "role"), &r, &cli->diag);
     if (err)
         return err;
-    err = show(cli, &r);
+    err = show(cli, &r, json);
     if (!err && folder && r.letter.files_len)
         err = demur_path_folder(folder, &cli->diag);
     for (size_t i = 0; !err && folder && i < r.letter.files_len; i++)
@@ -156,52 +162,95 @@ static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const ch
     return err;
 }
 
-static enum demur_err read_event(struct cli *cli, struct cli_hand *hand, const char *id, size_t i)
+static enum demur_err read_event(struct cli *cli, struct cli_hand *hand, const char *id, size_t i,
+                                 struct demur_bytes *json)
 {
     struct demur_reading r;
     enum demur_err err = demur_read_event(cli->client, &hand->actor, id, i, &r, &cli->diag);
     if (err)
         return err;
-    err = show(cli, &r);
+    err = show(cli, &r, json);
     demur_reading_free(&r);
     return err;
 }
 
-/* The memo, then everything that was written about it. */
-static enum demur_err read_thread(struct cli *cli, struct cli_hand *hand, const char *id)
+static bool is_letter(const struct demur_event *e)
+{
+    return e->blob.size && (e->type == DEMUR_RECORD_STEP || e->type == DEMUR_RECORD_SAY ||
+                            e->type == DEMUR_RECORD_APPEAL);
+}
+
+/* One that does not hold, or that the server withholds: told in its place. */
+static enum demur_err show_bad(struct cli *cli, size_t event, enum demur_err err,
+                               struct demur_bytes *json)
+{
+    size_t cap = json->len + 8192;
+    uint8_t *p = cli->json ? malloc(cap) : NULL;
+    if (!cli->json) {
+        fprintf(stderr, "This letter cannot be read: %s.\n", cli->diag.text);
+        return DEMUR_OK;
+    }
+    if (!p)
+        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    struct buf b = buf_over(p, cap);
+    buf_put_span(&b, demur_bytes_span(json));
+    buf_put_byte(&b, ',');
+    struct demur_json j = demur_json_over(&b);
+    demur_json_open(&j, NULL, '{');
+    demur_json_number(&j, "event", event + 1);
+    demur_json_text(&j, "error", span_str(demur_err_name(err)));
+    demur_json_text(&j, "text", span_str(cli->diag.text));
+    demur_json_close(&j, '}');
+    demur_bytes_free(json);
+    *json = (struct demur_bytes){p, b.len};
+    return DEMUR_OK;
+}
+
+/* The memo, then everything that was written about it. A letter that does not hold or is
+ * withheld is the error at the end, when all others were read and *whole is set. */
+static enum demur_err read_thread(struct cli *cli, struct cli_hand *hand, const char *id,
+                                  struct demur_bytes *json, bool *whole)
 {
     struct demur_event e;
-    size_t closed = 0, shown = 1;
-    if (cli->json)
-        fputs("{\"letters\":[", stdout);
-    enum demur_err err = read_memo(cli, hand, id);
+    size_t closed = 0, bad = 0;
+    enum demur_err bad_err = DEMUR_OK, err = read_memo(cli, hand, id, json);
     for (size_t i = 0;
          !err && demur_channel_event(demur_client_channel(cli->client), span_str(id), i, &e); i++) {
-        if (!e.blob.size || (e.type != DEMUR_RECORD_STEP && e.type != DEMUR_RECORD_SAY &&
-                             e.type != DEMUR_RECORD_APPEAL))
+        if (!is_letter(&e))
             continue;
         struct demur_reading r;
         err = demur_read_event(cli->client, &hand->actor, id, i, &r, &cli->diag);
-        if (err == DEMUR_ERR_KEY) {
-            err = DEMUR_OK;
-            closed++;
-            continue;
-        }
-        if (err)
-            break;
-        if (cli->json)
-            putchar(',');
-        else
+        if (!cli->json && err != DEMUR_ERR_KEY) {
             printf("\n---- event %zu ----\n", i + 1);
-        err = show(cli, &r);
-        demur_reading_free(&r);
-        shown++;
+            fflush(stdout);
+        }
+        if (err == DEMUR_ERR_KEY) {
+            closed++;
+            err = DEMUR_OK;
+        } else if (err == DEMUR_ERR_VERIFY || err == DEMUR_ERR_UNKNOWN) {
+            bad++;
+            bad_err = bad_err == DEMUR_ERR_VERIFY ? bad_err : err;
+            err = show_bad(cli, i, err, json);
+        } else if (!err) {
+            err = show(cli, &r, json);
+            demur_reading_free(&r);
+        }
     }
-    if (cli->json)
-        fputs("]}\n", stdout);
+    *whole = !err;
     if (closed)
         cli_note(cli, "%zu more %s not sealed to you.", closed, closed == 1 ? "is" : "are");
-    return err;
+    return err || !bad
+               ? err
+               : demur_fail(&cli->diag, bad_err, "%zu of the letters could not be read", bad);
+}
+
+/* What was read, as one object. */
+static void print_json(const struct demur_bytes *json, bool thread)
+{
+    if (thread)
+        fputs("{\"letters\":[", stdout);
+    fwrite(json->p, 1, json->len, stdout);
+    puts(thread ? "]}" : "");
 }
 
 static int run(struct cli *cli)
@@ -209,6 +258,8 @@ static int run(struct cli *cli)
     struct cli_hand hand;
     char id[33];
     uint64_t event = 0;
+    struct demur_bytes json = {0};
+    bool whole = false;
     const char *given = cli->args_len ? cli->args[0] : NULL, *n = cli_option(cli, "event");
     bool mine = cli_flag(cli, "mine"), thread = cli_flag(cli, "thread");
     if (cli->args_len > 1)
@@ -225,14 +276,20 @@ static int run(struct cli *cli)
     if (!err)
         err = cli_case_dissent(cli, &hand, given, id);
     if (!err && n)
-        err = read_event(cli, &hand, id, (size_t)event - 1);
+        err = read_event(cli, &hand, id, (size_t)event - 1, &json);
     else if (!err && thread)
-        err = read_thread(cli, &hand, id);
+        err = read_thread(cli, &hand, id, &json, &whole);
     else if (!err)
-        err = read_memo(cli, &hand, id);
-    if (!err && cli->json && !thread)
-        putchar('\n');
-    return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_OK);
+        err = read_memo(cli, &hand, id, &json);
+    int code = err ? cli_exit_code(err) : CLI_OK;
+    if (cli->json && err && whole)
+        cli_note(cli, "demur read: %s.", cli->diag.text);
+    if (cli->json && (!err || whole))
+        print_json(&json, thread);
+    else if (err)
+        code = cli_fail(cli, err);
+    demur_bytes_free(&json);
+    return cli_case_end(cli, &hand, code);
 }
 
 const struct cli_command command_read = {

@@ -9,7 +9,7 @@
 
 static void print_json(const struct demur_receipt_report *r)
 {
-    uint8_t text[2048];
+    uint8_t text[CLI_JSON_MAX];
     struct buf b = buf_over(text, sizeof text);
     struct demur_json j = demur_json_over(&b);
     demur_json_open(&j, NULL, '{');

@@ -8,8 +8,6 @@
 #include "commands.h"
 #include "homes.h"
 
-#define TEXT_MAX 16384
-
 /* The i-th role that the key holds now; false past the end. */
 static bool role_held(const struct cli *cli, const uint8_t key[static 32], size_t i,
                       struct demur_holder *out)
@@ -49,34 +47,39 @@ static void ring_months(const struct cli *cli, struct buf *out)
         demur_epoch_put(out, cli->identity.epoch);
 }
 
-static void print_json(const struct cli *cli, const uint8_t key[static 32], struct span card)
+struct who {
+    const struct cli *cli;
+    const uint8_t *key;
+    struct span card;
+};
+
+static void put_json(struct demur_json *j, const void *ctx)
 {
-    uint8_t text[TEXT_MAX], month[16];
-    struct buf b = buf_over(text, sizeof text), m = buf_over(month, sizeof month);
-    struct demur_json j = demur_json_over(&b);
+    const struct who *who = ctx;
+    const struct cli *cli = who->cli;
+    uint8_t month[16];
+    struct buf m = buf_over(month, sizeof month);
     struct demur_holder h;
     ring_months(cli, &m);
-    demur_json_open(&j, NULL, '{');
-    demur_json_hex(&j, "channel", cli->profile.channel, 32);
-    demur_json_text(&j, "url", span_str(cli->profile.url));
-    demur_json_text(&j, "handle", span_str(cli->identity.handle));
-    demur_json_text(&j, "name", span_str(cli->identity.name));
-    demur_json_text(&j, "standing", span_str(standing(cli, key)));
-    demur_json_base64(&j, "key", key, 32);
-    demur_json_open(&j, "roles", '[');
-    for (size_t i = 0; role_held(cli, key, i, &h); i++) {
-        demur_json_open(&j, NULL, '{');
-        demur_json_text(&j, "role", h.role);
-        demur_json_text(&j, "for", h.attribute);
-        demur_json_bool(&j, "acting", h.acting);
-        demur_json_close(&j, '}');
+    demur_json_open(j, NULL, '{');
+    demur_json_hex(j, "channel", cli->profile.channel, 32);
+    demur_json_text(j, "url", span_str(cli->profile.url));
+    demur_json_text(j, "handle", span_str(cli->identity.handle));
+    demur_json_text(j, "name", span_str(cli->identity.name));
+    demur_json_text(j, "standing", span_str(standing(cli, who->key)));
+    demur_json_base64(j, "key", who->key, 32);
+    demur_json_open(j, "roles", '[');
+    for (size_t i = 0; role_held(cli, who->key, i, &h); i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "role", h.role);
+        demur_json_text(j, "for", h.attribute);
+        demur_json_bool(j, "acting", h.acting);
+        demur_json_close(j, '}');
     }
-    demur_json_close(&j, ']');
-    demur_json_text(&j, "ring_keys_from", buf_span(&m));
-    demur_json_text(&j, "card", card);
-    demur_json_close(&j, '}');
-    buf_put_byte(&b, '\n');
-    cli_json(&b);
+    demur_json_close(j, ']');
+    demur_json_text(j, "ring_keys_from", buf_span(&m));
+    demur_json_text(j, "card", who->card);
+    demur_json_close(j, '}');
 }
 
 static void print_text(const struct cli *cli, const uint8_t key[static 32], struct span card)
@@ -129,11 +132,11 @@ static int run(struct cli *cli)
     demur_keys_from_seed(&keys, cli->identity.seed);
     cli_card_put(cli, &card);
     if (cli->json)
-        print_json(cli, keys.public_key, buf_span(&card));
+        err = cli_json_grow(cli, put_json, &(struct who){cli, keys.public_key, buf_span(&card)});
     else
         print_text(cli, keys.public_key, buf_span(&card));
     demur_keys_wipe(&keys);
-    return CLI_OK;
+    return err == DEMUR_ERR_MEMORY ? cli_fail(cli, err) : CLI_OK;
 }
 
 const struct cli_command command_whoami = {
