@@ -38,7 +38,7 @@ enum demur_err demur_path_read(const char *path, size_t max, struct demur_bytes 
  * or the new one: temporary file beside it, fsync, rename, fsync of the folder. */
 enum demur_err demur_path_write(const char *path, struct span bytes,
                                 struct demur_diag *diag) DEMUR_CHECKED;
-/* Make a folder, and those above it, mode 0700. */
+/* Make a folder, and those above it, mode 0700; a new one outlasts a power cut. */
 enum demur_err demur_path_folder(const char *path, struct demur_diag *diag) DEMUR_CHECKED;
 /* Where a channel's copy is kept unless told otherwise:
  * $XDG_DATA_HOME/demur/<fingerprint>, or ~/.local/share/demur/<fingerprint>.

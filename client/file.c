@@ -131,8 +131,15 @@ enum demur_err demur_path_folder(const char *path, struct demur_diag *diag)
         if (was != '/' && was != 0)
             continue;
         *at = 0;
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+        if (mkdir(part, 0700) == 0) {
+            char above[PATH_LEN];
+            folder_of(above, part);
+            enum demur_err err = sync_folder(above, diag);
+            if (err)
+                return err;
+        } else if (errno != EEXIST) {
             return refused(diag, "make the folder", part);
+        }
         *at = was;
         if (was == 0)
             break;
