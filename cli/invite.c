@@ -17,6 +17,8 @@
 #define ROSTER_MAX (32u << 20)
 #define COLUMNS_MAX (DEMUR_POLICY_ATTRIBUTES + 2)
 
+#define FIRST_ROW "name,handle,invitation\n"
+
 struct person {
     uint32_t line;
     struct span name, handle; /* no handle: a random one */
@@ -29,6 +31,7 @@ struct roster {
     struct cli *cli;
     const char *path, *out_path;
     struct demur_bytes text, before; /* the roster; the output as it was */
+    bool is_there;                   /* the output was there before */
     struct span columns[COLUMNS_MAX];
     size_t columns_len, name_column, handle_column; /* handle_column: columns_len when absent */
     struct person *people;
@@ -49,6 +52,9 @@ static void fault(struct roster *r, uint32_t line, struct span column, const cha
         fprintf(stderr, "column \"%.*s\": ", SPAN_ARG(column));
     fprintf(stderr, "%s.\n", text);
 }
+
+/* The output is for spreadsheets, which would run such a cell. */
+static bool is_formula(struct span cell) { return cell.len && memchr("=+-@", cell.p[0], 4); }
 
 static bool name_ok(struct span name)
 {
@@ -111,6 +117,9 @@ static void person_check(struct roster *r, const struct demur_policy *policy,
     if (p->handle.len && (!demur_word_ok(p->handle) || p->handle.len > DEMUR_WORD_MAX))
         fault(r, row->line, span_lit("handle"),
               "a handle is made of small letters, digits, `.`, `_` and `-`");
+    if (is_formula(p->name) || is_formula(p->handle))
+        fault(r, row->line, is_formula(p->name) ? span_lit("name") : span_lit("handle"),
+              "it begins with =, +, - or @, which a spreadsheet takes for a formula");
     if (demur_policy_attributes_check(policy, p->attributes, p->attributes_len, &diag))
         fault(r, row->line, span_str(diag.field), diag.text);
 }
@@ -218,16 +227,20 @@ static enum demur_err resume(struct roster *r)
     enum demur_err err = demur_path_read(r->out_path, ROSTER_MAX, &r->before, &r->cli->diag);
     if (err == DEMUR_ERR_UNKNOWN)
         return DEMUR_OK;
+    r->is_there = true;
+    /* Whatever begins otherwise is somebody's file. */
+    struct span first = span_lit(FIRST_ROW), start = demur_bytes_span(&r->before);
+    size_t same = start.len < first.len ? start.len : first.len;
+    if (!err && !span_eq(span_take(start, same), span_take(first, same)))
+        err = demur_fail(&r->cli->diag, DEMUR_ERR_SYNTAX,
+                         "%.150s is there and no list of invitations: name another --out file",
+                         r->out_path);
     /* A row that a power cut broke off was never sent. */
     while (!err && r->before.len && r->before.p[r->before.len - 1] != '\n')
         r->before.len--;
     csv_over(&csv, r->before.p, r->before.len);
     if (!err)
         err = csv_next(&csv, &row, cells, 4, &end, &r->cli->diag);
-    if (!err && !end && (row.len != 3 || !span_eq_str(cells[0], "name")))
-        err = demur_fail(&r->cli->diag, DEMUR_ERR_SYNTAX,
-                         "%.150s is there and no list of invitations: name another --out file",
-                         r->out_path);
     while (!err && !(err = csv_next(&csv, &row, cells, 4, &end, &r->cli->diag)) && !end)
         resume_row(r, &row);
     return err;
@@ -266,17 +279,18 @@ static void keep_row(struct roster *r)
 
 static enum demur_err output_open(struct roster *r)
 {
-    r->out = open(r->out_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int made = r->is_there ? 0 : O_CREAT | O_EXCL;
+    r->out = open(r->out_path, O_WRONLY | O_CLOEXEC | made, 0600);
     r->out_len = (off_t)r->before.len;
     if (r->out < 0 || fchmod(r->out, 0600) || ftruncate(r->out, r->out_len))
         return output_fails(r);
     if (r->before.len)
         return DEMUR_OK;
-    enum demur_err err =
-        append_row(r, span_lit("name"), span_lit("handle"), span_lit("invitation"));
-    if (!err)
-        keep_row(r);
-    return err;
+    struct span first = span_lit(FIRST_ROW);
+    if (pwrite(r->out, first.p, first.len, 0) != (ssize_t)first.len || fdatasync(r->out))
+        return output_fails(r);
+    keep_row(r);
+    return DEMUR_OK;
 }
 
 /* ---- inviting --------------------------------------------------------------------- */
