@@ -323,12 +323,17 @@ enum demur_err cli_identity_load(struct cli *cli)
     return DEMUR_OK;
 }
 
-/* Work factor for identity files. Tests lower it; people never need to. */
-static unsigned identity_log2n(void)
+/* Work factor for identity files: the standard one. Tests and the demonstration lower
+ * it by DEMUR_TEST_LOG2N, which counts only with their passphrases, known to everybody:
+ * no variable that is set by accident weakens a file that protects something. */
+static unsigned identity_log2n(const struct cli *cli)
 {
+    struct span passphrase = demur_bytes_span(&cli->passphrase);
     const char *text = getenv("DEMUR_TEST_LOG2N");
     uint64_t n = 0;
-    return text && span_u64(span_str(text), 20, &n) ? (unsigned)n : 0;
+    bool known = span_eq_str(passphrase, "a passphrase for tests") ||
+                 span_eq_str(passphrase, "a passphrase for the demonstration");
+    return known && text && span_u64(span_str(text), 20, &n) ? (unsigned)n : 0;
 }
 
 enum demur_err cli_identity_save(struct cli *cli)
@@ -336,7 +341,7 @@ enum demur_err cli_identity_save(struct cli *cli)
     enum demur_err err = demur_path_folder(cli->home, &cli->diag);
     return err ? err
                : demur_identity_save(&cli->identity, cli_path(cli, "identity"),
-                                     demur_bytes_span(&cli->passphrase), identity_log2n(),
+                                     demur_bytes_span(&cli->passphrase), identity_log2n(cli),
                                      &cli->diag);
 }
 
@@ -377,6 +382,32 @@ static void warn(const struct cli *cli)
                  found == 1 ? "it" : "them");
 }
 
+/* On this machine, or to an onion service, nobody is on the way. */
+static bool is_private(struct span url)
+{
+    struct span rest = url;
+    bool more;
+    if (!span_starts(url, "http://"))
+        return true;
+    rest = span_skip(url, 7);
+    struct span host = span_split(&rest, '/', &more);
+    if (span_starts(host, "[::1]"))
+        return true;
+    rest = host;
+    host = span_split(&rest, ':', &more);
+    return span_eq_str(host, "localhost") || span_starts(host, "127.") ||
+           (host.len > 6 && span_eq_str(span_skip(host, host.len - 6), ".onion"));
+}
+
+void cli_url_warn(const struct cli *cli, const char *url)
+{
+    if (!is_private(span_str(url)))
+        cli_note(cli,
+                 "warning: %s is not encrypted: whoever is on the way sees the reading token and "
+                 "what you\nsend, and when. Ask for an https:// address.",
+                 url);
+}
+
 enum demur_err cli_client_open(struct cli *cli, bool sync)
 {
     enum demur_err err = cli->profile.loaded ? DEMUR_OK : cli_profile_load(cli);
@@ -389,6 +420,7 @@ enum demur_err cli_client_open(struct cli *cli, bool sync)
                                            .progress = cli_progress,
                                            .ctx = cli};
     memcpy(options.channel, cli->profile.channel, 32);
+    cli_url_warn(cli, cli->profile.url);
     char data[4200];
     snprintf(data, sizeof data, "%s", cli_path(cli, "copy"));
     options.data = data;
