@@ -57,6 +57,7 @@ struct cli {
         uint8_t channel[32];
         char url[512], token[128];
     } profile;
+    bool url_warned;
     struct demur_identity identity;
     bool identity_loaded;
     struct demur_bytes passphrase;
@@ -123,8 +124,6 @@ void cli_finding(FILE *out, const struct demur_finding *finding);
 int cli_hold(struct cli *cli, int code);
 /* How far the client is, on stderr; ctx is the cli. */
 void cli_progress(void *ctx, const char *what, uint64_t done, uint64_t total);
-/* Warn of an address where others can listen; once a run. */
-void cli_url_warn(const struct cli *cli, const char *url);
 /* The identity as an actor; loads it when it is not loaded yet. */
 enum demur_err cli_actor(struct cli *cli, struct demur_actor *out) DEMUR_CHECKED;
 

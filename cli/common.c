@@ -256,6 +256,34 @@ static enum demur_err profile_parse(struct cli *cli, struct span text)
     return DEMUR_OK;
 }
 
+/* On this machine, or to an onion service, nobody is on the way. */
+static bool is_private(struct span url)
+{
+    struct span rest = url;
+    bool more;
+    if (!span_starts(url, "http://"))
+        return true;
+    rest = span_skip(url, 7);
+    struct span host = span_split(&rest, '/', &more);
+    if (span_starts(host, "[::1]"))
+        return true;
+    rest = host;
+    host = span_split(&rest, ':', &more);
+    return span_eq_str(host, "localhost") || span_starts(host, "127.") ||
+           (host.len > 6 && span_eq_str(span_skip(host, host.len - 6), ".onion"));
+}
+
+static void url_warn(struct cli *cli)
+{
+    const char *url = cli->profile.url;
+    if (!cli->url_warned && !is_private(span_str(url)))
+        cli_note(cli,
+                 "warning: %s is not encrypted: whoever is on the way sees the reading token and "
+                 "what you\nsend, and when. Ask for an https:// address.",
+                 url);
+    cli->url_warned = true;
+}
+
 enum demur_err cli_profile_load(struct cli *cli)
 {
     struct demur_bytes text = {0};
@@ -280,6 +308,7 @@ enum demur_err cli_profile_load(struct cli *cli)
     if (token)
         set_text(cli->profile.token, sizeof cli->profile.token, span_str(token));
     cli->profile.loaded = true;
+    url_warn(cli);
     return DEMUR_OK;
 }
 
@@ -382,32 +411,6 @@ static void warn(const struct cli *cli)
                  found == 1 ? "it" : "them");
 }
 
-/* On this machine, or to an onion service, nobody is on the way. */
-static bool is_private(struct span url)
-{
-    struct span rest = url;
-    bool more;
-    if (!span_starts(url, "http://"))
-        return true;
-    rest = span_skip(url, 7);
-    struct span host = span_split(&rest, '/', &more);
-    if (span_starts(host, "[::1]"))
-        return true;
-    rest = host;
-    host = span_split(&rest, ':', &more);
-    return span_eq_str(host, "localhost") || span_starts(host, "127.") ||
-           (host.len > 6 && span_eq_str(span_skip(host, host.len - 6), ".onion"));
-}
-
-void cli_url_warn(const struct cli *cli, const char *url)
-{
-    if (!is_private(span_str(url)))
-        cli_note(cli,
-                 "warning: %s is not encrypted: whoever is on the way sees the reading token and "
-                 "what you\nsend, and when. Ask for an https:// address.",
-                 url);
-}
-
 enum demur_err cli_client_open(struct cli *cli, bool sync)
 {
     enum demur_err err = cli->profile.loaded ? DEMUR_OK : cli_profile_load(cli);
@@ -420,7 +423,7 @@ enum demur_err cli_client_open(struct cli *cli, bool sync)
                                            .progress = cli_progress,
                                            .ctx = cli};
     memcpy(options.channel, cli->profile.channel, 32);
-    cli_url_warn(cli, cli->profile.url);
+    url_warn(cli);
     char data[4200];
     snprintf(data, sizeof data, "%s", cli_path(cli, "copy"));
     options.data = data;
