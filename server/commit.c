@@ -262,6 +262,7 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
     uint64_t refused = answer_all(t.refused);
     if (!err && t.n)
         err = steps(&t, diag);
+    e->failed = err != DEMUR_OK;
     pthread_rwlock_unlock(&e->lock);
     e->figures = (struct demur_commit_figures){t.n, refused, demur_now_us() - started};
     rest_answer(&t, batch, err ? DEMUR_APPEND_UNKNOWN : DEMUR_APPEND_ACCEPTED);

@@ -85,9 +85,21 @@ static void sweep(struct demur_duties *d)
         demur_journal("swept %llu blobs that no record named", (unsigned long long)n);
 }
 
+void demur_duties_destroy(struct demur_duties *d)
+{
+    struct demur_diag diag = {0};
+    d->destroy_next_us = 0;
+    if (!demur_engine_destroy(d->service->engine, &diag))
+        return;
+    demur_journal("not all that was expunged could be destroyed yet: %s", diag.text);
+    d->destroy_next_us = demur_now_us() + MINUTE_US / 6;
+}
+
 void demur_duties_run(struct demur_duties *d)
 {
     uint64_t now_us = demur_now_us();
+    if (now_us >= d->destroy_next_us)
+        demur_duties_destroy(d);
     if (now_us >= d->tick_next_us) {
         d->tick_next_us = now_us + MINUTE_US / 6;
         tick(d);

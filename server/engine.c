@@ -25,6 +25,8 @@ enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
 
     /* The signer first: a fork must not inherit the store. */
     enum demur_err err = demur_signer_start(&e->signer, dir, hooks, diag);
+    if (!err)
+        err = demur_expunge_init(&e->expunge, diag);
     for (size_t i = 0; i < DEMUR_COUNT(keys) && !err; i++) {
         err = demur_key_read(e->server_secrets[i], dir, keys[i], "server-key", diag);
         if (i && err == DEMUR_ERR_UNKNOWN)
@@ -53,6 +55,7 @@ void demur_engine_close(struct demur_engine *e)
     demur_store_close(e->store);
     demur_list_free(&e->rotates);
     demur_list_free(&e->calendars);
+    demur_expunge_free(&e->expunge);
     pthread_rwlock_destroy(&e->lock);
     pthread_mutex_destroy(&e->published_lock);
     sodium_memzero(e->server_secrets, sizeof e->server_secrets);
@@ -157,5 +160,6 @@ enum demur_err demur_engine_note(struct demur_engine *e, const struct demur_reco
         demur_record_blob(record, DEMUR_FIELD_TEXT, 0, &entry.text);
         ok = demur_list_add(&e->calendars, &entry, sizeof entry);
     }
-    return ok ? DEMUR_OK : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    return ok ? demur_expunge_note(&e->expunge, record, diag)
+              : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
 }

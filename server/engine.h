@@ -14,6 +14,7 @@
 #include "../core/checkpoint.h"
 #include "../core/tile.h"
 #include "../store/store.h"
+#include "expunge.h"
 #include "hooks.h"
 #include "list.h"
 #include "signer.h"
@@ -51,11 +52,14 @@ struct demur_engine {
     struct demur_list rotates;   /* of uint64_t: accepted `rotate` entries */
     struct demur_list calendars; /* of demur_text_entry: accepted `calendar` entries */
     uint64_t tick_day;           /* days since 1970 of the last accepted tick; 0: none */
+    struct demur_expunge expunge;
+    bool failed; /* a commit did: the fold is ahead of the log, and to be believed no more */
 
     pthread_mutex_t published_lock;
     struct demur_published published;
 
     struct demur_commit_figures figures; /* the sequencer's */
+    bool scrub_due;                      /* demur_engine_destroy's */
 };
 
 /* Start the signer, open the store, fold every entry, compare the root, and

@@ -6,11 +6,27 @@
 #include "journal.h"
 #include "service.h"
 
+/* Was the blob expunged, or (`release`) its key? Then the reply says so. */
+static bool expunged(struct demur_service *s, struct demur_request *r,
+                     const uint8_t hash[static 32], bool release)
+{
+    demur_engine_read(s->engine);
+    bool is = release ? demur_expunged_release(&s->engine->expunge, hash)
+                      : demur_expunged_blob(&s->engine->expunge, hash);
+    demur_engine_unread(s->engine);
+    if (is)
+        demur_reply_problem(&r->reply, 410, "expunged",
+                            "this was destroyed under the channel's retention rule, as a record in "
+                            "the log says: nobody can have it any more",
+                            NULL, NULL);
+    return is;
+}
+
 bool demur_handle_blob_get(struct demur_service *s, struct demur_request *r)
 {
     struct demur_store_blob blob;
     struct demur_diag diag = {0};
-    if (!demur_request_hash(r, r->reply.blob))
+    if (!demur_request_hash(r, r->reply.blob) || expunged(s, r, r->reply.blob, false))
         return true;
     enum demur_err err = demur_store_blob_stat(s->engine->store, &blob, r->reply.blob, &diag);
     if (err) {
@@ -30,7 +46,7 @@ bool demur_blob_admit(struct demur_service *s, struct demur_request *r)
     struct demur_diag diag = {0};
     uint64_t waiting;
     uint8_t hash[32];
-    if (!demur_request_hash(r, hash))
+    if (!demur_request_hash(r, hash) || expunged(s, r, hash, false))
         return false;
     enum demur_err err = demur_store_blob_pending(s->engine->store, &waiting, &diag);
     if (!err && waiting + r->declared > s->limits[DEMUR_LIMIT_WAITING_BLOBS]) {
@@ -98,7 +114,7 @@ bool demur_handle_release_put(struct demur_service *s, struct demur_request *r)
 {
     struct demur_diag diag = {0};
     uint8_t blob[32], key[32];
-    if (!demur_request_hash(r, blob))
+    if (!demur_request_hash(r, blob) || expunged(s, r, blob, true))
         return true;
     struct span text = span_of(r->body, (size_t)r->seen);
     if (text.len == 65 && text.p[64] == '\n')
@@ -220,6 +236,8 @@ bool demur_handle_release_get(struct demur_service *s, struct demur_request *r)
     if (!demur_request_hash(r, leaf))
         return true;
     enum demur_err err = opening_find(s, leaf, &opening, &diag);
+    if (!err && expunged(s, r, opening.memo, true))
+        return true;
     if (!err)
         err = release_seal(s, &opening, &out, &diag);
     if (err) {

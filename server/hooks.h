@@ -6,11 +6,12 @@
 
 /* Places at which a crash must lose nothing that was promised. */
 enum demur_server_point {
-    DEMUR_POINT_FOLDED,    /* accepted by the fold, nothing written */
-    DEMUR_POINT_COMMITTED, /* in the store, not signed */
-    DEMUR_POINT_PERSISTED, /* in the signer process: its state written, nothing told */
-    DEMUR_POINT_SIGNED,    /* signed, not published */
-    DEMUR_POINT_PUBLISHED, /* published, nobody answered */
+    DEMUR_POINT_FOLDED,     /* accepted by the fold, nothing written */
+    DEMUR_POINT_COMMITTED,  /* in the store, not signed */
+    DEMUR_POINT_PERSISTED,  /* in the signer process: its state written, nothing told */
+    DEMUR_POINT_SIGNED,     /* signed, not published */
+    DEMUR_POINT_PUBLISHED,  /* published, nobody answered */
+    DEMUR_POINT_DESTROYING, /* an expunged blob or release key is about to be deleted */
 };
 
 struct demur_server_hooks {

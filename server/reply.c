@@ -33,6 +33,7 @@ static const struct {
     {"not-found", "No such page"},
     {"method", "Not with this method"},
     {"length", "No length given"},
+    {"expunged", "Expunged"},
     {"full", "Too much is waiting"},
     {"busy", "Busy"},
     {"stopping", "Stopping"},

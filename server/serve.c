@@ -206,6 +206,8 @@ static void stop(struct server *s, bool failed)
         demur_sequencer_drain(v->sequencer);
     demur_workers_free(v->workers);
     demur_http_stop(s->http);
+    if (v->engine && !failed)
+        demur_duties_destroy(&s->duties);
     demur_sequencer_free(v->sequencer);
     demur_connections_free(v->connections);
     demur_engine_close(v->engine);
