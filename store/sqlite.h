@@ -10,6 +10,7 @@
 
 #include <pthread.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 
 #include "store.h"
 
@@ -35,6 +36,8 @@ enum db_sql {
     SQL_BLOB_CHUNKS,
     SQL_BLOB_LIST,
     SQL_BLOB_PENDING,
+    SQL_BLOB_WAITING,
+    SQL_BLOB_WAITS,
     SQL_RELEASE_GET,
     SQL_KV_GET,
     SQL_SNAPSHOT_STAT,
@@ -64,6 +67,7 @@ enum db_sql {
     SQL_BLOB_REFER,
     SQL_BLOB_LEAVE,
     SQL_BLOB_DELETE,
+    SQL_SWEEP_COUNT,
     SQL_SWEEP_LEAVE,
     SQL_SWEEP_DELETE,
     SQL_RELEASE_PUT,
@@ -92,8 +96,9 @@ struct demur_store {
     char *dir;  /* absolute, so that a later chdir changes nothing */
     char *path; /* dir/log.db */
     enum demur_store_mode mode;
-    bool immutable; /* nothing can write while we hold the shared lock */
-    int lock_fd;    /* -1 when no lock is held */
+    bool immutable;               /* nothing can write while we hold the shared lock */
+    int lock_fd;                  /* -1 when no lock is held */
+    atomic_uint_fast64_t waiting; /* demur_store_blob_waiting; changed after a commit */
     pthread_mutex_t write_lock;
     struct db_conn *writer; /* this and what follows: under write_lock */
     bool broken;            /* a write's outcome is unknown: no more writes */
@@ -167,6 +172,9 @@ void demur_db_hex(char out[static 65], const uint8_t hash[static 32]);
 
 /* ---- parts of the engine ----------------------------------------------- */
 
+/* What the blob counts for in demur_store_blob_waiting: 0 when it is not here, or
+ * referenced. Within the transaction at hand; an SQLite result. */
+int demur_db_blob_waits(struct db_conn *conn, const uint8_t hash[static 32], uint64_t *bytes);
 /* Remove what is leaving, in transactions of a bounded size, so that other
  * writers get their turn between them. */
 enum demur_err demur_db_drop_leaving(struct demur_store *store,

@@ -6,9 +6,9 @@
 #include "sqlite.h"
 
 enum {
-    FLUSH_MAX = 1 << 20,   /* bytes of an upload in memory, and in one transaction */
-    DROP_CHUNKS = 64,      /* chunks removed in one transaction */
-    FLUSH_FIRST = 64 << 10 /* what an upload's buffer starts with */
+    FLUSH_MAX = DEMUR_STORE_UPLOAD_MAX, /* also what one transaction writes of it */
+    DROP_CHUNKS = 64,                   /* chunks removed in one transaction */
+    FLUSH_FIRST = 64 << 10              /* what an upload's buffer starts with */
 };
 
 /* ---- arriving ---------------------------------------------------------- */
@@ -21,6 +21,7 @@ struct demur_store_upload {
     crypto_hash_sha256_state hash;
     uint8_t *buffer;
     size_t len, cap;
+    uint64_t waits; /* what it counts for as a blob that nothing names yet */
 };
 
 static struct demur_store_upload *upload_alloc(struct demur_store *store)
@@ -49,8 +50,9 @@ static void upload_free(struct demur_store_upload *upload)
     free(upload);
 }
 
-/* Write the buffer as chunks of the object, which is made when there is none. */
-static int chunks_put(struct demur_store_upload *upload, struct db_conn *conn)
+/* Write the buffer's first n bytes as chunks of the object, which is made when
+ * there is none. */
+static int chunks_put(struct demur_store_upload *upload, struct db_conn *conn, size_t n)
 {
     int rc = SQLITE_OK;
     if (!upload->object) {
@@ -59,37 +61,57 @@ static int chunks_put(struct demur_store_upload *upload, struct db_conn *conn)
             return rc;
         upload->object = sqlite3_last_insert_rowid(conn->db);
     }
-    struct span rest = span_of(upload->buffer, upload->len);
+    struct span rest = span_of(upload->buffer, n);
     for (; rc == SQLITE_OK && rest.len; rest = span_skip(rest, DB_CHUNK))
         rc = demur_db_run(conn, SQL_CHUNK_PUT,
                           DB_ARGS(db_int(upload->object), db_int(upload->chunks++),
                                   db_blob(span_take(rest, DB_CHUNK))));
     if (rc == SQLITE_OK)
         rc = demur_db_run(conn, SQL_OBJECT_GROW,
-                          DB_ARGS(db_int(upload->object), db_int((int64_t)upload->len)));
+                          DB_ARGS(db_int(upload->object), db_int((int64_t)n)));
     return rc;
 }
 
-static enum demur_err flush(struct demur_store_upload *upload, struct demur_diag *diag)
+/* Whole chunks only: the object's last one alone may be shorter. */
+enum demur_err demur_store_upload_flush(struct demur_store_upload *upload, struct demur_diag *diag)
 {
     struct db_conn *conn;
+    size_t n = upload->len - upload->len % DB_CHUNK;
+    if (!n)
+        return DEMUR_OK;
     enum demur_err err = demur_db_write_begin(upload->store, &conn, diag);
     if (err != DEMUR_OK)
         return err;
     int64_t object = upload->object;
-    int rc = chunks_put(upload, conn);
+    int rc = chunks_put(upload, conn, n);
     err = demur_db_write_end(upload->store, conn, demur_db_fail(upload->store, conn->db, rc, diag),
                              diag);
     if (err != DEMUR_OK)
         upload->object = object; /* rolled back */
-    upload->len = 0;
+    upload->len -= n;
+    memmove(upload->buffer, upload->buffer + n, upload->len);
     return err;
+}
+
+static size_t cap_after(size_t cap) { return cap ? 2 * cap : FLUSH_FIRST; }
+
+size_t demur_store_upload_room(const struct demur_store_upload *upload)
+{
+    return FLUSH_MAX - upload->len;
+}
+
+size_t demur_store_upload_memory(const struct demur_store_upload *upload, size_t n)
+{
+    size_t cap = upload->cap;
+    while (cap < upload->len + n)
+        cap = cap_after(cap);
+    return cap;
 }
 
 /* Room for at least one more byte. */
 static enum demur_err buffer_grow(struct demur_store_upload *upload, struct demur_diag *diag)
 {
-    size_t cap = upload->cap ? 2 * upload->cap : FLUSH_FIRST;
+    size_t cap = cap_after(upload->cap);
     uint8_t *p = realloc(upload->buffer, cap);
     if (!p)
         return demur_store_out_of_memory(diag);
@@ -104,7 +126,7 @@ static enum demur_err object_write(struct demur_store_upload *upload, struct spa
     enum demur_err err = DEMUR_OK;
     while (err == DEMUR_OK && bytes.len) {
         if (upload->len == FLUSH_MAX)
-            err = flush(upload, diag);
+            err = demur_store_upload_flush(upload, diag);
         else if (upload->len == upload->cap)
             err = buffer_grow(upload, diag);
         if (err != DEMUR_OK)
@@ -147,6 +169,20 @@ void demur_store_upload_abort(struct demur_store_upload *upload)
     upload_free(upload);
 }
 
+int demur_db_blob_waits(struct db_conn *conn, const uint8_t hash[static 32], uint64_t *bytes)
+{
+    int rc = demur_db_first(conn, SQL_BLOB_WAITS,
+                            DB_ARGS(db_hash(hash), db_int(DEMUR_STORE_BLOB_FLOOR)));
+    *bytes = rc == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(conn->stmt[SQL_BLOB_WAITS], 0) : 0;
+    demur_db_end(conn, SQL_BLOB_WAITS);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+uint64_t demur_store_blob_waiting(struct demur_store *store)
+{
+    return atomic_load(&store->waiting);
+}
+
 /* In one transaction: the last chunks, and the object's name. */
 static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
                      const uint8_t hash[static 32], int64_t now_s)
@@ -158,13 +194,15 @@ static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
         return upload->object ? demur_db_run(conn, SQL_OBJECT_STATE,
                                              DB_ARGS(db_int(upload->object), db_int(DB_LEAVING)))
                               : SQLITE_OK;
-    rc = chunks_put(upload, conn);
+    rc = chunks_put(upload, conn, upload->len);
     if (rc == SQLITE_OK)
         rc =
             demur_db_run(conn, SQL_OBJECT_STATE, DB_ARGS(db_int(upload->object), db_int(DB_WHOLE)));
     if (rc == SQLITE_OK)
         rc = demur_db_run(conn, SQL_BLOB_PUT,
                           DB_ARGS(db_hash(hash), db_int(upload->object), db_int(now_s)));
+    if (rc == SQLITE_OK)
+        rc = demur_db_blob_waits(conn, hash, &upload->waits);
     return rc;
 }
 
@@ -172,7 +210,7 @@ static int snapshot_name(struct demur_store_upload *upload, struct db_conn *conn
                          const struct demur_store_head *head)
 {
     struct db_arg key = db_text(span_str(name));
-    int rc = chunks_put(upload, conn);
+    int rc = chunks_put(upload, conn, upload->len);
     if (rc == SQLITE_OK)
         rc =
             demur_db_run(conn, SQL_OBJECT_STATE, DB_ARGS(db_int(upload->object), db_int(DB_WHOLE)));
@@ -199,6 +237,7 @@ static enum demur_err named(struct demur_store_upload *upload, struct db_conn *c
         demur_store_upload_abort(upload);
         return err;
     }
+    atomic_fetch_add(&store->waiting, upload->waits);
     upload_free(upload);
     /* the name stands; what cannot be removed of an older object now goes with
      * the next removal or opening */
@@ -287,8 +326,11 @@ static int drop_some(struct db_conn *conn, bool *more)
 enum demur_err demur_db_drop_leaving(struct demur_store *store, struct demur_diag *diag)
 {
     enum demur_err err = DEMUR_OK;
-    for (bool more = true; more && err == DEMUR_OK;) {
+    for (bool more = true, again = false; more && err == DEMUR_OK; again = true) {
         struct db_conn *conn;
+        /* the lock goes to whoever asks first, which is this loop unless it rests */
+        if (again)
+            (void)nanosleep(&(struct timespec){0, 500000}, NULL);
         err = demur_db_write_begin(store, &conn, diag);
         if (err != DEMUR_OK)
             break;
@@ -305,43 +347,69 @@ static enum demur_err blob_unknown(const uint8_t hash[static 32], struct demur_d
     return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the store has no blob %s", hex);
 }
 
-/* Unname what `leave` and `delete` select; 0 rows is *n = 0, not an error. */
-static enum demur_err unname(struct demur_store *store, enum db_sql leave, enum db_sql delete,
-                             const struct db_arg *args, uint64_t *n, struct demur_diag *diag)
+/* Unname what `leave` and `delete` select, of which `waits` bytes waited for a
+ * record; 0 rows is *n = 0, not an error. */
+static enum demur_err unname(struct demur_store *store, struct db_conn *conn, enum db_sql leave,
+                             enum db_sql delete, const struct db_arg *args, uint64_t waits,
+                             uint64_t *n, struct demur_diag *diag)
 {
-    struct db_conn *conn;
-    enum demur_err err = demur_db_write_begin(store, &conn, diag);
-    if (err != DEMUR_OK)
-        return err;
     int rc = demur_db_run(conn, leave, args);
     if (rc == SQLITE_OK)
         rc = demur_db_run(conn, delete, args);
     *n = (uint64_t)sqlite3_changes64(conn->db);
     store->scrub_due = store->scrub_due || *n > 0;
-    err = demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
-    if (err == DEMUR_OK && *n > 0)
-        err = demur_db_drop_leaving(store, diag);
+    enum demur_err err =
+        demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
+    if (err == DEMUR_OK)
+        atomic_fetch_sub(&store->waiting, waits);
     return err;
 }
 
 enum demur_err demur_store_blob_delete(struct demur_store *store, const uint8_t hash[static 32],
                                        struct demur_diag *diag)
 {
-    uint64_t n = 0;
-    enum demur_err err =
-        unname(store, SQL_BLOB_LEAVE, SQL_BLOB_DELETE, DB_ARGS(db_hash(hash)), &n, diag);
-    return err == DEMUR_OK && n == 0 ? blob_unknown(hash, diag) : err;
+    uint64_t n = 0, waits = 0;
+    struct db_conn *conn;
+    enum demur_err err = demur_db_write_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    int rc = demur_db_blob_waits(conn, hash, &waits);
+    if (rc != SQLITE_OK)
+        return demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
+    err = unname(store, conn, SQL_BLOB_LEAVE, SQL_BLOB_DELETE, DB_ARGS(db_hash(hash)), waits, &n,
+                 diag);
+    if (err == DEMUR_OK && n == 0)
+        return blob_unknown(hash, diag);
+    return err == DEMUR_OK ? demur_db_drop_leaving(store, diag) : err;
 }
 
-enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t *n,
-                                 struct demur_diag *diag)
+enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t max,
+                                 uint64_t *n, struct demur_diag *diag)
 {
-    uint64_t swept = 0;
-    enum demur_err err =
-        unname(store, SQL_SWEEP_LEAVE, SQL_SWEEP_DELETE, DB_ARGS(db_int(before_s)), &swept, diag);
+    uint64_t swept = 0, waits = 0;
+    struct db_conn *conn;
+    if (max > INT64_MAX)
+        max = INT64_MAX;
+    enum demur_err err = demur_db_write_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    const struct db_arg range[] = {db_int(before_s), db_int((int64_t)max), {.kind = DB_END}};
+    int rc = demur_db_first(conn, SQL_SWEEP_COUNT,
+                            DB_ARGS(range[0], range[1], db_int(DEMUR_STORE_BLOB_FLOOR)));
+    if (rc == SQLITE_ROW)
+        waits = (uint64_t)sqlite3_column_int64(conn->stmt[SQL_SWEEP_COUNT], 0);
+    demur_db_end(conn, SQL_SWEEP_COUNT);
+    if (rc != SQLITE_ROW)
+        return demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
+    err = unname(store, conn, SQL_SWEEP_LEAVE, SQL_SWEEP_DELETE, range, waits, &swept, diag);
     if (err == DEMUR_OK && n)
         *n = swept;
     return err;
+}
+
+enum demur_err demur_store_reclaim(struct demur_store *store, struct demur_diag *diag)
+{
+    return demur_db_drop_leaving(store, diag);
 }
 
 static enum demur_err snapshot_unknown(const char *name, struct demur_diag *diag)
@@ -353,9 +421,15 @@ enum demur_err demur_store_snapshot_delete(struct demur_store *store, const char
                                            struct demur_diag *diag)
 {
     uint64_t n = 0;
-    enum demur_err err = unname(store, SQL_SNAPSHOT_LEAVE, SQL_SNAPSHOT_DELETE,
-                                DB_ARGS(db_text(span_str(name))), &n, diag);
-    return err == DEMUR_OK && n == 0 ? snapshot_unknown(name, diag) : err;
+    struct db_conn *conn;
+    enum demur_err err = demur_db_write_begin(store, &conn, diag);
+    if (err != DEMUR_OK)
+        return err;
+    err = unname(store, conn, SQL_SNAPSHOT_LEAVE, SQL_SNAPSHOT_DELETE,
+                 DB_ARGS(db_text(span_str(name))), 0, &n, diag);
+    if (err == DEMUR_OK && n == 0)
+        return snapshot_unknown(name, diag);
+    return err == DEMUR_OK ? demur_db_drop_leaving(store, diag) : err;
 }
 
 /* ---- reading ----------------------------------------------------------- */

@@ -209,6 +209,12 @@ static enum demur_err open_writer(struct demur_store *store, struct demur_diag *
     if (err != DEMUR_OK)
         return err;
     int rc = demur_db_run(conn, SQL_OBJECT_ORPHANS, DB_NONE);
+    if (rc == SQLITE_OK)
+        rc = demur_db_first(conn, SQL_BLOB_WAITING, DB_ARGS(db_int(DEMUR_STORE_BLOB_FLOOR)));
+    if (rc == SQLITE_ROW)
+        atomic_store(&store->waiting,
+                     (uint64_t)sqlite3_column_int64(conn->stmt[SQL_BLOB_WAITING], 0));
+    demur_db_end(conn, SQL_BLOB_WAITING);
     /* and a WAL that it left may hold what was deleted */
     store->scrub_due = true;
     err = demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);

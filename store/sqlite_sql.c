@@ -66,6 +66,11 @@ const char *const demur_db_pragmas_writer = PRAGMAS_BOTH "PRAGMA cache_size = -1
                                                          "PRAGMA wal_autocheckpoint = 0;"
                                                          "PRAGMA journal_size_limit = 67108864;";
 
+/* The same ones each time, within one transaction. */
+#define SWEPT(column)                                                                              \
+    "SELECT " column " FROM blob WHERE entry IS NULL AND put_s < ?1 ORDER BY put_s, rowid LIMIT "  \
+    "?2"
+
 const char *const demur_db_sql[SQL_COUNT] = {
     [SQL_HEAD_GET] = "SELECT size, root FROM head",
     [SQL_ENTRY_RANGE] = "SELECT idx, leaf, record, bytes FROM entry"
@@ -83,6 +88,10 @@ const char *const demur_db_sql[SQL_COUNT] = {
     [SQL_BLOB_PENDING] = "SELECT coalesce((SELECT sum(o.size) FROM blob b JOIN object o"
                          "  ON o.id = b.object WHERE b.entry IS NULL), 0)"
                          " + coalesce((SELECT sum(size) FROM object WHERE state <> 1), 0)",
+    [SQL_BLOB_WAITING] = "SELECT coalesce(sum(max(o.size, ?1)), 0) FROM blob b JOIN object o"
+                         " ON o.id = b.object WHERE b.entry IS NULL",
+    [SQL_BLOB_WAITS] = "SELECT max(o.size, ?2) FROM blob b JOIN object o"
+                       " ON o.id = b.object WHERE b.hash = ?1 AND b.entry IS NULL",
     [SQL_RELEASE_GET] = "SELECT padded FROM release_key WHERE blob = ?1",
     [SQL_KV_GET] = "SELECT value FROM kv WHERE name = ?1",
     [SQL_SNAPSHOT_STAT] = "SELECT size, root FROM snapshot WHERE name = ?1",
@@ -118,9 +127,10 @@ const char *const demur_db_sql[SQL_COUNT] = {
     [SQL_BLOB_LEAVE] = "UPDATE object SET state = 2"
                        " WHERE id = (SELECT object FROM blob WHERE hash = ?1)",
     [SQL_BLOB_DELETE] = "DELETE FROM blob WHERE hash = ?1",
-    [SQL_SWEEP_LEAVE] = "UPDATE object SET state = 2 WHERE id IN"
-                        " (SELECT object FROM blob WHERE entry IS NULL AND put_s < ?1)",
-    [SQL_SWEEP_DELETE] = "DELETE FROM blob WHERE entry IS NULL AND put_s < ?1",
+    [SQL_SWEEP_COUNT] = "SELECT coalesce(sum(max(o.size, ?3)), 0) FROM object o"
+                        " WHERE o.id IN (" SWEPT("object") ")",
+    [SQL_SWEEP_LEAVE] = "UPDATE object SET state = 2 WHERE id IN (" SWEPT("object") ")",
+    [SQL_SWEEP_DELETE] = "DELETE FROM blob WHERE rowid IN (" SWEPT("rowid") ")",
     [SQL_RELEASE_PUT] = "INSERT INTO release_key (blob, padded) VALUES (?1, ?2)"
                         " ON CONFLICT (blob) DO UPDATE SET padded = excluded.padded",
     [SQL_RELEASE_DELETE] = "DELETE FROM release_key WHERE blob = ?1",

@@ -38,11 +38,13 @@
 struct demur_store;
 
 enum {
-    DEMUR_STORE_ENTRY_MAX = 65535,   /* bytes: a bundle's length prefix is a u16 (tlog-tiles) */
-    DEMUR_STORE_KV_MAX = 64 * 1024,  /* bytes of one small value */
-    DEMUR_STORE_NAME_MAX = 100,      /* bytes of a small value's or snapshot's name */
-    DEMUR_STORE_BLOB_MAX = 64 << 20, /* bytes of one blob */
-    DEMUR_STORE_TILE_WIDTH = 256,    /* hashes or entries in a full tile */
+    DEMUR_STORE_ENTRY_MAX = 65535,      /* bytes: a bundle's length prefix is a u16 (tlog-tiles) */
+    DEMUR_STORE_KV_MAX = 64 * 1024,     /* bytes of one small value */
+    DEMUR_STORE_NAME_MAX = 100,         /* bytes of a small value's or snapshot's name */
+    DEMUR_STORE_BLOB_MAX = 64 << 20,    /* bytes of one blob */
+    DEMUR_STORE_TILE_WIDTH = 256,       /* hashes or entries in a full tile */
+    DEMUR_STORE_BLOB_FLOOR = 4096,      /* what a waiting blob counts for at least, in bytes */
+    DEMUR_STORE_UPLOAD_MAX = 256 << 10, /* bytes of one upload in memory */
 };
 
 /* Bytes on the heap, made by the store, ended by the caller. */
@@ -177,11 +179,20 @@ struct demur_store_blob {
     uint64_t entry; /* the first entry that names it; 0 unless referenced */
 };
 
-/* An upload in progress: at most 1 MiB of it in memory, the rest already on
- * disk, nothing of it visible. Ended by finish or abort. */
+/* An upload in progress: at most DEMUR_STORE_UPLOAD_MAX of it in memory, the rest
+ * already on disk, nothing of it visible. Ended by finish or abort. */
 struct demur_store_upload;
 enum demur_err demur_store_upload_new(struct demur_store *store, struct demur_store_upload **out,
                                       struct demur_diag *diag) DEMUR_CHECKED;
+/* How many bytes a write takes before it has to flush; and how many bytes of
+ * memory the upload holds once it has taken n of these. */
+size_t demur_store_upload_room(const struct demur_store_upload *upload);
+size_t demur_store_upload_memory(const struct demur_store_upload *upload, size_t n);
+/* Write what is in memory, but for less than 64 KiB of it, to the disk. A write
+ * does so by itself when there is no room; this is for a thread that may wait.
+ * Errors as a write's. */
+enum demur_err demur_store_upload_flush(struct demur_store_upload *upload,
+                                        struct demur_diag *diag) DEMUR_CHECKED;
 /* After an error only abort makes sense. LIMIT above DEMUR_STORE_BLOB_MAX in all. */
 enum demur_err demur_store_upload_write(struct demur_store_upload *upload, struct span bytes,
                                         struct demur_diag *diag) DEMUR_CHECKED;
@@ -216,14 +227,23 @@ enum demur_err demur_store_blob_get(struct demur_store *store, struct demur_stor
  * demur_store_scrub, or opening the store again, removes the rest. */
 enum demur_err demur_store_blob_delete(struct demur_store *store, const uint8_t hash[static 32],
                                        struct demur_diag *diag) DEMUR_CHECKED;
-/* Bytes of unreferenced blobs and of uploads in progress: what a limit on
- * strangers' uploads has to count. */
+/* Bytes of unreferenced blobs and of uploads in progress. Adds them up: slow
+ * when there are many. */
 enum demur_err demur_store_blob_pending(struct demur_store *store, uint64_t *bytes,
                                         struct demur_diag *diag) DEMUR_CHECKED;
-/* Delete the unreferenced blobs put before `before_s`, with their release keys.
- * *n (may be NULL) gets how many. */
-enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t *n,
-                                 struct demur_diag *diag) DEMUR_CHECKED;
+/* What a limit on strangers' uploads has to count: bytes of unreferenced blobs,
+ * each taken for DEMUR_STORE_BLOB_FLOOR at least. A figure that is kept, so asking
+ * is cheap; of a store that is open for writing. */
+uint64_t demur_store_blob_waiting(struct demur_store *store);
+/* Take at most `max` of the unreferenced blobs put before `before_s`, the oldest
+ * first, out of every answer, with their release keys. *n (may be NULL) gets how
+ * many. Short: their bytes stay until demur_store_reclaim, or the next opening. */
+enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t max,
+                                 uint64_t *n, struct demur_diag *diag) DEMUR_CHECKED;
+/* Remove the bytes of what was swept, 4 MiB at a time; other writers get their
+ * turn in between. */
+enum demur_err demur_store_reclaim(struct demur_store *store,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- release keys ------------------------------------------------------ */
 

@@ -1,8 +1,10 @@
 /* Appending over HTTP: receipts, retries, what must be stored before, what is
  * refused and with which words, and many clients at a time. */
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../core/age.h"
@@ -390,4 +392,60 @@ TEST(append_many_at_a_time)
     CHECK(fixture_stop(f, SIGTERM) == 0);
     REQUIRE(fixture_start(f, NULL)); /* and it folds to the same */
     fixture_free(f);
+}
+
+/* ---- while blobs are swept ---------------------------------------------------------- */
+
+struct gate {
+    uint64_t *clock_s;
+    bool reached, open;
+};
+
+static uint64_t gate_clock(void *ctx)
+{
+    return __atomic_load_n(((struct gate *)ctx)->clock_s, __ATOMIC_SEQ_CST);
+}
+
+static void gate_at(void *ctx, enum demur_server_point point)
+{
+    struct gate *g = ctx;
+    if (point != DEMUR_POINT_SWEPT)
+        return;
+    __atomic_store_n(&g->reached, true, __ATOMIC_SEQ_CST);
+    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->open, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+}
+
+/* A sweep that takes long holds nothing up. */
+TEST(append_goes_on_while_blobs_are_swept)
+{
+    static uint8_t bytes[100000];
+    uint8_t hash[32];
+    char path[96];
+    struct gate *g =
+        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL && g != MAP_FAILED);
+    struct demur_server_hooks hooks = {g, gate_at, gate_clock};
+    *g = (struct gate){.clock_s = f->clock_s};
+    CHECK(fixture_people(f, 1));
+    crypto_hash_sha256(hash, bytes, sizeof bytes);
+    path_of(path, sizeof path, "/blob/", hash);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes)) && a.status == 201);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    f->w->now += 7200;
+    f->hooks = &hooks;
+    __atomic_store_n(f->clock_s, f->w->now, __ATOMIC_SEQ_CST);
+    REQUIRE(fixture_start(f, NULL));
+    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+    CHECK(__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST));
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 404, "unknown");
+    CHECK(!town_invite(f->w, 1, "") && fixture_send(f));
+    CHECK(!__atomic_load_n(&g->open, __ATOMIC_SEQ_CST)); /* the sweep still stood there */
+    __atomic_store_n(&g->open, true, __ATOMIC_SEQ_CST);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    fixture_free(f);
+    munmap(g, sizeof *g);
 }

@@ -150,7 +150,7 @@ TEST(store_blob_wrong_name)
     CHECK_ERR(demur_store_upload_new(store, &upload, NULL), DEMUR_OK);
     CHECK_ERR(demur_store_upload_write(upload, span_of(p, size), NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
-    CHECK(pending == 2 << 20); /* the third MiB waits in memory */
+    CHECK(pending == size - DEMUR_STORE_UPLOAD_MAX); /* the rest waits in memory */
     demur_store_upload_abort(upload);
     demur_store_upload_abort(NULL);
     CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
@@ -200,17 +200,20 @@ TEST(store_blob_references_and_sweep)
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[1], NULL), DEMUR_OK);
     CHECK(stat.referenced && stat.entry == 11);
     uint64_t n = 99, pending = 0;
-    CHECK_ERR(demur_store_sweep(store, 0, &n, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_sweep(store, 0, UINT64_MAX, &n, NULL), DEMUR_OK);
     CHECK(n == 0);
-    CHECK_ERR(demur_store_sweep(store, 200, &n, NULL),
+    CHECK_ERR(demur_store_sweep(store, 200, UINT64_MAX, &n, NULL),
               DEMUR_OK); /* 0 goes, 1 is kept, 2 is young */
     CHECK(n == 1);
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[0], NULL), DEMUR_ERR_UNKNOWN);
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[1], NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
+    CHECK(pending == 600); /* the bytes of 0 are not removed yet */
+    CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
     CHECK(pending == 400);
     small_blob(store, hash[2], 12, 900); /* sent again: young again */
-    CHECK_ERR(demur_store_sweep(store, 500, NULL, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_sweep(store, 500, UINT64_MAX, NULL, NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[2], NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[3], NULL), DEMUR_ERR_UNKNOWN);
     CHECK_ERR(demur_store_blob_delete(store, hash[1], NULL), DEMUR_OK); /* an expunction */
@@ -243,7 +246,8 @@ TEST(store_release_keys)
     CHECK_ERR(demur_store_release_delete(store, hash, NULL), DEMUR_OK);
     CHECK_ERR(demur_store_release_get(store, got, hash, NULL), DEMUR_ERR_UNKNOWN);
     CHECK_ERR(demur_store_release_put(store, hash, key, NULL), DEMUR_OK);
-    CHECK_ERR(demur_store_sweep(store, 11, NULL, NULL), DEMUR_OK); /* the key goes with its blob */
+    CHECK_ERR(demur_store_sweep(store, 11, UINT64_MAX, NULL, NULL),
+              DEMUR_OK); /* the key goes with its blob */
     CHECK_ERR(demur_store_release_get(store, got, hash, NULL), DEMUR_ERR_UNKNOWN);
     demur_store_close(store);
     world_end(&w);
@@ -307,6 +311,106 @@ TEST(store_snapshots)
     CHECK_ERR(demur_store_snapshot_delete(store, "fold", NULL), DEMUR_OK);
     CHECK_ERR(demur_store_snapshot_delete(store, "fold", NULL), DEMUR_ERR_UNKNOWN);
     CHECK_ERR(demur_store_snapshot_put(store, "", &head, span_lit("x"), NULL), DEMUR_ERR_LIMIT);
+    demur_store_close(store);
+    world_end(&w);
+}
+
+/* What waits is counted as it changes, and counted the same when it is added up. */
+TEST(store_blob_waiting_is_a_figure)
+{
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    REQUIRE(store);
+    struct maker *m = maker_new();
+    uint8_t hash[4][32], *large = some_bytes(20, 10000);
+    const uint64_t floor = DEMUR_STORE_BLOB_FLOOR;
+    CHECK(demur_store_blob_waiting(store) == 0);
+    hash_of(hash[0], span_lit(""));
+    hash_of(hash[1], span_of(large, 10000));
+    CHECK_ERR(demur_store_blob_put(store, hash[0], span_lit(""), 1, NULL), DEMUR_OK);
+    CHECK(demur_store_blob_waiting(store) == floor);
+    CHECK_ERR(demur_store_blob_put(store, hash[1], span_of(large, 10000), 2, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_blob_put(store, hash[1], span_of(large, 10000), 2, NULL), DEMUR_OK);
+    CHECK(demur_store_blob_waiting(store) == floor + 10000);
+    small_blob(store, hash[2], 21, 3);
+    small_blob(store, hash[3], 22, 4);
+    CHECK(demur_store_blob_waiting(store) == 3 * floor + 10000);
+
+    struct demur_store_ref refs[] = {{.entry = 0}, {.entry = 1}};
+    memcpy(refs[0].blob, hash[1], 32);
+    memcpy(refs[1].blob, hash[1], 32);
+    maker_batch(m, 2);
+    m->batch.refs = refs;
+    m->batch.n_refs = 2;
+    m->batch.before.size = 5;
+    CHECK_ERR(demur_store_append(store, &m->batch, NULL), DEMUR_ERR_LIMIT);
+    CHECK(demur_store_blob_waiting(store) == 3 * floor + 10000);
+    m->batch.before.size = 0;
+    CHECK_ERR(demur_store_append(store, &m->batch, NULL), DEMUR_OK);
+    CHECK(demur_store_blob_waiting(store) == 3 * floor);
+    CHECK_ERR(demur_store_blob_delete(store, hash[1], NULL), DEMUR_OK); /* referenced */
+    CHECK_ERR(demur_store_blob_delete(store, hash[2], NULL), DEMUR_OK);
+    CHECK(demur_store_blob_waiting(store) == 2 * floor);
+    demur_store_close(store);
+    store = world_reopen(&w);
+    REQUIRE(store);
+    CHECK(demur_store_blob_waiting(store) == 2 * floor);
+
+    uint64_t n = 99;
+    struct demur_store_blob stat;
+    CHECK_ERR(demur_store_sweep(store, 9, 0, &n, NULL), DEMUR_OK);
+    CHECK(n == 0);
+    CHECK_ERR(demur_store_sweep(store, 9, 1, &n, NULL), DEMUR_OK); /* the oldest first */
+    CHECK(n == 1 && demur_store_blob_waiting(store) == floor);
+    CHECK_ERR(demur_store_blob_stat(store, &stat, hash[0], NULL), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(demur_store_blob_stat(store, &stat, hash[3], NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_sweep(store, 9, 7, &n, NULL), DEMUR_OK);
+    CHECK(n == 1 && demur_store_blob_waiting(store) == 0);
+    CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+    check_clean(store);
+    free(large);
+    demur_store_close(store);
+    maker_free(m);
+    world_end(&w);
+}
+
+/* An upload says beforehand what it will hold, and never holds more. */
+TEST(store_upload_tells_its_memory)
+{
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    REQUIRE(store);
+    struct demur_store_upload *upload = NULL;
+    static uint8_t piece[DEMUR_STORE_UPLOAD_MAX];
+    CHECK_ERR(demur_store_upload_new(store, &upload, NULL), DEMUR_OK);
+    CHECK(demur_store_upload_memory(upload, 0) == 0);
+    CHECK(demur_store_upload_room(upload) == DEMUR_STORE_UPLOAD_MAX);
+    CHECK(demur_store_upload_memory(upload, 1) <= 65536);
+    CHECK(demur_store_upload_memory(upload, DEMUR_STORE_UPLOAD_MAX) == DEMUR_STORE_UPLOAD_MAX);
+    CHECK_ERR(demur_store_upload_write(upload, span_of(piece, 70000), NULL), DEMUR_OK);
+    CHECK(demur_store_upload_memory(upload, 0) == 131072);
+    CHECK(demur_store_upload_room(upload) == DEMUR_STORE_UPLOAD_MAX - 70000);
+    CHECK_ERR(demur_store_upload_flush(upload, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_upload_flush(upload, NULL), DEMUR_OK); /* nothing to do */
+    /* whole chunks have gone, the rest has not */
+    CHECK(demur_store_upload_room(upload) == DEMUR_STORE_UPLOAD_MAX - 70000 % 65536);
+    CHECK_ERR(
+        demur_store_upload_write(upload, span_of(piece, demur_store_upload_room(upload)), NULL),
+        DEMUR_OK);
+    CHECK(demur_store_upload_room(upload) == 0);
+    CHECK(demur_store_upload_memory(upload, 0) == DEMUR_STORE_UPLOAD_MAX);
+    CHECK_ERR(demur_store_upload_write(upload, span_lit("x"), NULL), DEMUR_OK); /* by itself */
+    uint8_t hash[32];
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, piece, 70000);
+    crypto_hash_sha256_update(&state, piece, sizeof piece - 70000 % 65536);
+    crypto_hash_sha256_update(&state, (const uint8_t *)"x", 1);
+    crypto_hash_sha256_final(&state, hash);
+    CHECK_ERR(demur_store_upload_finish(upload, hash, 1, NULL), DEMUR_OK);
+    check_clean(store);
     demur_store_close(store);
     world_end(&w);
 }

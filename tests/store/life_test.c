@@ -195,7 +195,7 @@ TEST(store_read_mode_refuses_writes)
     CHECK_ERR(demur_store_blob_put(reader, hash, span_lit(""), 1, NULL), DEMUR_ERR_VERIFY);
     hash_of(hash, span_lit(""));
     CHECK_ERR(demur_store_blob_put(reader, hash, span_lit(""), 1, NULL), DEMUR_ERR_IO);
-    CHECK_ERR(demur_store_sweep(reader, 5, NULL, NULL), DEMUR_ERR_IO);
+    CHECK_ERR(demur_store_sweep(reader, 5, UINT64_MAX, NULL, NULL), DEMUR_ERR_IO);
     CHECK_ERR(demur_store_scrub(reader, NULL), DEMUR_ERR_IO);
     CHECK_ERR(demur_store_head_get(reader, &head, NULL), DEMUR_OK);
     CHECK(head.size == 7); /* a reader sees the writer's latest */

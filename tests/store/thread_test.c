@@ -124,3 +124,40 @@ TEST(store_callback_may_read)
     maker_free(m);
     world_end(&w);
 }
+
+static void *reclaim_run(void *arg)
+{
+    struct demur_store *store = arg;
+    CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+    return NULL;
+}
+
+/* Removing much does not keep other writers out until it is done. */
+TEST(store_reclaim_lets_others_write)
+{
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    REQUIRE(store);
+    size_t size = test_quick() ? 8 << 20 : 48 << 20;
+    uint8_t *bytes = calloc(1, size), hash[32];
+    REQUIRE(bytes != NULL);
+    hash_of(hash, span_of(bytes, size));
+    CHECK_ERR(demur_store_blob_put(store, hash, span_of(bytes, size), 1, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_sweep(store, 2, 1, NULL, NULL), DEMUR_OK);
+    uint64_t left = 1;
+    unsigned puts = 0;
+    pthread_t thread;
+    REQUIRE(!pthread_create(&thread, NULL, reclaim_run, store));
+    for (; left; puts++) {
+        CHECK_ERR(demur_store_kv_put(store, "k", span_lit("v"), NULL), DEMUR_OK);
+        REQUIRE(!demur_store_blob_pending(store, &left, NULL));
+    }
+    pthread_join(thread, NULL);
+    if (puts < size >> 23)
+        test_failed(__FILE__, __LINE__, "%u writes only while %zu bytes left", puts, size);
+    check_clean(store);
+    free(bytes);
+    demur_store_close(store);
+    world_end(&w);
+}
