@@ -1,37 +1,27 @@
 /* answer.c - see answer.h. */
 #include "answer.h"
 
-#define BLOCK ((size_t)64 << 10)
 #define BYTES_PER_SECOND 8192
 
-struct blob_source {
-    struct demur_store *store;
-    uint8_t hash[32];
-};
-
+/* Whoever reads goes on having time as long as they read. The request outlives
+ * the last call. */
 static ssize_t blob_read(void *cls, uint64_t offset, char *out, size_t max)
 {
-    struct blob_source *source = cls;
+    struct demur_request *r = cls;
     size_t len;
-    if (demur_store_blob_read(source->store, source->hash, offset, (uint8_t *)out, max, &len,
-                              NULL) ||
+    demur_request_progress(r, offset);
+    if (demur_store_blob_read(r->service->engine->store, r->reply.blob, offset, (uint8_t *)out, max,
+                              &len, NULL) ||
         !len)
         return MHD_CONTENT_READER_END_WITH_ERROR; /* deleted in the middle */
     return (ssize_t)len;
 }
 
-static struct MHD_Response *blob_response(const struct demur_request *r)
+static struct MHD_Response *blob_response(struct demur_request *r)
 {
-    struct blob_source *source = malloc(sizeof *source);
-    if (!source)
-        return NULL;
-    source->store = r->service->engine->store;
-    memcpy(source->hash, r->reply.blob, 32);
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(r->reply.blob_size, BLOCK, blob_read, source, free);
-    if (!response)
-        free(source);
-    return response;
+    r->marked = 0;
+    return MHD_create_response_from_callback(r->reply.blob_size, DEMUR_BLOB_BLOCK, blob_read, r,
+                                             NULL);
 }
 
 static struct MHD_Response *response_make(struct demur_request *r)
@@ -88,7 +78,7 @@ enum MHD_Result demur_answer_send(struct demur_request *r)
 {
     struct demur_service *s = r->service;
     struct demur_reply *reply = &r->reply;
-    uint64_t len = reply->is_blob ? reply->blob_size : reply->body_len + reply->constant.len;
+    uint64_t len = reply->is_blob ? 0 : reply->body_len + reply->constant.len;
     if (!reply->status)
         reply->status = 503; /* memory was out for saying why */
     struct MHD_Response *response = response_make(r);

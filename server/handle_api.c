@@ -14,9 +14,8 @@ static bool view_reply(struct demur_service *s, struct demur_request *r, view *w
     struct demur_diag diag = {0};
     enum demur_err err = DEMUR_ERR_SPACE;
     for (size_t cap = VIEW_FIRST; err == DEMUR_ERR_SPACE && cap <= VIEW_MAX; cap *= 4) {
-        if (!demur_memory_take(s, cap)) {
-            demur_reply_problem(&r->reply, 503, "busy", "too much is being answered: ask again",
-                                NULL, NULL);
+        if (!demur_memory_take(s, DEMUR_MEMORY_ANSWER, cap)) {
+            demur_reply_busy(&r->reply);
             return true;
         }
         uint8_t *bytes = malloc(cap);
@@ -26,14 +25,12 @@ static bool view_reply(struct demur_service *s, struct demur_request *r, view *w
         uint64_t last = demur_channel_last_at(s->engine->channel);
         err = write(s->engine, r, now > last ? now : last, &out, &diag);
         demur_engine_unread(s->engine);
+        demur_memory_give(s, cap); /* what remains is counted with the answer */
         if (err) {
             free(bytes);
-            demur_memory_give(s, cap);
             continue;
         }
         uint8_t *fitted = realloc(bytes, out.len + 1);
-        demur_memory_give(s, cap - out.len);
-        r->memory += out.len;
         demur_reply_body(&r->reply, "application/json", fitted ? fitted : bytes, out.len);
     }
     if (err)

@@ -64,7 +64,9 @@ static void sequenced(struct demur_append *a)
 
 bool demur_handle_append(struct demur_service *s, struct demur_request *r)
 {
-    struct demur_append *a = r->append = calloc(1, sizeof *r->append);
+    struct demur_append *a = NULL;
+    if (demur_request_memory(r, DEMUR_MEMORY_SMALL, sizeof *a))
+        a = r->append = calloc(1, sizeof *a);
     if (!a) {
         demur_reply_error(&r->reply, DEMUR_ERR_MEMORY, NULL, NULL);
         return true;

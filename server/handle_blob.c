@@ -33,6 +33,10 @@ bool demur_handle_blob_get(struct demur_service *s, struct demur_request *r)
         demur_reply_error(&r->reply, err, &diag, NULL);
         return true;
     }
+    if (!demur_request_memory(r, DEMUR_MEMORY_ANSWER, DEMUR_BLOB_BLOCK)) {
+        demur_reply_busy(&r->reply);
+        return true;
+    }
     r->reply.status = 200;
     r->reply.type = "application/octet-stream";
     r->reply.immutable = true;
@@ -41,22 +45,45 @@ bool demur_handle_blob_get(struct demur_service *s, struct demur_request *r)
     return true;
 }
 
+static bool full(struct demur_request *r)
+{
+    demur_reply_problem(&r->reply, 507, "full",
+                        "too many uploads wait for their records: try again in an hour", NULL,
+                        NULL);
+    return false;
+}
+
+/* Uploads that end move from the first figure into the second, so the second is
+ * asked last: nothing is overlooked. */
+static uint64_t waiting(struct demur_service *s)
+{
+    uint64_t arriving = atomic_load(&s->arriving);
+    return arriving + demur_store_blob_waiting(s->engine->store);
+}
+
+bool demur_blob_arrives(struct demur_request *r, uint64_t n)
+{
+    struct demur_service *s = r->service;
+    uint64_t seen = r->seen + n;
+    uint64_t cost = seen > DEMUR_STORE_BLOB_FLOOR ? seen : DEMUR_STORE_BLOB_FLOOR;
+    if (cost <= r->arriving)
+        return true;
+    atomic_fetch_add(&s->arriving, cost - r->arriving);
+    r->arriving = cost;
+    return waiting(s) <= s->limits[DEMUR_LIMIT_WAITING_BLOBS] || full(r);
+}
+
 bool demur_blob_admit(struct demur_service *s, struct demur_request *r)
 {
     struct demur_diag diag = {0};
-    uint64_t waiting;
     uint8_t hash[32];
-    if (!demur_request_hash(r, hash) || expunged(s, r, hash, false))
+    if (!demur_request_hash(r, hash))
         return false;
-    enum demur_err err = demur_store_blob_pending(s->engine->store, &waiting, &diag);
-    if (!err && waiting + r->declared > s->limits[DEMUR_LIMIT_WAITING_BLOBS]) {
-        demur_reply_problem(&r->reply, 507, "full",
-                            "too many uploads wait for their records: try again in an hour", NULL,
-                            NULL);
+    if (waiting(s) + r->declared > s->limits[DEMUR_LIMIT_WAITING_BLOBS])
+        return full(r);
+    if (!demur_blob_arrives(r, 0))
         return false;
-    }
-    if (!err)
-        err = demur_store_upload_new(s->engine->store, &r->upload, &diag);
+    enum demur_err err = demur_store_upload_new(s->engine->store, &r->upload, &diag);
     if (err)
         demur_reply_error(&r->reply, err, &diag, NULL);
     return !err;
@@ -67,7 +94,7 @@ bool demur_handle_blob_put(struct demur_service *s, struct demur_request *r)
     struct demur_store_blob blob;
     struct demur_diag diag = {0};
     uint8_t hash[32];
-    if (!demur_request_hash(r, hash))
+    if (!demur_request_hash(r, hash) || expunged(s, r, hash, false))
         return true;
     bool was_there = !demur_store_blob_stat(s->engine->store, &blob, hash, NULL);
     struct demur_store_upload *upload = r->upload;

@@ -20,26 +20,75 @@ struct demur_http {
     int listen_fd;
 };
 
-void demur_request_answered(struct demur_request *r) { MHD_resume_connection(r->connection); }
-
-static void work_run(struct demur_work *work)
+/* What the reply holds, unless it counts itself: a blob's block. */
+static void reply_count(struct demur_request *r)
 {
-    struct demur_request *r =
-        (struct demur_request *)(void *)((uint8_t *)work - offsetof(struct demur_request, work));
+    enum demur_memory_use use =
+        r->route->body == DEMUR_BODY_MEMORY ? DEMUR_MEMORY_SMALL : DEMUR_MEMORY_ANSWER;
+    if (!demur_request_memory(r, use, r->reply.body_len))
+        demur_reply_busy(&r->reply);
+}
+
+void demur_request_answered(struct demur_request *r)
+{
+    reply_count(r);
+    MHD_resume_connection(r->connection);
+}
+
+static struct demur_request *request_of(struct demur_work *work)
+{
+    return (struct demur_request *)(void *)((uint8_t *)work - offsetof(struct demur_request, work));
+}
+
+static void handle_run(struct demur_work *work)
+{
+    struct demur_request *r = request_of(work);
     if (r->route->handle(r->service, r))
         demur_request_answered(r);
 }
 
-static enum MHD_Result hand_over(struct demur_request *r)
+/* Back to reading the body. */
+static void go_on(struct demur_request *r)
+{
+    demur_conn_allow(r->service->connections, r->conn,
+                     r->service->limits[DEMUR_LIMIT_BODY_SECONDS]);
+    MHD_resume_connection(r->connection);
+}
+
+static void flush_run(struct demur_work *work)
+{
+    demur_intake_flush(request_of(work));
+    go_on(request_of(work));
+}
+
+static void drop_run(struct demur_work *work)
+{
+    demur_intake_drop(request_of(work));
+    go_on(request_of(work));
+}
+
+static void end_run(struct demur_work *work) { demur_intake_end(request_of(work)); }
+
+/* A worker goes on with the request; the connection waits for it. */
+static enum MHD_Result hand_over(struct demur_request *r, void (*run)(struct demur_work *))
 {
     struct demur_service *s = r->service;
-    r->handed = true;
-    r->complete_us = demur_now_us();
-    r->work.run = work_run;
+    r->work.run = run;
     demur_conn_allow(s->connections, r->conn, 0);
     MHD_suspend_connection(r->connection);
     demur_workers_add(s->workers, &r->work);
     return MHD_YES;
+}
+
+static enum MHD_Result body_take(struct demur_request *r, struct span bytes, size_t *left)
+{
+    size_t n = demur_intake_feed(r, bytes);
+    *left = bytes.len - n;
+    if (!r->refused)
+        return *left ? hand_over(r, flush_run) : MHD_YES;
+    if (r->declared > r->seen && r->declared - r->seen > DISCARD_MAX)
+        return MHD_NO; /* too much to read it to its end: close */
+    return r->upload ? hand_over(r, drop_run) : MHD_YES;
 }
 
 /* No path of ours has anything to unescape, so `%` is a character that fits
@@ -65,14 +114,13 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *connecti
             return MHD_NO;
         return r->refused && r->declared > DISCARD_MAX ? demur_answer_send(r) : MHD_YES;
     }
-    if (*upload_data_size) {
-        demur_intake_feed(r, span_of(upload_data, *upload_data_size));
-        *upload_data_size = 0;
-        return MHD_YES;
-    }
+    if (*upload_data_size)
+        return body_take(r, span_of(upload_data, *upload_data_size), upload_data_size);
     if (r->handed || r->refused || !demur_intake_complete(r))
         return demur_answer_send(r);
-    return hand_over(r);
+    r->handed = true;
+    r->complete_us = demur_now_us();
+    return hand_over(r, handle_run);
 }
 
 static void completed(void *cls, struct MHD_Connection *connection, void **con_cls,
@@ -87,7 +135,14 @@ static void completed(void *cls, struct MHD_Connection *connection, void **con_c
     *con_cls = NULL;
     demur_conn_allow(http->service->connections, r->conn,
                      http->service->limits[DEMUR_LIMIT_IDLE_SECONDS]);
-    demur_intake_end(r);
+    demur_conn_uploaded(http->service->connections, r->conn);
+    if (!r->upload) {
+        demur_intake_end(r);
+        return;
+    }
+    /* To drop what arrived of an upload waits for the disk. */
+    r->work.run = end_run;
+    demur_workers_add(http->service->workers, &r->work);
 }
 
 static void connection_notify(void *cls, struct MHD_Connection *connection, void **socket_context,
@@ -99,10 +154,12 @@ static void connection_notify(void *cls, struct MHD_Connection *connection, void
         *socket_context = NULL;
         return;
     }
-    const union MHD_ConnectionInfo *info =
+    const union MHD_ConnectionInfo *fd =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    *socket_context =
-        demur_conn_add(s->connections, info->connect_fd, s->limits[DEMUR_LIMIT_HEADER_SECONDS]);
+    const union MHD_ConnectionInfo *from =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    *socket_context = demur_conn_add(s->connections, fd->connect_fd, from->client_addr,
+                                     s->limits[DEMUR_LIMIT_HEADER_SECONDS]);
 }
 
 enum demur_err demur_http_start(struct demur_http **out, struct demur_service *service,
@@ -118,6 +175,9 @@ enum demur_err demur_http_start(struct demur_http **out, struct demur_service *s
     unsigned per_address = config->one_address_for_many
                                ? 0
                                : (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS_PER_ADDRESS];
+    service->uploads_per_address = config->one_address_for_many
+                                       ? UINT64_MAX
+                                       : service->limits[DEMUR_LIMIT_UPLOADS_PER_ADDRESS];
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},

@@ -6,21 +6,28 @@
 
 #include "../core/hash.h"
 
-/* An upload keeps so much in memory at most (store.h). */
-#define UPLOAD_MEMORY ((size_t)1 << 20)
-/* A client on a poor line still sends this much in a second. */
-#define BYTES_PER_SECOND 8192
-
-bool demur_memory_take(struct demur_service *s, size_t n)
+bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n)
 {
+    uint64_t all = s->limits[DEMUR_LIMIT_MEMORY];
+    uint64_t most = use == DEMUR_MEMORY_UPLOAD   ? all / 2
+                    : use == DEMUR_MEMORY_ANSWER ? all / 4 * 3
+                                                 : all;
     size_t held = atomic_fetch_add(&s->memory, n);
-    if (held + n <= s->limits[DEMUR_LIMIT_MEMORY])
+    if (held + n <= most || !n)
         return true;
     atomic_fetch_sub(&s->memory, n);
     return false;
 }
 
 void demur_memory_give(struct demur_service *s, size_t n) { atomic_fetch_sub(&s->memory, n); }
+
+bool demur_request_memory(struct demur_request *r, enum demur_memory_use use, size_t n)
+{
+    if (!demur_memory_take(r->service, use, n))
+        return false;
+    r->memory += n;
+    return true;
+}
 
 static void refuse(struct demur_request *r, unsigned status, const char *code, const char *detail)
 {
@@ -92,20 +99,27 @@ static void length_check(struct demur_request *r)
     }
 }
 
+static void busy(struct demur_request *r)
+{
+    refuse(r, 503, "busy", "too many requests hold memory: send this again in a moment");
+}
+
 static void room_make(struct demur_request *r)
 {
-    size_t need = r->route->body == DEMUR_BODY_BLOB     ? UPLOAD_MEMORY
-                  : r->route->body == DEMUR_BODY_MEMORY ? (size_t)r->declared + 1
-                                                        : 0;
-    if (!demur_memory_take(r->service, need)) {
-        refuse(r, 503, "busy", "too many requests hold memory: send this again in a moment");
-        return;
+    struct demur_service *s = r->service;
+    if (r->route->body == DEMUR_BODY_MEMORY) {
+        size_t need = (size_t)r->declared + 1;
+        if (!demur_request_memory(r, DEMUR_MEMORY_SMALL, need))
+            busy(r);
+        else if (!(r->body = malloc(need)))
+            refuse(r, 503, "memory", "out of memory");
+    } else if (r->route->body == DEMUR_BODY_BLOB) {
+        if (!demur_conn_upload(s->connections, r->conn, s->uploads_per_address))
+            refuse(r, 503, "busy",
+                   "too many uploads come from this address: send this again in a moment");
+        else if (!demur_blob_admit(s, r))
+            r->refused = true;
     }
-    r->memory = need;
-    if (r->route->body == DEMUR_BODY_MEMORY && !(r->body = malloc(need)))
-        refuse(r, 503, "memory", "out of memory");
-    if (r->route->body == DEMUR_BODY_BLOB && !demur_blob_admit(r->service, r))
-        r->refused = true;
 }
 
 struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Connection *connection,
@@ -126,28 +140,76 @@ struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Con
     length_check(r);
     if (!r->refused)
         room_make(r);
-    demur_conn_allow(s->connections, r->conn,
-                     s->limits[DEMUR_LIMIT_BODY_SECONDS] + r->declared / BYTES_PER_SECOND);
+    demur_conn_allow(s->connections, r->conn, s->limits[DEMUR_LIMIT_BODY_SECONDS]);
     return r;
 }
 
-void demur_intake_feed(struct demur_request *r, struct span bytes)
+void demur_request_progress(struct demur_request *r, uint64_t done)
+{
+    struct demur_service *s = r->service;
+    if (done - r->marked < DEMUR_PROGRESS)
+        return;
+    r->marked = done;
+    demur_conn_allow(s->connections, r->conn, s->limits[DEMUR_LIMIT_BODY_SECONDS]);
+}
+
+/* What of the bytes the upload takes without waiting for the disk. */
+static size_t upload_take(struct demur_request *r, struct span bytes)
 {
     struct demur_diag diag = {0};
-    if (!r->refused && bytes.len > r->declared - r->seen)
-        refuse(r, 400, "syntax", "the body is longer than Content-Length says");
-    if (r->refused)
-        return;
-    if (r->body)
-        memcpy(r->body + r->seen, bytes.p, bytes.len);
-    r->seen += bytes.len;
-    if (!r->upload)
-        return;
+    bytes = span_take(bytes, demur_store_upload_room(r->upload));
+    size_t holds = demur_store_upload_memory(r->upload, bytes.len);
+    if (holds > r->memory && !demur_request_memory(r, DEMUR_MEMORY_UPLOAD, holds - r->memory)) {
+        busy(r);
+        return bytes.len;
+    }
+    if (!demur_blob_arrives(r, bytes.len)) {
+        /* at once, so that of many who are in each other's way some get through */
+        atomic_fetch_sub(&r->service->arriving, r->arriving);
+        r->arriving = 0;
+        r->refused = true;
+        return bytes.len;
+    }
     enum demur_err err = demur_store_upload_write(r->upload, bytes, &diag);
     if (err) {
         demur_reply_error(&r->reply, err, &diag, NULL);
         r->refused = true;
     }
+    return bytes.len;
+}
+
+size_t demur_intake_feed(struct demur_request *r, struct span bytes)
+{
+    size_t n = bytes.len;
+    if (!r->refused && n > r->declared - r->seen)
+        refuse(r, 400, "syntax", "the body is longer than Content-Length says");
+    if (!r->refused && r->body)
+        memcpy(r->body + r->seen, bytes.p, n);
+    if (!r->refused && r->upload)
+        n = upload_take(r, bytes);
+    r->seen += n;
+    demur_request_progress(r, r->seen);
+    return n;
+}
+
+void demur_intake_flush(struct demur_request *r)
+{
+    struct demur_diag diag = {0};
+    enum demur_err err = demur_store_upload_flush(r->upload, &diag);
+    if (!err)
+        return;
+    demur_reply_error(&r->reply, err, &diag, NULL);
+    r->refused = true;
+}
+
+void demur_intake_drop(struct demur_request *r)
+{
+    demur_store_upload_abort(r->upload);
+    r->upload = NULL;
+    demur_memory_give(r->service, r->memory);
+    r->memory = 0;
+    atomic_fetch_sub(&r->service->arriving, r->arriving);
+    r->arriving = 0;
 }
 
 bool demur_intake_complete(struct demur_request *r)
@@ -164,6 +226,7 @@ void demur_intake_end(struct demur_request *r)
     demur_store_upload_abort(r->upload);
     demur_reply_free(&r->reply);
     demur_memory_give(s, r->memory);
+    atomic_fetch_sub(&s->arriving, r->arriving);
     free(r->append);
     free(r->body);
     free(r);

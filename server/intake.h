@@ -8,10 +8,15 @@
  * body. Refusals are set in the reply. NULL when memory is out. */
 struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Connection *connection,
                                          const char *method, const char *url);
-void demur_intake_feed(struct demur_request *r, struct span bytes);
+/* Take bytes of the body: all of them, or fewer when an upload has to be flushed
+ * first, which waits for the disk. Refused requests take everything. */
+size_t demur_intake_feed(struct demur_request *r, struct span bytes);
+void demur_intake_flush(struct demur_request *r);
+/* Drop what arrived of a refused upload; waits for the disk too. */
+void demur_intake_drop(struct demur_request *r);
 /* All of it came? Else the reply is set. */
 bool demur_intake_complete(struct demur_request *r) DEMUR_CHECKED;
-/* The request is over, in whatever way. */
+/* The request is over, in whatever way. Waits for the disk when there is an upload. */
 void demur_intake_end(struct demur_request *r);
 
 #endif

@@ -120,6 +120,12 @@ void demur_reply_error(struct demur_reply *reply, enum demur_err err, const stru
                         diag && diag->text[0] ? diag->text : error_table[i].title, diag, latest);
 }
 
+void demur_reply_busy(struct demur_reply *reply)
+{
+    demur_reply_problem(reply, 503, "busy", "too many answers hold memory: ask again in a moment",
+                        NULL, NULL);
+}
+
 void demur_reply_free(struct demur_reply *reply)
 {
     free(reply->body);

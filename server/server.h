@@ -33,11 +33,12 @@
 enum demur_server_limit {
     DEMUR_LIMIT_CONNECTIONS,             /* open at once */
     DEMUR_LIMIT_CONNECTIONS_PER_ADDRESS, /* one address's share; none behind a proxy */
+    DEMUR_LIMIT_UPLOADS_PER_ADDRESS,     /* of these, bodies of blobs on their way */
     DEMUR_LIMIT_WAITING_APPENDS,         /* records that wait for the sequencer */
     DEMUR_LIMIT_WAITING_BLOBS,           /* bytes of blobs that no entry names yet */
     DEMUR_LIMIT_MEMORY,                  /* bytes of requests and answers in memory */
     DEMUR_LIMIT_HEADER_SECONDS,          /* for a request's head, from the first byte on */
-    DEMUR_LIMIT_BODY_SECONDS,            /* for a body or an answer, and a second per 8 KiB */
+    DEMUR_LIMIT_BODY_SECONDS,            /* for each 256 KiB of a body or a blob; http.md */
     DEMUR_LIMIT_IDLE_SECONDS,            /* between requests */
     DEMUR_LIMIT_BLOB_SECONDS,            /* how long an unnamed blob is kept */
     DEMUR_LIMITS,

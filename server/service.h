@@ -3,7 +3,8 @@
  * A request is read by one of libmicrohttpd's threads (http.c), carried out by a
  * worker (workers.c, a handler of router.c's table), and answered by the former
  * again. A record waits for the sequencer in between. So no slow client holds
- * up a worker, and no slow commit a client.
+ * up a worker, and no slow commit a client. Whatever of an upload waits for the
+ * disk is a worker's too.
  */
 #ifndef DEMUR_SERVER_SERVICE_H
 #define DEMUR_SERVER_SERVICE_H
@@ -27,14 +28,23 @@ struct demur_service {
     uint64_t limits[DEMUR_LIMITS];
     uint8_t tokens[DEMUR_SERVER_TOKENS_MAX][32]; /* SHA-256 of each */
     size_t tokens_len;
-    atomic_size_t memory;     /* bytes held by requests and answers */
-    atomic_size_t unfinished; /* requests that began and are not over */
+    uint64_t uploads_per_address;  /* the limit, or none behind a proxy */
+    atomic_size_t memory;          /* bytes held by requests and answers */
+    atomic_uint_fast64_t arriving; /* bytes of uploads whose request is not over */
+    atomic_size_t unfinished;      /* requests that began and are not over */
     atomic_bool stopping;
 };
 
+/* Who wants memory: uploads get a half of the limit, answers three quarters, and
+ * small requests (records, release keys) with their answers all of it. So
+ * whoever fills it with the former two keeps nobody from filing. */
+enum demur_memory_use { DEMUR_MEMORY_UPLOAD, DEMUR_MEMORY_ANSWER, DEMUR_MEMORY_SMALL };
 /* Count bytes against the memory limit; false, and nothing counted, above it. */
-bool demur_memory_take(struct demur_service *s, size_t n) DEMUR_CHECKED;
+bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n) DEMUR_CHECKED;
 void demur_memory_give(struct demur_service *s, size_t n);
+/* The same for what a request holds until it is over. */
+bool demur_request_memory(struct demur_request *r, enum demur_memory_use use,
+                          size_t n) DEMUR_CHECKED;
 
 /* ---- routes ------------------------------------------------------------- */
 
@@ -78,6 +88,9 @@ struct demur_reply {
     bool challenge; /* WWW-Authenticate */
 };
 
+/* Bytes in memory of a blob that is being sent. */
+#define DEMUR_BLOB_BLOCK ((size_t)64 << 10)
+
 struct demur_request {
     struct demur_service *service;
     struct MHD_Connection *connection;
@@ -86,8 +99,10 @@ struct demur_request {
     char path[256];          /* arg borrows from it */
     struct span arg;         /* what stands for the path's `{...}` */
     bool refused;            /* the reply is set: the rest of the body is thrown away */
-    bool handed;             /* to a worker */
+    bool handed;             /* complete, and given to a worker */
     uint64_t declared, seen; /* bytes of the body: Content-Length, arrived */
+    uint64_t marked;         /* of seen, or of a blob sent: when the deadline was last moved */
+    uint64_t arriving;       /* counted in the service's */
     uint8_t *body;           /* BODY_MEMORY */
     struct demur_store_upload *upload;
     size_t memory; /* counted so far */
@@ -96,6 +111,11 @@ struct demur_request {
     struct demur_reply reply;
     struct demur_work work;
 };
+
+/* A body, and whoever reads a blob, has `body-seconds` for each so many bytes. */
+#define DEMUR_PROGRESS ((uint64_t)256 << 10)
+/* So much of it is there, or sent: its deadline moves when that is enough. */
+void demur_request_progress(struct demur_request *r, uint64_t done);
 
 /* The reply is set: let libmicrohttpd send it. Any thread; the request must
  * not be touched afterwards. */
@@ -113,6 +133,8 @@ void demur_reply_problem(struct demur_reply *reply, unsigned status, const char 
 /* The problem of a core error, with the status of docs/formats/http.md. */
 void demur_reply_error(struct demur_reply *reply, enum demur_err err, const struct demur_diag *diag,
                        const uint8_t *latest);
+/* 503: there is no memory for the answer. */
+void demur_reply_busy(struct demur_reply *reply);
 void demur_reply_free(struct demur_reply *reply);
 
 /* ---- handlers, by file ---------------------------------------------------- */
@@ -125,8 +147,10 @@ demur_handler demur_handle_channel, demur_handle_policy, demur_handle_calendars,
     demur_handle_roster, demur_handle_board, demur_handle_dissent;             /* handle_api.c */
 demur_handler demur_handle_openapi, demur_handle_health, demur_handle_metrics; /* handle_ops.c */
 
-/* Before the body of PUT /blob: may it come? Else the reply is set. */
+/* Before the body of PUT /blob, and before n more bytes of it: may they come? Else
+ * the reply is set. Neither waits for a lock of the fold or the disk. */
 bool demur_blob_admit(struct demur_service *s, struct demur_request *r);
+bool demur_blob_arrives(struct demur_request *r, uint64_t n);
 
 /* 64 hex digits; false, and a problem in the reply, for anything else. */
 bool demur_request_hash(struct demur_request *r, uint8_t out[static 32]);

@@ -12,6 +12,7 @@ static const struct {
     [DEMUR_LIMIT_CONNECTIONS] = {"connections", 1024, 8, 100000},
     /* Thirty people with a browser's six connections each stay well below it. */
     [DEMUR_LIMIT_CONNECTIONS_PER_ADDRESS] = {"connections-per-address", 256, 1, 100000},
+    [DEMUR_LIMIT_UPLOADS_PER_ADDRESS] = {"uploads-per-address", 64, 1, 100000},
     [DEMUR_LIMIT_WAITING_APPENDS] = {"waiting-appends", 1024, 1, 100000},
     [DEMUR_LIMIT_WAITING_BLOBS] = {"waiting-blobs", 1ull << 30, 1 << 20, 1ull << 50},
     [DEMUR_LIMIT_MEMORY] = {"memory", 256ull << 20, 1 << 20, 1ull << 40},

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../core/age.h"
@@ -190,6 +191,75 @@ TEST(blob_waiting_is_limited)
             else
                 CHECK(a.status == 201);
         }
+    }
+    fixture_free(f);
+}
+
+/* Larger than what an upload keeps in memory, so that it is flushed on its way. */
+TEST(blob_large)
+{
+    static uint8_t bytes[5 * 1000 * 1000 + 7];
+    uint8_t hash[32];
+    uint64_t seed = 5;
+    char path[96];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    test_random(&seed, bytes, sizeof bytes);
+    crypto_hash_sha256(hash, bytes, sizeof bytes);
+    path_of(path, sizeof path, "/blob/", hash);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes - 1)));
+    CHECK_PROBLEM(&a, 409, "verification");
+    CHECK(fixture_ask(f, &a, "PUT", path, span_of(bytes, sizeof bytes)));
+    CHECK(a.status == 201);
+    CHECK(fixture_ask(f, &a, "HEAD", path, no_body));
+    CHECK(a.status == 200 && strstr(a.head, "Content-Length: 5000007"));
+    fixture_free(f);
+}
+
+/* Uploads at the same time, none of which is over the limit alone. */
+TEST(blob_waiting_is_limited_at_a_time)
+{
+    enum { UPLOADS = 12, SIZE = 200000 };
+    static uint8_t bytes[UPLOADS][SIZE];
+    int fds[UPLOADS];
+    unsigned stored = 0;
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_WAITING_BLOBS] = 1 << 20;
+    if (fixture_create(f) && fixture_start(f, NULL)) {
+        for (size_t i = 0; i < UPLOADS; i++) {
+            uint8_t hash[32];
+            char path[96], head[512];
+            bytes[i][0] = (uint8_t)i;
+            crypto_hash_sha256(hash, bytes[i], SIZE);
+            path_of(path, sizeof path, "/blob/", hash);
+            snprintf(head, sizeof head,
+                     "PUT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                     "Authorization: Bearer " FIXTURE_TOKEN "\r\nContent-Length: %d\r\n\r\n",
+                     path, SIZE);
+            fds[i] = fixture_connect(f);
+            CHECK(send(fds[i], head, strlen(head), MSG_NOSIGNAL) == (ssize_t)strlen(head));
+        }
+        for (size_t i = 0; i < UPLOADS; i++) /* all but the last byte of each */
+            (void)send(fds[i], bytes[i], SIZE - 1, MSG_NOSIGNAL);
+        for (size_t i = 0; i < UPLOADS; i++) {
+            char answer[64] = "";
+            (void)send(fds[i], "", 1, MSG_NOSIGNAL);
+            if (recv(fds[i], answer, sizeof answer - 1, MSG_WAITALL) > 0)
+                stored += strstr(answer, " 201 ") != NULL;
+            close(fds[i]);
+        }
+        CHECK(stored >= 1 && stored <= (1 << 20) / SIZE);
+        /* and small ones count for more than their bytes */
+        for (unsigned i = 0; i < 300 && a.status != 507; i++) {
+            uint8_t byte[2] = {(uint8_t)i, (uint8_t)(i >> 8)}, hash[32];
+            char path[96];
+            crypto_hash_sha256(hash, byte, 2);
+            path_of(path, sizeof path, "/blob/", hash);
+            CHECK(fixture_ask(f, &a, "PUT", path, span_of(byte, 2)));
+        }
+        CHECK_PROBLEM(&a, 507, "full");
     }
     fixture_free(f);
 }

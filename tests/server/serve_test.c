@@ -1,4 +1,5 @@
 /* The server over real sockets: who may ask, what is answered, every limit. */
+#define _DEFAULT_SOURCE /* usleep */
 #include <curl/curl.h>
 #include <poll.h>
 #include <signal.h>
@@ -188,6 +189,88 @@ TEST(serve_slow_clients_are_dropped)
         a.body[a.len < sizeof a.body ? a.len : sizeof a.body - 1] = 0;
         CHECK(strstr((char *)a.body, "demur_connections_dropped_total 4\n"));
         CHECK(fixture_stop(f, SIGTERM) == 0);
+    }
+    fixture_free(f);
+}
+
+/* ---- uploads that stand still ------------------------------------------------- */
+
+#define STILL 64
+#define UPLOAD(path, length)                                                                       \
+    "PUT /blob/" path " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " FIXTURE_TOKEN               \
+    "\r\nContent-Length: " length "\r\n\r\n"
+#define ZEROS "0000000000000000000000000000000000000000000000000000000000000000"
+
+static uint64_t metric(struct fixture *f, const char *name)
+{
+    unsigned long long value = UINT64_MAX;
+    char line[64];
+    snprintf(line, sizeof line, "\n%s ", name);
+    if (!fixture_ask(f, &a, "GET", "/metrics", no_body))
+        return UINT64_MAX;
+    a.body[a.len < sizeof a.body ? a.len : sizeof a.body - 1] = 0;
+    const char *at = strstr((char *)a.body, line);
+    if (at)
+        sscanf(at + strlen(line), "%llu", &value);
+    return value;
+}
+
+/* Wait until it has that value; the one it has then. */
+static uint64_t metric_becomes(struct fixture *f, const char *name, uint64_t want)
+{
+    uint64_t value = metric(f, name);
+    for (int i = 0; i < 100 && value != want; i++) {
+        usleep(50000);
+        value = metric(f, name);
+    }
+    return value;
+}
+
+/* Uploads are counted for what they hold, not for what they say; and however
+ * many there are, a record finds room. */
+TEST(serve_idle_uploads_keep_nobody_from_filing)
+{
+    static const char head[] = UPLOAD(ZEROS, "30000000");
+    static uint8_t some[200000];
+    int fds[STILL];
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_MEMORY] = 8 << 20;
+    f->settings.limits[DEMUR_LIMIT_WAITING_BLOBS] = 4ull << 30;
+    if (fixture_create(f) && fixture_start(f, NULL) && fixture_tick(f)) {
+        for (size_t i = 0; i < STILL; i++) {
+            fds[i] = fixture_connect(f);
+            CHECK(send(fds[i], head, strlen(head), MSG_NOSIGNAL) == (ssize_t)strlen(head));
+        }
+        CHECK(metric_becomes(f, "demur_connections", STILL + 1) == STILL + 1);
+        CHECK(metric(f, "demur_memory_bytes") == 0);
+        CHECK(fixture_people(f, 1));
+        for (size_t i = 0; i < STILL; i++)
+            (void)send(fds[i], some, sizeof some, MSG_NOSIGNAL | MSG_DONTWAIT);
+        /* 16 of 256 KiB are the half of 8 MiB; whoever wants more is cut off */
+        CHECK(metric_becomes(f, "demur_memory_bytes", 4 << 20) == 4 << 20);
+        CHECK(!town_invite(f->w, 1, "") && fixture_send(f));
+        CHECK(fixture_ask(f, &a, "GET", "/checkpoint", no_body) && a.status == 200);
+        for (size_t i = 0; i < STILL; i++)
+            close(fds[i]);
+        CHECK(metric_becomes(f, "demur_memory_bytes", 0) == 0);
+        CHECK(fixture_stop(f, SIGTERM) == 0);
+    }
+    fixture_free(f);
+}
+
+TEST(serve_uploads_have_to_go_on)
+{
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_BODY_SECONDS] = 2;
+    if (fixture_create(f) && fixture_start(f, NULL)) {
+        double still = slow_life_s(f, UPLOAD(ZEROS, "67108864"), NULL);
+        double drip = slow_life_s(f, UPLOAD(ZEROS, "67108864"), "x");
+        if (still > 8 || drip > 8)
+            test_failed(__FILE__, __LINE__, "seconds: still %f drip %f", still, drip);
     }
     fixture_free(f);
 }
