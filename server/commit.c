@@ -251,8 +251,7 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
     enum demur_err err = DEMUR_OK;
     uint64_t started = demur_now_us();
     pthread_rwlock_wrlock(&e->lock);
-    uint64_t clock = demur_engine_clock(e), last = demur_channel_last_at(e->channel);
-    t.at = clock > last ? clock : last;
+    t.at = demur_engine_now(e);
     t.first = e->edge.frontier.size;
     while (batch && !err) {
         struct demur_append *a = batch;

@@ -31,9 +31,7 @@ static bool tick_write(struct demur_duties *d, struct buf *out)
     uint8_t secret[64], fingerprint[32];
     char day[16];
     demur_engine_read(e);
-    uint64_t now = demur_engine_clock(e), last = demur_channel_last_at(e->channel);
-    if (now < last)
-        now = last;
+    uint64_t now = demur_engine_now(e);
     bool due = now / 86400 > e->tick_day;
     enum demur_err err = due ? demur_engine_server_secret(e, secret, &diag) : DEMUR_OK;
     uint64_t seq = due && !err ? demur_channel_seq(e->channel, secret + 32) + 1 : 0;

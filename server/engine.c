@@ -69,6 +69,12 @@ uint64_t demur_engine_clock(const struct demur_engine *e)
     return (uint64_t)time(NULL);
 }
 
+uint64_t demur_engine_now(const struct demur_engine *e)
+{
+    uint64_t clock = demur_engine_clock(e), last = demur_channel_last_at(e->channel);
+    return clock > last ? clock : last;
+}
+
 void demur_engine_read(struct demur_engine *e) { pthread_rwlock_rdlock(&e->lock); }
 void demur_engine_unread(struct demur_engine *e) { pthread_rwlock_unlock(&e->lock); }
 

@@ -72,6 +72,8 @@ enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
 void demur_engine_close(struct demur_engine *e);
 
 uint64_t demur_engine_clock(const struct demur_engine *e);
+/* The same, but never before the last entry. Call it between read and unread. */
+uint64_t demur_engine_now(const struct demur_engine *e);
 void demur_engine_read(struct demur_engine *e);
 void demur_engine_unread(struct demur_engine *e);
 void demur_engine_published(struct demur_engine *e, struct demur_published *out);

@@ -179,15 +179,16 @@ static bool open_accepted(const struct demur_channel *c, struct span dissent,
     return false;
 }
 
-static enum demur_err officer_find(const struct demur_channel *c, const struct demur_record *record,
-                                   uint64_t at, struct demur_age_recipient *out,
-                                   struct demur_diag *diag)
+/* Who holds the role now: it may have ended since the entry, with no record. */
+static enum demur_err officer_find(const struct demur_engine *e, const struct demur_record *record,
+                                   struct demur_age_recipient *out, struct demur_diag *diag)
 {
     struct demur_holder holder;
     uint8_t key[32];
     struct span role = demur_record_get(record, DEMUR_FIELD_ROLE);
+    uint64_t now = demur_engine_now(e);
     demur_record_key(record, DEMUR_FIELD_BY, key);
-    for (size_t i = 0; demur_channel_holder(c, role, at, i, &holder); i++) {
+    for (size_t i = 0; demur_channel_holder(e->channel, role, now, i, &holder); i++) {
         if (memcmp(holder.key, key, 32) != 0)
             continue;
         memcpy(out->public, holder.x25519, 32);
@@ -224,7 +225,7 @@ static enum demur_err opening_find(struct demur_service *s, const uint8_t leaf[s
             err = demur_fail(diag, DEMUR_ERR_FORBIDDEN,
                              "this entry is no accepted `open` record: it opens nothing");
         else
-            err = officer_find(e->channel, record, at, &out->officer, diag);
+            err = officer_find(e, record, &out->officer, diag);
         demur_engine_unread(e);
     }
     if (!err)

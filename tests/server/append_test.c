@@ -383,6 +383,29 @@ TEST(release_only_through_a_logged_open)
     fixture_free(f);
 }
 
+/* An office that was given until a date ends with it, without any record. */
+TEST(release_ends_with_the_office)
+{
+    struct town_case k;
+    char path[96];
+    uint8_t leaf[32];
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    town_begin_role(f->w, 0, "people-office", "holds");
+    demur_put_number(&f->w->out, DEMUR_FIELD_UNTIL, f->w->now + 5000);
+    REQUIRE(!town_sign_send(f->w, &f->w->root) && fixture_send(f) && filed(f, &k));
+    REQUIRE(fixture_put_blobs(f) && fixture_send(f) && !town_open(f->w, &k, 0, "people-office"));
+    REQUIRE(fixture_send(f));
+    demur_merkle_leaf(leaf, span_of(f->w->entries[last(f)].bytes, f->w->entries[last(f)].len));
+    path_of(path, sizeof path, "/release/", leaf);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK(a.status == 200);
+    __atomic_store_n(f->clock_s, f->w->now + 6000, __ATOMIC_SEQ_CST);
+    CHECK(fixture_ask(f, &a, "GET", path, no_body));
+    CHECK_PROBLEM(&a, 403, "forbidden");
+    fixture_free(f);
+}
+
 /* ---- many at a time ------------------------------------------------------------ */
 
 #define CLIENTS 8
