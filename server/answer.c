@@ -67,7 +67,7 @@ static void headers_add(struct MHD_Response *response, const struct demur_reques
         {"WWW-Authenticate", "Bearer realm=\"demur\"", reply->challenge},
         {"Allow", reply->allow, reply->allow[0] != 0},
         {"Retry-After", "1", reply->retry},
-        {"Connection", "close", atomic_load(&r->service->stopping)},
+        {"Connection", "close", r->close || atomic_load(&r->service->stopping)},
     };
     for (size_t i = 0; i < DEMUR_COUNT(headers); i++)
         if (headers[i].wanted)

@@ -7,8 +7,6 @@
 #include "answer.h"
 #include "intake.h"
 
-/* What one connection may use for a request's head and an answer's. */
-#define CONNECTION_MEMORY ((size_t)32 << 10)
 #define THREADS 4u
 /* A refused body up to this size is read to its end, so that the client reads
  * the answer and not a reset. Above it the answer comes at once. */
@@ -107,12 +105,12 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *connecti
 {
     struct demur_http *http = cls;
     struct demur_request *r = *con_cls;
-    (void)version;
     if (!r) {
-        r = *con_cls = demur_intake_begin(http->service, connection, method, url);
+        r = *con_cls = demur_intake_begin(http->service, connection, method, url, version);
         if (!r)
             return MHD_NO;
-        return r->refused && r->declared > DISCARD_MAX ? demur_answer_send(r) : MHD_YES;
+        return r->close || (r->refused && r->declared > DISCARD_MAX) ? demur_answer_send(r)
+                                                                     : MHD_YES;
     }
     if (*upload_data_size)
         return body_take(r, span_of(upload_data, *upload_data_size), upload_data_size);
@@ -191,7 +189,7 @@ enum demur_err demur_http_start(struct demur_http **out, struct demur_service *s
         0, NULL, NULL, access_handler, http, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
         MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS], MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY,
+        per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, DEMUR_HEAD_MAX,
         MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED,
         completed, http, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, http, MHD_OPTION_ARRAY,

@@ -3,6 +3,7 @@
 
 #include <microhttpd.h>
 #include <sodium.h>
+#include <strings.h>
 
 #include "../core/hash.h"
 
@@ -54,9 +55,23 @@ static bool token_ok(const struct demur_request *r)
     return ok;
 }
 
-static void route_find(struct demur_request *r, const char *method, const char *url)
+/* libmicrohttpd hands the path over as a C string, out of the line in which the
+ * version follows it: a NUL that a client sent would end the path early. */
+static bool has_nul(const char *url, const char *version)
+{
+    const char *end = url + strlen(url);
+    return version > end && (size_t)(version - end) < DEMUR_HEAD_MAX && version != end + 1;
+}
+
+static void route_find(struct demur_request *r, const char *method, const char *url,
+                       const char *version)
 {
     bool others;
+    bool query = MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0;
+    if (!query && has_nul(url, version)) {
+        refuse(r, 400, "syntax", "the path holds a byte that no path has");
+        return;
+    }
     if (strlen(url) >= sizeof r->path) {
         refuse(r, 404, "not-found", "no path is that long");
         return;
@@ -72,17 +87,33 @@ static void route_find(struct demur_request *r, const char *method, const char *
         memcpy(r->reply.allow, allow, sizeof allow);
     } else if (!r->route) {
         refuse(r, 404, "not-found", "there is nothing at this path");
-    } else if (MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0) {
+    } else if (query) {
         refuse(r, 400, "query", "no path takes a query: ask your own copy of the log");
     }
 }
 
-/* Whether a body of the declared length may come. */
+static enum MHD_Result length_count(void *cls, enum MHD_ValueKind kind, const char *key,
+                                    const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(unsigned *)cls += !strcasecmp(key, "Content-Length") || !strcasecmp(key, "Transfer-Encoding");
+    return MHD_YES;
+}
+
+/* Whether a body of the declared length may come. Where two headers say how long
+ * it is, a proxy may believe the other one, and what is the body to it would be
+ * the next request to us: nothing more is read from such a connection. */
 static void length_check(struct demur_request *r)
 {
     const char *length = header(r, "Content-Length");
     bool chunked = header(r, "Transfer-Encoding") != NULL;
-    if (length && !span_u64(span_str(length), INT64_MAX, &r->declared)) {
+    unsigned lengths = 0;
+    MHD_get_connection_values(r->connection, MHD_HEADER_KIND, length_count, &lengths);
+    r->close = lengths > 1 || chunked;
+    if (lengths > 1) {
+        refuse(r, 400, "syntax", "the body's length is said more than once");
+    } else if (length && !span_u64(span_str(length), INT64_MAX, &r->declared)) {
         refuse(r, 400, "syntax", "Content-Length is no decimal number");
     } else if (r->refused) {
         return;
@@ -123,7 +154,7 @@ static void room_make(struct demur_request *r)
 }
 
 struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Connection *connection,
-                                         const char *method, const char *url)
+                                         const char *method, const char *url, const char *version)
 {
     struct demur_request *r = calloc(1, sizeof *r);
     if (!r)
@@ -136,7 +167,7 @@ struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Con
     if (atomic_load(&s->stopping))
         refuse(r, 503, "stopping", "the server is stopping: send this again in a moment");
     else
-        route_find(r, method, url);
+        route_find(r, method, url, version);
     length_check(r);
     if (!r->refused)
         room_make(r);

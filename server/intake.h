@@ -4,10 +4,13 @@
 
 #include "service.h"
 
+/* What a request's head may have, and an answer's. */
+#define DEMUR_HEAD_MAX ((size_t)32 << 10)
+
 /* The head is there: find the route, judge token and length, make room for the
  * body. Refusals are set in the reply. NULL when memory is out. */
 struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Connection *connection,
-                                         const char *method, const char *url);
+                                         const char *method, const char *url, const char *version);
 /* Take bytes of the body: all of them, or fewer when an upload has to be flushed
  * first, which waits for the disk. Refused requests take everything. */
 size_t demur_intake_feed(struct demur_request *r, struct span bytes);

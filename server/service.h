@@ -99,6 +99,7 @@ struct demur_request {
     char path[256];          /* arg borrows from it */
     struct span arg;         /* what stands for the path's `{...}` */
     bool refused;            /* the reply is set: the rest of the body is thrown away */
+    bool close;              /* answer at once, and end the connection */
     bool handed;             /* complete, and given to a worker */
     uint64_t declared, seen; /* bytes of the body: Content-Length, arrived */
     uint64_t marked;         /* of seen, or of a blob sent: when the deadline was last moved */
