@@ -35,7 +35,9 @@ void demur_engine_prepare(struct demur_engine *e, struct demur_append *a)
     if (find_published(e, a))
         return;
     demur_engine_read(e);
-    if (demur_blobs_check(e, a)) {
+    if (demur_engine_sound(e, &a->diag)) {
+        a->state = DEMUR_APPEND_UNKNOWN;
+    } else if (demur_blobs_check(e, a)) {
         err = demur_channel_verify(e->channel, &a->record, &a->verdict, &diag);
         if (err)
             refuse(a, err, &diag);

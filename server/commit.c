@@ -5,9 +5,9 @@
 
 struct turn {
     struct demur_engine *e;
-    uint64_t at, first; /* first: the index of the batch's first entry */
-    struct demur_append **accepted;
-    size_t n, waiting;          /* accepted; all that came */
+    uint64_t at, first;             /* first: the index of the batch's first entry */
+    struct demur_append **accepted; /* the engine's; n of them */
+    size_t n;
     struct demur_append *again; /* retries of what is in the log or in this batch */
     struct demur_append *refused;
     struct demur_list leaves, refs; /* of 32 bytes; of demur_store_ref */
@@ -242,12 +242,7 @@ static void rest_answer(struct turn *t, struct demur_append *unseen, enum demur_
 enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *batch,
                                    struct demur_diag *diag)
 {
-    struct turn t = {.e = e};
-    for (struct demur_append *a = batch; a; a = a->next)
-        t.waiting++;
-    t.accepted = calloc(t.waiting + 1, sizeof *t.accepted);
-    if (!t.accepted)
-        return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    struct turn t = {.e = e, .accepted = e->accepted};
     enum demur_err err = DEMUR_OK;
     uint64_t started = demur_now_us();
     pthread_rwlock_wrlock(&e->lock);
@@ -269,6 +264,5 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
     demur_list_free(&t.refs);
     free(t.entries);
     free(t.bytes);
-    free(t.accepted);
     return err;
 }

@@ -75,6 +75,13 @@ uint64_t demur_engine_now(const struct demur_engine *e)
     return clock > last ? clock : last;
 }
 
+enum demur_err demur_engine_sound(const struct demur_engine *e, struct demur_diag *diag)
+{
+    return e->failed ? demur_fail(diag, DEMUR_ERR_IO,
+                                  "a commit failed and the server ends: ask again in a moment")
+                     : DEMUR_OK;
+}
+
 void demur_engine_read(struct demur_engine *e) { pthread_rwlock_rdlock(&e->lock); }
 void demur_engine_unread(struct demur_engine *e) { pthread_rwlock_unlock(&e->lock); }
 

@@ -33,6 +33,9 @@ struct demur_text_entry {
     struct demur_blob_ref text;
 };
 
+/* Records in one batch at most, so that a commit's time and memory are bounded. */
+#define DEMUR_BATCH_MAX 1024
+
 /* What the last commit did. */
 struct demur_commit_figures {
     uint64_t accepted, refused;
@@ -58,8 +61,9 @@ struct demur_engine {
     pthread_mutex_t published_lock;
     struct demur_published published;
 
-    struct demur_commit_figures figures; /* the sequencer's */
-    bool scrub_due;                      /* demur_engine_destroy's */
+    struct demur_commit_figures figures;            /* the sequencer's */
+    struct demur_append *accepted[DEMUR_BATCH_MAX]; /* a commit's; here, so that it cannot lack */
+    bool scrub_due;                                 /* demur_engine_destroy's */
 };
 
 /* Start the signer, open the store, fold every entry, compare the root, and
@@ -74,6 +78,10 @@ void demur_engine_close(struct demur_engine *e);
 uint64_t demur_engine_clock(const struct demur_engine *e);
 /* The same, but never before the last entry. Call it between read and unread. */
 uint64_t demur_engine_now(const struct demur_engine *e);
+/* IO when a commit failed: the fold is ahead of the log then, and nothing of it is
+ * to be told or acted on. Call it between read and unread, before all else. */
+enum demur_err demur_engine_sound(const struct demur_engine *e,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
 void demur_engine_read(struct demur_engine *e);
 void demur_engine_unread(struct demur_engine *e);
 void demur_engine_published(struct demur_engine *e, struct demur_published *out);
@@ -121,8 +129,8 @@ struct demur_append {
  * every signature. Leaves state WAITING when the record is to be sequenced. */
 void demur_engine_prepare(struct demur_engine *e, struct demur_append *append);
 /* Fold, commit, sign, publish and answer a batch of prepared records (linked by
- * next): each is answered, refusals before the commit. An error is fatal: the
- * fold is not to be used any more, and nobody knows what became of the batch. */
+ * next, DEMUR_BATCH_MAX at most): each is answered, refusals before the commit. An error is fatal:
+ * the fold is not to be used any more, and nobody knows what became of the batch. */
 enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *batch,
                                    struct demur_diag *diag) DEMUR_CHECKED;
 

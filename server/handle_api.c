@@ -21,7 +21,9 @@ static bool view_reply(struct demur_service *s, struct demur_request *r, view *w
         uint8_t *bytes = malloc(cap);
         struct buf out = buf_over(bytes, bytes ? cap : 0);
         demur_engine_read(s->engine);
-        err = write(s->engine, r, demur_engine_now(s->engine), &out, &diag);
+        err = demur_engine_sound(s->engine, &diag);
+        if (!err)
+            err = write(s->engine, r, demur_engine_now(s->engine), &out, &diag);
         demur_engine_unread(s->engine);
         demur_memory_give(s, cap); /* what remains is counted with the answer */
         if (err) {

@@ -11,8 +11,9 @@ static bool expunged(struct demur_service *s, struct demur_request *r,
                      const uint8_t hash[static 32], bool release)
 {
     demur_engine_read(s->engine);
-    bool is = release ? demur_expunged_release(&s->engine->expunge, hash)
-                      : demur_expunged_blob(&s->engine->expunge, hash);
+    bool is = !demur_engine_sound(s->engine, NULL) &&
+              (release ? demur_expunged_release(&s->engine->expunge, hash)
+                       : demur_expunged_blob(&s->engine->expunge, hash));
     demur_engine_unread(s->engine);
     if (is)
         demur_reply_problem(&r->reply, 410, "expunged",
@@ -220,11 +221,13 @@ static enum demur_err opening_find(struct demur_service *s, const uint8_t leaf[s
         err = demur_record_parse(record, text, diag);
     if (!err) {
         demur_engine_read(e);
-        if (record->type != DEMUR_RECORD_OPEN ||
-            !open_accepted(e->channel, demur_record_get(record, DEMUR_FIELD_DISSENT), leaf))
+        err = demur_engine_sound(e, diag);
+        if (!err &&
+            (record->type != DEMUR_RECORD_OPEN ||
+             !open_accepted(e->channel, demur_record_get(record, DEMUR_FIELD_DISSENT), leaf)))
             err = demur_fail(diag, DEMUR_ERR_FORBIDDEN,
                              "this entry is no accepted `open` record: it opens nothing");
-        else
+        if (!err)
             err = officer_find(e, record, &out->officer, diag);
         demur_engine_unread(e);
     }

@@ -5,9 +5,6 @@
 
 #include "journal.h"
 
-/* One batch is bounded, so that a commit's time and memory are. */
-#define BATCH_MAX 1024
-
 struct demur_sequencer {
     struct demur_engine *engine;
     struct demur_metrics *metrics;
@@ -33,7 +30,7 @@ static struct demur_append *batch_take(struct demur_sequencer *s)
         pthread_cond_wait(&s->more, &s->lock);
     struct demur_append *batch = s->first, **end = &s->first;
     size_t n = 0;
-    for (; *end && n < BATCH_MAX; n++)
+    for (; *end && n < DEMUR_BATCH_MAX; n++)
         end = &(*end)->next;
     s->first = *end;
     if (batch)

@@ -220,26 +220,118 @@ TEST(crash_at_any_moment)
     fixture_free(f);
 }
 
+static pid_t signer_of(pid_t server)
+{
+    char path[96];
+    int signer = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)server, (int)server);
+    FILE *children = fopen(path, "r");
+    if (!children || fscanf(children, "%d", &signer) != 1)
+        signer = 0;
+    if (children)
+        fclose(children);
+    return signer;
+}
+
+/* Stands in the commit until it is let go on. */
+struct gate {
+    uint64_t *clock_s;
+    bool reached, open;
+};
+
+static uint64_t gate_clock(void *ctx)
+{
+    return __atomic_load_n(((struct gate *)ctx)->clock_s, __ATOMIC_SEQ_CST);
+}
+
+static void gate_at(void *ctx, enum demur_server_point point)
+{
+    struct gate *g = ctx;
+    if (point != DEMUR_POINT_COMMITTED)
+        return;
+    __atomic_store_n(&g->reached, true, __ATOMIC_SEQ_CST);
+    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->open, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+}
+
+static int ask_raw(struct fixture *f, const char *head, struct span body)
+{
+    char text[512];
+    int fd = fixture_connect(f);
+    snprintf(text, sizeof text,
+             "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n"
+             "Authorization: Bearer " FIXTURE_TOKEN "\r\n\r\n",
+             head, body.len);
+    CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    CHECK(!body.len || write(fd, body.p, body.len) == (ssize_t)body.len);
+    return fd;
+}
+
+/* The signer dies in the middle of a commit. Whoever waited for it to end is not
+ * told what the log does not hold. */
+TEST(crash_shows_nothing_uncommitted)
+{
+    static const char *const waiting[] = {"GET /api/roster", "GET /api/channel"};
+    static char answer[1 << 16];
+    int fds[DEMUR_COUNT(waiting)], how = 0;
+    struct gate *g =
+        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL && g != MAP_FAILED);
+    CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
+    struct demur_server_hooks hooks = {g, gate_at, gate_clock};
+    *g = (struct gate){.clock_s = f->clock_s};
+    f->hooks = &hooks;
+    REQUIRE(fixture_start(f, NULL));
+    pid_t signer = signer_of(f->server);
+    if (!signer) {
+        test_skip("/proc does not tell a process's children here");
+    } else {
+        CHECK(!town_invite(f->w, 1, ""));
+        int append = ask_raw(f, "POST /append", fixture_record(f, f->sent));
+        for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
+            usleep(10000);
+        for (size_t i = 0; i < DEMUR_COUNT(waiting); i++)
+            fds[i] = ask_raw(f, waiting[i], span_of(NULL, 0));
+        usleep(500000); /* so that they wait for the commit */
+        kill(signer, SIGKILL);
+        __atomic_store_n(&g->open, true, __ATOMIC_SEQ_CST);
+        for (size_t i = 0; i < DEMUR_COUNT(waiting); i++) {
+            size_t n = 0;
+            for (ssize_t got; n < sizeof answer - 1 &&
+                              (got = read(fds[i], answer + n, sizeof answer - 1 - n)) > 0;)
+                n += (size_t)got;
+            answer[n] = 0;
+            if (n && strncmp(answer, "HTTP/1.1 503 ", 13) != 0)
+                test_failed(__FILE__, __LINE__, "%s: %.600s", waiting[i], answer);
+            close(fds[i]);
+        }
+        close(append);
+        waitpid(f->server, &how, 0);
+        f->server = -1;
+        CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 1);
+        f->hooks = NULL;
+        REQUIRE(fixture_start(f, NULL) && fixture_send(f));
+    }
+    fixture_free(f);
+    munmap(g, sizeof *g);
+}
+
 /* The signer alone is killed: the server ends with a failure, and recovers. */
 TEST(crash_of_the_signer)
 {
     struct bomb *bomb;
     struct demur_server_hooks hooks;
     unsigned serial = 0;
-    char path[96];
     int how = 0;
     struct fixture *f = bombed_new(&bomb, &hooks);
     REQUIRE(f != NULL);
     REQUIRE(fixture_start(f, NULL) && records_write(f, &serial));
-    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)f->server, (int)f->server);
-    FILE *children = fopen(path, "r");
-    int signer = 0;
-    if (!children || fscanf(children, "%d", &signer) != 1)
+    pid_t signer = signer_of(f->server);
+    if (!signer)
         test_skip("/proc does not tell a process's children here");
     else
         kill(signer, SIGKILL);
-    if (children)
-        fclose(children);
     if (signer) {
         waitpid(f->server, &how, 0);
         f->server = -1;
