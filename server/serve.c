@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #define LOOK_MS 500     /* how often the main thread looks around */
 #define FINISH_MS 30000 /* how long a stop waits for what is in flight */
 #define FINISH_FAILED_MS 2000
+/* The store's connections, a few a thread, sockets to the signer, epolls. */
+#define OWN_DESCRIPTORS 256
 
 struct server {
     const struct demur_server_config *config;
@@ -55,6 +58,31 @@ static enum demur_err settings_load(struct server *s, struct demur_diag *diag)
                              "tls-certificate and tls-key, or say behind-proxy when a proxy or an "
                              "onion service stands in front");
     return DEMUR_OK;
+}
+
+/* A descriptor for each connection and for what the server opens itself: it would
+ * otherwise run out of them at the worst of times, in the middle of a commit. */
+static enum demur_err descriptors_take(const struct server *s, struct demur_diag *diag)
+{
+    struct rlimit files;
+    uint64_t connections = s->settings.limits[DEMUR_LIMIT_CONNECTIONS];
+    rlim_t need = (rlim_t)connections + OWN_DESCRIPTORS;
+    if (getrlimit(RLIMIT_NOFILE, &files))
+        return demur_fail(diag, DEMUR_ERR_IO, "cannot ask for the limit of file descriptors: %s",
+                          strerror(errno));
+    if (files.rlim_cur >= need)
+        return DEMUR_OK;
+    if (files.rlim_max < need)
+        return demur_fail(diag, DEMUR_ERR_LIMIT,
+                          "`limit connections %llu` wants %llu file descriptors, but the system "
+                          "allows %llu: raise that (LimitNOFILE=, ulimit -n) or lower the limit",
+                          (unsigned long long)connections, (unsigned long long)need,
+                          (unsigned long long)files.rlim_max);
+    files.rlim_cur = need;
+    return setrlimit(RLIMIT_NOFILE, &files)
+               ? demur_fail(diag, DEMUR_ERR_IO, "cannot raise the limit of file descriptors: %s",
+                            strerror(errno))
+               : DEMUR_OK;
 }
 
 /* PEM texts, NUL-ended as libmicrohttpd wants them. */
@@ -217,6 +245,8 @@ static enum demur_err serve(struct server *s, struct demur_diag *diag)
 {
     struct demur_service *v = &s->service;
     enum demur_err err = settings_load(s, diag);
+    if (!err)
+        err = descriptors_take(s, diag);
     if (!err)
         err = demur_engine_open(&v->engine, s->config->dir, s->config->hooks, diag);
     if (!err && !demur_channel_size(v->engine->channel))

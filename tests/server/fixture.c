@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,6 +108,13 @@ static void serve(struct fixture *f, int announce_fd)
     struct demur_diag diag = {0};
     if (f->hooks)
         config.hooks = f->hooks;
+    struct rlimit files;
+    getrlimit(RLIMIT_NOFILE, &files);
+    if (f->files_soft)
+        files.rlim_cur = f->files_soft;
+    if (f->files_hard)
+        files.rlim_max = f->files_hard;
+    setrlimit(RLIMIT_NOFILE, &files);
     if (!getenv("DEMUR_TEST_JOURNAL")) {
         int null = open("/dev/null", O_WRONLY);
         dup2(null, STDERR_FILENO);

@@ -23,6 +23,7 @@ struct fixture {
     struct demur_server_settings settings;
     const struct demur_server_hooks *hooks; /* of the next start; may be NULL */
     const char *listen;                     /* of the next start; NULL: the config's */
+    unsigned long files_soft, files_hard;   /* descriptors it may have; 0: as they are */
     struct demur_diag diag;                 /* of create */
 };
 

@@ -352,6 +352,32 @@ TEST(serve_connections_are_limited_and_come_back)
     fixture_free(f);
 }
 
+/* As many connections as it promises, or no start. */
+TEST(serve_has_a_descriptor_for_each_connection)
+{
+    int status = 0, fds[150];
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    f->settings.limits[DEMUR_LIMIT_CONNECTIONS] = 300;
+    if (fixture_create(f)) {
+        f->files_soft = 100;
+        f->files_hard = 299;
+        CHECK(!fixture_start(f, &status) && status == 1);
+        CHECK(strstr(f->diag.text, "`limit connections 300` wants") &&
+              strstr(f->diag.text, "the system allows 299"));
+        f->files_hard = 0;
+        CHECK(fixture_start(f, NULL));
+        for (size_t i = 0; i < DEMUR_COUNT(fds); i++)
+            fds[i] = fixture_connect(f);
+        CHECK(fixture_ask(f, &a, "GET", "/checkpoint", no_body) && a.status == 200);
+        CHECK(fixture_ask(f, &a, "GET", "/metrics", no_body) && a.status == 200);
+        for (size_t i = 0; i < DEMUR_COUNT(fds); i++)
+            close(fds[i]);
+    }
+    fixture_free(f);
+}
+
 TEST(serve_plain_http_only_on_loopback)
 {
     int status = 0;
