@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -24,6 +25,7 @@
 #define OFFICES 6
 #define ARGS_MAX 40
 #define OUTPUT_MAX 262144u
+#define SERVER_WAIT_MS 60000
 #define SHOWN_LINES 40u    /* of one command's output */
 #define COMMAND_COLUMNS 78 /* room for " \\" at the end */
 #define INDENT 4
@@ -246,24 +248,40 @@ static unsigned free_port(void)
     return port;
 }
 
+/* Wait until the server says where it listens, or has ended. */
+static bool server_listens(struct demo *d, int log_fd)
+{
+    for (int i = 0; i < SERVER_WAIT_MS / 10; i++) {
+        ssize_t n = pread(log_fd, d->output, 4096, 0);
+        d->output[n > 0 ? n : 0] = 0;
+        const char *said = strstr(d->output, "listening on");
+        if (said && strchr(said, '\n'))
+            return true;
+        if (waitpid(d->server, NULL, WNOHANG) == d->server) {
+            d->server = -1;
+            return false;
+        }
+        nanosleep(&(struct timespec){0, 10000000}, NULL);
+    }
+    return false;
+}
+
+/* What the server says goes to a file: a pipe that nobody reads fills up, and
+ * whoever writes to it then stands still. */
 static int start_server(struct demo *d)
 {
-    int pipe_fd[2];
     const char *argv[] = {"serve", under(d, "server"), NULL};
     show_command(d, NULL, argv);
-    if (pipe(pipe_fd) != 0)
+    int log_fd = open(under(d, "server.log"), O_RDWR | O_CREAT | O_TRUNC | O_APPEND, 0600);
+    if (log_fd < 0)
         return broken(d, "starting the server");
     d->server = fork();
-    if (d->server == 0) {
-        close(pipe_fd[0]);
-        run_child(d, NULL, argv, pipe_fd[1]);
-    }
-    close(pipe_fd[1]);
-    ssize_t n = read(pipe_fd[0], d->output, 4096);
-    d->output[n > 0 ? n : 0] = 0;
-    /* The pipe stays open, so that the server's later lines have a place. */
+    if (d->server == 0)
+        run_child(d, NULL, argv, log_fd);
+    bool listens = d->server > 0 && server_listens(d, log_fd);
+    close(log_fd);
     show_output(d->output);
-    return strstr(d->output, "listening on") ? CLI_OK : broken(d, "demur serve");
+    return listens ? CLI_OK : broken(d, "demur serve");
 }
 
 static int found(struct demo *d)
