@@ -2,6 +2,9 @@
 #include "../core/hash.h"
 #include "engine.h"
 
+/* Free bytes that a batch, its tiles and the signer's state find at least. */
+#define DISK_KEPT ((uint64_t)64 << 20)
+
 static void refuse(struct demur_append *a, enum demur_err err, const struct demur_diag *diag)
 {
     a->state = DEMUR_APPEND_REFUSED;
@@ -39,6 +42,8 @@ void demur_engine_prepare(struct demur_engine *e, struct demur_append *a)
         a->state = DEMUR_APPEND_UNKNOWN;
     } else if (demur_blobs_check(e, a)) {
         err = demur_channel_verify(e->channel, &a->record, &a->verdict, &diag);
+        if (!err)
+            err = demur_engine_disk(e, DISK_KEPT, &diag);
         if (err)
             refuse(a, err, &diag);
     }

@@ -2,6 +2,7 @@
 #include "engine.h"
 
 #include <sodium.h>
+#include <sys/statvfs.h>
 
 #include "files.h"
 #include "journal.h"
@@ -73,6 +74,21 @@ uint64_t demur_engine_now(const struct demur_engine *e)
 {
     uint64_t clock = demur_engine_clock(e), last = demur_channel_last_at(e->channel);
     return clock > last ? clock : last;
+}
+
+enum demur_err demur_engine_disk(const struct demur_engine *e, uint64_t keep,
+                                 struct demur_diag *diag)
+{
+    struct statvfs disk;
+    uint64_t bytes = UINT64_MAX; /* where the system does not say, a write will */
+    if (e->hooks && e->hooks->disk_free)
+        bytes = e->hooks->disk_free(e->hooks->ctx);
+    else if (!statvfs(e->dir, &disk))
+        bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    return bytes >= keep ? DEMUR_OK
+                         : demur_fail(diag, DEMUR_ERR_IO,
+                                      "the server's disk is nearly full: its operator has to make "
+                                      "room, and then this can be sent again");
 }
 
 enum demur_err demur_engine_sound(const struct demur_engine *e, struct demur_diag *diag)

@@ -78,6 +78,10 @@ void demur_engine_close(struct demur_engine *e);
 uint64_t demur_engine_clock(const struct demur_engine *e);
 /* The same, but never before the last entry. Call it between read and unread. */
 uint64_t demur_engine_now(const struct demur_engine *e);
+/* IO when less than `keep` bytes of the disk are free. A commit that does not fit
+ * ends the server, since the fold is ahead then: so nothing gets that far. */
+enum demur_err demur_engine_disk(const struct demur_engine *e, uint64_t keep,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
 /* IO when a commit failed: the fold is ahead of the log then, and nothing of it is
  * to be told or acted on. Call it between read and unread, before all else. */
 enum demur_err demur_engine_sound(const struct demur_engine *e,

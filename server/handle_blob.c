@@ -6,6 +6,9 @@
 #include "journal.h"
 #include "service.h"
 
+/* Free bytes that an upload leaves, so that records go on being filed. */
+#define DISK_KEPT ((uint64_t)192 << 20)
+
 /* Was the blob expunged, or (`release`) its key? Then the reply says so. */
 static bool expunged(struct demur_service *s, struct demur_request *r,
                      const uint8_t hash[static 32], bool release)
@@ -84,6 +87,10 @@ bool demur_blob_admit(struct demur_service *s, struct demur_request *r)
         return full(r);
     if (!demur_blob_arrives(r, 0))
         return false;
+    if (demur_engine_disk(s->engine, DISK_KEPT + r->declared, &diag)) {
+        demur_reply_problem(&r->reply, 507, "full", diag.text, NULL, NULL);
+        return false;
+    }
     enum demur_err err = demur_store_upload_new(s->engine->store, &r->upload, &diag);
     if (err)
         demur_reply_error(&r->reply, err, &diag, NULL);

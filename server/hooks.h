@@ -19,6 +19,7 @@ struct demur_server_hooks {
     void *ctx;
     void (*at)(void *ctx, enum demur_server_point point); /* may be NULL */
     uint64_t (*clock_s)(void *ctx);                       /* may be NULL: the real one */
+    uint64_t (*disk_free)(void *ctx);                     /* bytes; may be NULL: the real ones */
 };
 
 #endif

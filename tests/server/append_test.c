@@ -487,6 +487,56 @@ TEST(append_many_at_a_time)
     fixture_free(f);
 }
 
+/* ---- on a full disk -------------------------------------------------------------- */
+
+struct disk {
+    uint64_t *clock_s, free;
+};
+
+static uint64_t disk_clock(void *ctx)
+{
+    return __atomic_load_n(((struct disk *)ctx)->clock_s, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t disk_free(void *ctx)
+{
+    return __atomic_load_n(&((struct disk *)ctx)->free, __ATOMIC_SEQ_CST);
+}
+
+/* What does not fit is refused before it is folded, uploads before records; and
+ * the server goes on. */
+TEST(append_on_a_full_disk)
+{
+    uint8_t hash[32];
+    char path[96];
+    struct disk *d =
+        mmap(NULL, sizeof *d, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL && d != MAP_FAILED);
+    struct demur_server_hooks hooks = {.ctx = d, .clock_s = disk_clock, .disk_free = disk_free};
+    *d = (struct disk){f->clock_s, 100 << 20};
+    CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
+    f->hooks = &hooks;
+    REQUIRE(fixture_start(f, NULL));
+    crypto_hash_sha256(hash, (const uint8_t *)"blob", 4);
+    path_of(path, sizeof path, "/blob/", hash);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_lit("blob")));
+    CHECK_PROBLEM(&a, 507, "full");
+    CHECK(!town_invite(f->w, 1, "") && fixture_send(f));
+    __atomic_store_n(&d->free, 10 << 20, __ATOMIC_SEQ_CST);
+    CHECK(!town_invite(f->w, 2, ""));
+    CHECK(post(f, last(f)));
+    CHECK_PROBLEM(&a, 503, "io");
+    CHECK(post(f, last(f) - 1)); /* is in the log already */
+    CHECK(fixture_receipt_ok(f, &a, last(f) - 1));
+    __atomic_store_n(&d->free, 1ull << 30, __ATOMIC_SEQ_CST);
+    CHECK(fixture_send(f));
+    CHECK(fixture_ask(f, &a, "PUT", path, span_lit("blob")) && a.status == 201);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    fixture_free(f);
+    munmap(d, sizeof *d);
+}
+
 /* ---- while blobs are swept ---------------------------------------------------------- */
 
 struct gate {
@@ -519,7 +569,7 @@ TEST(append_goes_on_while_blobs_are_swept)
         mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct fixture *f = fixture_new();
     REQUIRE(f != NULL && g != MAP_FAILED);
-    struct demur_server_hooks hooks = {g, gate_at, gate_clock};
+    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
     *g = (struct gate){.clock_s = f->clock_s};
     CHECK(fixture_people(f, 1));
     crypto_hash_sha256(hash, bytes, sizeof bytes);

@@ -125,7 +125,7 @@ static struct fixture *bombed_new(struct bomb **out, struct demur_server_hooks *
         return NULL;
     }
     *b = (struct bomb){f->clock_s, -1, 0};
-    *hooks = (struct demur_server_hooks){b, bomb_at, bomb_clock};
+    *hooks = (struct demur_server_hooks){b, bomb_at, bomb_clock, NULL};
     f->hooks = hooks;
     CHECK(fixture_stop(f, SIGTERM) == 0);
     *out = b;
@@ -279,7 +279,7 @@ TEST(crash_shows_nothing_uncommitted)
     struct fixture *f = fixture_new();
     REQUIRE(f != NULL && g != MAP_FAILED);
     CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
-    struct demur_server_hooks hooks = {g, gate_at, gate_clock};
+    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
     *g = (struct gate){.clock_s = f->clock_s};
     f->hooks = &hooks;
     REQUIRE(fixture_start(f, NULL));

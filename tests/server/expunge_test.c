@@ -294,7 +294,7 @@ TEST(expunge_survives_being_killed)
         mmap(NULL, sizeof *bomb, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct fixture *f = fixture_new();
     REQUIRE(f != NULL && bomb != MAP_FAILED);
-    struct demur_server_hooks hooks = {bomb, bomb_at, bomb_clock};
+    struct demur_server_hooks hooks = {bomb, bomb_at, bomb_clock, NULL};
     *bomb = (struct bomb){f->clock_s, -1, 0};
     f->hooks = &hooks;
     CHECK(fixture_people(f, 6) && fixture_stop(f, SIGTERM) == 0);
