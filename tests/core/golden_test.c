@@ -1,7 +1,9 @@
-/* Golden logs: what they mean is pinned, natively and in wasm alike. */
+/* Golden logs: what they mean is pinned, natively and in wasm alike. Two are kept whole,
+ * many more as the digest of what folding them gave (vectors/fold/stories.txt): both builds
+ * must come to it, so they agree. `make golden` writes all of it anew. */
 #include "../../core/channel.h"
 #include "../../core/encode.h"
-#include "../test.h"
+#include "../support/story.h"
 
 static bool next(struct span *rest, struct span *item)
 {
@@ -45,3 +47,50 @@ static void check_golden(const char *name)
 
 TEST(golden_state) { check_golden("state"); }
 TEST(golden_company) { check_golden("company"); }
+
+static const struct story_setting *setting_of(struct span policy)
+{
+    for (const struct story_setting *t = story_settings; t->policy; t++)
+        if (span_eq_str(policy, t->policy))
+            return t;
+    return NULL;
+}
+
+static void check_story(struct span line, uint32_t *accepted, uint32_t *refused)
+{
+    char got[STORY_LINE_MAX], path[80];
+    struct story_result result;
+    struct span rest = line;
+    bool more;
+    uint64_t seed = 0;
+    const struct story_setting *t = setting_of(span_split(&rest, ' ', &more));
+    REQUIRE(t && span_u64(span_split(&rest, ' ', &more), UINT32_MAX, &seed));
+    snprintf(path, sizeof path, "%s.calendar", t->calendar);
+    if (!story_tell(&result, t, seed, test_data(t->policy), test_data(path), seed % 4 == 1))
+        return;
+    story_line(got, t, seed, &result);
+    CHECK_SPAN(span_str(got), line);
+    for (size_t i = 0; i < DEMUR_RECORD_TYPES; i++) {
+        accepted[i] += result.accepted[i];
+        refused[i] += result.refused[i];
+    }
+}
+
+TEST(golden_stories)
+{
+    uint32_t accepted[DEMUR_RECORD_TYPES] = {0}, refused[DEMUR_RECORD_TYPES] = {0};
+    struct span rest = test_data("fold/stories.txt");
+    size_t n = 0;
+    bool more = rest.len != 0;
+    for (; more && rest.len; n++) {
+        struct span line = span_split(&rest, '\n', &more);
+        if (!test_quick() || n % 8 == 0)
+            check_story(line, accepted, refused);
+    }
+    CHECK(n >= 16);
+    /* Each type stands for itself and for what it is refused for; entry 0 but once. */
+    for (size_t i = 1; i < DEMUR_RECORD_TYPES && !test_quick(); i++)
+        if (!accepted[i] || !refused[i])
+            test_failed(__FILE__, __LINE__, "%s: %u accepted and %u refused in all stories",
+                        demur_record_type_name((enum demur_record_type)i), accepted[i], refused[i]);
+}

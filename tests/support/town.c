@@ -35,6 +35,18 @@ struct buf *town_begin_by(struct town *w, enum demur_record_type type, struct to
     return &w->out;
 }
 
+static bool keep(struct town *w, struct span entry, struct span text)
+{
+    uint8_t *copy = malloc(entry.len + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, entry.p, entry.len);
+    w->entries[w->entries_len].bytes = copy;
+    w->entries[w->entries_len].len = entry.len;
+    w->entries[w->entries_len++].text = text;
+    return true;
+}
+
 enum demur_err town_send(struct town *w, struct span text)
 {
     static uint8_t entry[DEMUR_ENTRY_MAX];
@@ -49,14 +61,22 @@ enum demur_err town_send(struct town *w, struct span text)
         err = demur_channel_apply(w->c, w->now, &r, text, NULL, &w->diag);
     if (err)
         return err;
-    uint8_t *copy = malloc(b.len);
-    if (!copy)
+    return keep(w, buf_span(&b), text) ? DEMUR_OK : DEMUR_ERR_MEMORY;
+}
+
+enum demur_err town_keep(struct town *w, uint64_t at, struct span text)
+{
+    static uint8_t entry[DEMUR_ENTRY_MAX];
+    struct buf b = buf_over(entry, sizeof entry);
+    uint64_t size = demur_channel_size(w->c);
+    w->diag = (struct demur_diag){0};
+    demur_entry_write(&b, at, buf_span(&w->out));
+    if (!buf_ok(&w->out) || !buf_ok(&b) || w->entries_len == TOWN_ENTRIES)
+        return demur_fail(&w->diag, DEMUR_ERR_SPACE, "the test's record is too long");
+    enum demur_err err = demur_channel_entry(w->c, buf_span(&b), text, &w->diag);
+    if (demur_channel_size(w->c) > size && !keep(w, buf_span(&b), text))
         return DEMUR_ERR_MEMORY;
-    memcpy(copy, entry, b.len);
-    w->entries[w->entries_len].bytes = copy;
-    w->entries[w->entries_len].len = b.len;
-    w->entries[w->entries_len++].text = text;
-    return DEMUR_OK;
+    return err;
 }
 
 enum demur_err town_sign_send(struct town *w, const struct town_key *key)

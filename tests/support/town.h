@@ -70,6 +70,9 @@ struct buf *town_begin_by(struct town *w, enum demur_record_type type, struct to
 /* Append what was written as an entry at `now`: the fold's answer. Accepted
  * entries are kept. */
 enum demur_err town_send(struct town *w, struct span text);
+/* Make an entry of what was written, for the time `at`, whatever the fold says to it: as in
+ * a log whose operator checks nothing. The fold's answer; it is kept but for MISSING texts. */
+enum demur_err town_keep(struct town *w, uint64_t at, struct span text);
 /* Put the signature, then send. */
 enum demur_err town_sign_send(struct town *w, const struct town_key *key);
 

@@ -1,7 +1,7 @@
-/* Writes the golden logs of vectors/fold: usage golden DIR. To be run only when
- * the fold's meaning is meant to change; tests/core/golden_test.c pins it. */
+/* Writes the golden logs and the stories' digests of vectors/fold: usage golden DIR. To be run only
+ * when the fold's meaning is meant to change; tests/core/golden_test.c pins it. */
 #include "../harness.h"
-#include "../support/town.h"
+#include "../support/story.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -143,11 +143,65 @@ static void company(const char *dir)
     town_free(w);
 }
 
+/* Tell one story and write its line; count what was accepted and refused in `seen`. */
+static void story(FILE *f, const struct story_setting *t, uint64_t seed,
+                  uint32_t (*seen)[DEMUR_RECORD_TYPES])
+{
+    char path[4096], line[STORY_LINE_MAX];
+    struct story_result result;
+    snprintf(path, sizeof path, "%s/%s", strchr(t->policy, '/') ? "vectors" : "policies",
+             t->policy);
+    struct span policy = slurp(path);
+    snprintf(path, sizeof path, "policies/%s.calendar", t->calendar);
+    struct span calendar = slurp(path);
+    if (!story_tell(&result, t, seed, policy, calendar, true)) {
+        fprintf(stderr, "golden: %s %u: %s\n", t->policy, (unsigned)seed, test_message());
+        exit(2);
+    }
+    for (size_t i = 0; i < DEMUR_RECORD_TYPES; i++) {
+        seen[0][i] += result.accepted[i];
+        seen[1][i] += result.refused[i];
+    }
+    story_line(line, t, seed, &result);
+    fprintf(f, "%s\n", line);
+    free((void *)(uintptr_t)policy.p);
+    free((void *)(uintptr_t)calendar.p);
+}
+
+static bool all_seen(uint32_t (*seen)[DEMUR_RECORD_TYPES])
+{
+    for (size_t i = 1; i < DEMUR_RECORD_TYPES; i++)
+        if (!seen[0][i] || !seen[1][i])
+            return false;
+    return true;
+}
+
+/* As many as the settings want; and more under the first, until every type of record was
+ * accepted somewhere and refused somewhere. */
+static void stories(const char *dir)
+{
+    uint32_t seen[2][DEMUR_RECORD_TYPES] = {{0}};
+    char path[4096];
+    unsigned n = 0;
+    snprintf(path, sizeof path, "%s/stories.txt", dir);
+    FILE *f = fopen(path, "wb");
+    if (!f)
+        exit(2);
+    for (const struct story_setting *t = story_settings; t->policy; t++)
+        for (uint64_t seed = 1; seed <= t->seeds; seed++, n++)
+            story(f, t, seed, seen);
+    for (uint64_t seed = story_settings[0].seeds + 1; !all_seen(seen) && seed < 100; seed++, n++)
+        story(f, &story_settings[0], seed, seen);
+    fclose(f);
+    printf("stories: %u\n", n);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 || sodium_init() < 0)
         return 2;
     state(argv[1]);
     company(argv[1]);
+    stories(argv[1]);
     return 0;
 }
