@@ -6,10 +6,29 @@
 #include "commands.h"
 
 const struct cli_command *const cli_commands[] = {
-    &command_init,  &command_serve,    &command_identity, &command_invite, &command_grant,
-    &command_join,  &command_whoami,   &command_policy,   &command_file,   &command_status,
-    &command_say,   &command_withdraw, &command_inbox,    &command_read,   &command_step,
-    &command_share, &command_receipt,  &command_audit,    &command_demo,   NULL,
+    &command_init,
+    &command_serve,
+    &command_identity,
+    &command_invite,
+    &command_grant,
+    &command_join,
+    &command_whoami,
+    &command_policy,
+    &command_file,
+    &command_status,
+    &command_say,
+    &command_withdraw,
+    &command_inbox,
+    &command_read,
+    &command_step,
+    &command_share,
+    &command_receipt,
+    &command_audit,
+    &command_demo,
+    &command_check,
+    &command_backup,
+    &command_restore,
+    NULL,
 };
 
 /* Passphrases, receipt phrases and memos are in this memory: no core file gets them,

@@ -1,0 +1,298 @@
+/* check.c - examining a channel's directory; see copy.h. */
+#include <sodium.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "../core/checkpoint.h"
+#include "copy.h"
+#include "copy_state.h"
+#include "engine.h"
+#include "files.h"
+#include "server.h"
+
+struct blob_named {
+    uint8_t hash[32];
+    uint64_t entry;
+};
+
+struct check {
+    const char *dir;
+    demur_fault_fn *fn;
+    void *ctx;
+    struct demur_check_report report;
+    struct demur_engine engine; /* the store and the fold of it, nothing else */
+    struct demur_record *record;
+    struct demur_frontier frontier;
+    struct demur_list missing, expunged; /* of struct blob_named; of hashes */
+    bool stuck;                          /* an entry could not be folded, and so none after it */
+    bool has_signed;
+    struct demur_signed_head signed_head;
+    uint8_t signed_key[32]; /* the log key in force at the signed head */
+    struct demur_diag *diag;
+};
+
+static void fault(struct check *c, const char *fmt, ...) DEMUR_PRINTF(2, 3);
+static void fault(struct check *c, const char *fmt, ...)
+{
+    char text[512];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    c->report.faults++;
+    if (c->fn)
+        c->fn(c->ctx, text);
+}
+
+static void store_fault(void *ctx, const struct demur_store_finding *finding)
+{
+    fault(ctx, "%s", finding->text);
+}
+
+/* ---- the files ---- */
+
+static void check_file(struct check *c, const char *name, bool required)
+{
+    char path[DEMUR_PATH_MAX];
+    struct stat status;
+    if (demur_path(path, c->dir, name, NULL))
+        return;
+    if (stat(path, &status)) {
+        if (required)
+            fault(c, "%s is not there: put it back from a backup", name);
+        return;
+    }
+    if (status.st_mode & 077)
+        fault(c, "%s may be read or written by other users: chmod 600 it", name);
+}
+
+static void check_files(struct check *c)
+{
+    static const char *const required[] = {"log.db", "log.key", "server.key", "signer.state",
+                                           "config"};
+    static const char *const others[] = {"log.db-wal", "log.db-shm", "log.key.next",
+                                         "server.key.next"};
+    struct stat status;
+    if (!stat(c->dir, &status) && status.st_mode & 077)
+        fault(c, "%.150s may be entered by other users: chmod 700 it", c->dir);
+    for (size_t i = 0; i < DEMUR_COUNT(required); i++)
+        check_file(c, required[i], true);
+    for (size_t i = 0; i < DEMUR_COUNT(others); i++)
+        check_file(c, others[i], false);
+}
+
+static void check_config(struct check *c)
+{
+    uint8_t text[16384];
+    struct buf b = buf_over(text, sizeof text);
+    struct demur_server_settings settings;
+    struct demur_diag why = {0};
+    enum demur_err err = demur_file_read(&b, c->dir, "config", &why);
+    if (err == DEMUR_ERR_UNKNOWN)
+        return; /* told already */
+    if (!err)
+        err = demur_server_settings_parse(&settings, buf_span(&b), &why);
+    if (err)
+        fault(c, "config cannot be used: line %u: %s", why.line, why.text);
+}
+
+/* Does the file, or its .next, hold the secret half of the key that the log names? */
+static void check_key(struct check *c, const char *name, const char *kind,
+                      const uint8_t wanted[static 32])
+{
+    uint8_t secret[64];
+    struct demur_diag why = {0};
+    bool found = false;
+    for (int next = 0; next < 2 && !found; next++) {
+        char file[64];
+        snprintf(file, sizeof file, "%s%s", name, next ? ".next" : "");
+        enum demur_err err = demur_key_read(secret, c->dir, file, kind, &why);
+        found = !err && memcmp(secret + 32, wanted, 32) == 0;
+        if (err && err != DEMUR_ERR_UNKNOWN)
+            fault(c, "%s cannot be used: %s", file, why.text);
+    }
+    sodium_memzero(secret, sizeof secret);
+    if (!found)
+        fault(c, "%s does not hold the %s that the log names: put the right one back", name, kind);
+}
+
+/* ---- the log ---- */
+
+static bool is_in(const struct demur_list *hashes, const uint8_t hash[static 32])
+{
+    const uint8_t(*all)[32] = hashes->items;
+    for (size_t i = 0; i < hashes->len; i++)
+        if (memcmp(all[i], hash, 32) == 0)
+            return true;
+    return false;
+}
+
+static bool note_blobs(struct check *c, uint64_t index)
+{
+    struct demur_blob_ref blobs[DEMUR_RECORD_FIELDS_MAX];
+    bool ok = true;
+    if (c->record->type == DEMUR_RECORD_EXPUNGE) {
+        for (size_t i = 0; i < demur_record_count(c->record, DEMUR_FIELD_BLOB) && ok; i++) {
+            uint8_t hash[32];
+            struct span hex = demur_record_nth(c->record, DEMUR_FIELD_BLOB, i);
+            if (!sodium_hex2bin(hash, 32, (const char *)hex.p, hex.len, NULL, NULL, NULL))
+                ok = demur_list_add(&c->expunged, hash, 32);
+        }
+        return ok;
+    }
+    size_t n = demur_record_blobs(c->record, blobs, DEMUR_COUNT(blobs));
+    for (size_t i = 0; i < n && ok; i++) {
+        struct demur_store_blob stat;
+        struct blob_named named = {.entry = index};
+        memcpy(named.hash, blobs[i].hash, 32);
+        if (demur_store_blob_stat(c->engine.store, &stat, named.hash, NULL) == DEMUR_ERR_UNKNOWN)
+            ok = demur_list_add(&c->missing, &named, sizeof named);
+    }
+    return ok;
+}
+
+static void check_signed(struct check *c)
+{
+    uint8_t root[32];
+    if (!c->has_signed || c->signed_head.size != c->frontier.size)
+        return;
+    demur_frontier_root(&c->frontier, root);
+    if (memcmp(root, c->signed_head.root, 32) != 0)
+        fault(c,
+              "the first %llu entries are not those that the signer signed: the store was altered "
+              "or is of another channel; put a backup back",
+              (unsigned long long)c->signed_head.size);
+    demur_channel_log_key(c->engine.channel, c->signed_key);
+}
+
+static enum demur_err entry_fold(struct check *c, uint64_t index, struct span bytes)
+{
+    uint64_t at, before = demur_channel_size(c->engine.channel);
+    struct span text;
+    struct demur_store_bytes policy = {0};
+    struct demur_diag why = {0};
+    enum demur_err err = DEMUR_OK;
+    bool parsed =
+        !demur_entry_parse(&at, &text, bytes, NULL) && !demur_record_parse(c->record, text, NULL);
+    if (parsed)
+        err = demur_record_text(&c->engine, c->record, &policy, &why);
+    if (!err)
+        err = demur_channel_entry(c->engine.channel, bytes, span_of(policy.p, policy.len), &why);
+    demur_store_bytes_free(&policy);
+    c->stuck = demur_channel_size(c->engine.channel) == before;
+    if (c->stuck)
+        fault(c, "entry %llu cannot be folded, nor what follows it: %s", (unsigned long long)index,
+              why.text);
+    else if (err)
+        fault(c, "entry %llu has no effect, which is evidence against this server: %s",
+              (unsigned long long)index, why.text);
+    else if (!note_blobs(c, index))
+        return demur_fail(c->diag, DEMUR_ERR_MEMORY, "out of memory");
+    return DEMUR_OK;
+}
+
+static enum demur_err entry_check(void *ctx, uint64_t index, const uint8_t stored[static 32],
+                                  struct span bytes)
+{
+    struct check *c = ctx;
+    uint8_t leaf[32];
+    (void)stored; /* demur_store_check compares them */
+    demur_merkle_leaf(leaf, bytes);
+    if (!demur_frontier_append(&c->frontier, leaf))
+        return demur_fail(c->diag, DEMUR_ERR_LIMIT, "the log is too long");
+    enum demur_err err = c->stuck ? DEMUR_OK : entry_fold(c, index, bytes);
+    if (!err)
+        check_signed(c);
+    return err;
+}
+
+static void check_missing(struct check *c)
+{
+    const struct blob_named *missing = c->missing.items;
+    for (size_t i = 0; i < c->missing.len; i++) {
+        char name[65];
+        if (is_in(&c->expunged, missing[i].hash))
+            continue;
+        sodium_bin2hex(name, sizeof name, missing[i].hash, 32);
+        fault(c, "the blob %s, which entry %llu names, is not there: put a backup back", name,
+              (unsigned long long)missing[i].entry);
+    }
+}
+
+static void check_signer(struct check *c)
+{
+    struct demur_checkpoint head;
+    struct demur_diag why = {0};
+    struct span origin = demur_channel_origin(c->engine.channel);
+    if (!c->has_signed)
+        return;
+    if (c->signed_head.size > c->frontier.size)
+        fault(c,
+              "the signer has signed %llu entries and the store holds %llu: an old copy of the "
+              "store was put back; find the newer one",
+              (unsigned long long)c->signed_head.size, (unsigned long long)c->frontier.size);
+    else if (demur_checkpoint_open(&head, NULL,
+                                   span_of(c->signed_head.text, c->signed_head.text_len), origin,
+                                   c->signed_key, &why))
+        fault(c, "signer.state does not hold a head that the log's key signed: %s", why.text);
+}
+
+static enum demur_err check_log(struct check *c)
+{
+    struct demur_store_head head;
+    uint8_t key[32];
+    uint64_t n = 0;
+    enum demur_err err = demur_store_check(c->engine.store, &n, store_fault, c, c->diag);
+    if (!err)
+        err = demur_store_head_get(c->engine.store, &head, c->diag);
+    if (!err)
+        err = demur_store_entries(c->engine.store, 0, head.size, entry_check, c, c->diag);
+    if (err)
+        return err;
+    check_missing(c);
+    c->report.entries = head.size;
+    c->report.refused = demur_channel_refused(c->engine.channel);
+    memcpy(c->report.root, head.root, 32);
+    if (c->stuck)
+        return DEMUR_OK; /* which keys the log names is not known */
+    check_signer(c);
+    demur_channel_log_key(c->engine.channel, key);
+    check_key(c, "log.key", "log-key", key);
+    demur_channel_server_key(c->engine.channel, key);
+    check_key(c, "server.key", "server-key", key);
+    return DEMUR_OK;
+}
+
+enum demur_err demur_server_check(const char *dir, demur_fault_fn *fn, void *ctx,
+                                  struct demur_check_report *report, struct demur_diag *diag)
+{
+    struct demur_diag why = {0};
+    struct check c = {.dir = dir, .fn = fn, .ctx = ctx, .diag = diag};
+    demur_frontier_init(&c.frontier);
+    c.record = malloc(sizeof *c.record);
+    c.engine.channel = demur_channel_new();
+    enum demur_err err = c.record && c.engine.channel
+                             ? DEMUR_OK
+                             : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    if (!err) {
+        check_files(&c);
+        check_config(&c);
+        /* Read before the store, whose head may only be further on. */
+        enum demur_err state = copy_signed_head(dir, &c.signed_head, &why);
+        c.has_signed = !state;
+        c.report.signed_size = state ? 0 : c.signed_head.size;
+        if (state && state != DEMUR_ERR_UNKNOWN)
+            fault(&c, "%s", why.text);
+        err = demur_store_open(&c.engine.store, dir, DEMUR_STORE_READ, diag);
+    }
+    if (!err)
+        err = check_log(&c);
+    if (!err)
+        *report = c.report;
+    demur_store_close(c.engine.store);
+    demur_channel_free(c.engine.channel);
+    demur_list_free(&c.missing);
+    demur_list_free(&c.expunged);
+    free(c.record);
+    return err;
+}
