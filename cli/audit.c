@@ -267,7 +267,9 @@ static int run(struct cli *cli)
     struct receipts receipts = {0};
     char copy[4200];
     if (cli->args_len)
-        return cli_usage(cli, "audit takes options only: the fingerprint goes after --channel");
+        return cli_usage(cli,
+                         "audit takes options only: --channel before the fingerprint, --receipt "
+                         "before each receipt");
     snprintf(copy, sizeof copy, "%s", cli_path(cli, "copy"));
     enum demur_err err = cli_profile_load(cli);
     if (!err)
