@@ -313,15 +313,20 @@ enum demur_err channel_apply_role(struct applying *a)
     const struct policy_version *v = channel_policy_now(c);
     struct span name = channel_field(a, DEMUR_FIELD_ROLE);
     int role = v ? demur_policy_role(v->policy, name) : -1;
+    bool ends = span_eq_str(channel_field(a, DEMUR_FIELD_CHANGE), "ends");
+    uint8_t holder[32];
+    demur_record_key(a->r, DEMUR_FIELD_HOLDER, holder);
+    /* Dissents live on under policies that are no longer in force, and so do the
+     * roles in them: there must be a way to end every one. */
+    if (ends && memcmp(a->by, c->root_key, 32) == 0)
+        return end_grant(a, name, holder);
     if (role < 0)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "role",
                              "the policy in force knows no role %.*s", SPAN_ARG(name));
-    uint8_t holder[32];
-    demur_record_key(a->r, DEMUR_FIELD_HOLDER, holder);
     enum demur_err err = check_granter(a, v->policy, role);
     if (err)
         return err;
-    if (span_eq_str(channel_field(a, DEMUR_FIELD_CHANGE), "ends"))
+    if (ends)
         return end_grant(a, name, holder);
     if ((err = check_grant(a, v->policy, role, holder)))
         return err;

@@ -58,8 +58,8 @@ enum demur_err town_send(struct town *w, struct span text)
     demur_entry_write(&b, w->now, buf_span(&w->out));
     enum demur_err err = demur_record_parse(&r, buf_span(&w->out), &w->diag);
     if (!err)
-        err = demur_channel_apply(w->c, w->now, &r, text, NULL, &w->diag);
-    if (err)
+        err = w->hold ? DEMUR_OK : demur_channel_apply(w->c, w->now, &r, text, NULL, &w->diag);
+    if (err || w->hold)
         return err;
     return keep(w, buf_span(&b), text) ? DEMUR_OK : DEMUR_ERR_MEMORY;
 }
@@ -109,6 +109,23 @@ static enum demur_err found(struct town *w)
     return err;
 }
 
+enum demur_err town_policy(struct town *w, struct span text)
+{
+    town_begin_by(w, DEMUR_RECORD_POLICY, &w->root);
+    put_text_blob(w, text);
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
+    return town_send(w, text);
+}
+
+enum demur_err town_calendar(struct town *w, const char *name, struct span text)
+{
+    town_begin_by(w, DEMUR_RECORD_CALENDAR, &w->root);
+    demur_put_text(&w->out, DEMUR_FIELD_NAME, span_str(name));
+    put_text_blob(w, text);
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
+    return town_send(w, text);
+}
+
 struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars)[2],
                       size_t calendars_len, struct span policy)
 {
@@ -124,25 +141,37 @@ struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars
     for (size_t i = 0; i < TOWN_OFFICERS; i++)
         town_key_make(w, &w->officers[i]);
     enum demur_err err = w->c ? found(w) : DEMUR_ERR_MEMORY;
-    for (size_t i = 0; !err && i < calendars_len; i++) {
-        struct span text = span_str(calendars[i][1]);
-        town_begin_by(w, DEMUR_RECORD_CALENDAR, &w->root);
-        demur_put_text(&w->out, DEMUR_FIELD_NAME, span_str(calendars[i][0]));
-        put_text_blob(w, text);
-        demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
-        err = town_send(w, text);
-    }
-    if (!err) {
-        town_begin_by(w, DEMUR_RECORD_POLICY, &w->root);
-        put_text_blob(w, policy);
-        demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
-        err = town_send(w, policy);
-    }
+    for (size_t i = 0; !err && i < calendars_len; i++)
+        err = town_calendar(w, calendars[i][0], span_str(calendars[i][1]));
+    if (!err)
+        err = town_policy(w, policy);
     if (err) {
         test_failed(__FILE__, __LINE__, "town: %s at %u:%u %s: %s", demur_err_name(err),
                     w->diag.line, w->diag.column, w->diag.field, w->diag.text);
         town_free(w);
         return NULL;
+    }
+    return w;
+}
+
+struct town *town_plain(uint64_t now, size_t members, const char *policy)
+{
+    static const char *const calendars[][2] = {
+        {"plain", "demur calendar v1\ncalendar plain\nzone UTC\n  standard +00:00\n"
+                  "weekend saturday and sunday\n"}};
+    struct town *w = town_new(now, 7, calendars, 1, span_str(policy));
+    if (!w)
+        return NULL;
+    town_begin_by(w, DEMUR_RECORD_ROLE, &w->root);
+    demur_put_text(&w->out, DEMUR_FIELD_ROLE, span_lit("keeper"));
+    demur_put_text(&w->out, DEMUR_FIELD_CHANGE, span_lit("holds"));
+    demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(w->keeper.public_key, 32));
+    demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(w->keeper.recipient));
+    CHECK_ERR(town_sign_send(w, &w->root), DEMUR_OK);
+    CHECK_ERR(town_grant(w, 0, "office"), DEMUR_OK);
+    for (size_t i = 0; i < members; i++) {
+        CHECK_ERR(town_invite(w, i, ""), DEMUR_OK);
+        CHECK_ERR(town_join(w, i), DEMUR_OK);
     }
     return w;
 }
@@ -231,6 +260,39 @@ enum demur_err town_join(struct town *w, size_t i)
     return town_sign_send(w, &m->key);
 }
 
+enum demur_err town_renew(struct town *w, size_t i, uint32_t epoch)
+{
+    struct town_member *m = &w->members[i];
+    uint8_t entropy[64], proof[64];
+    uint32_t k = epoch - m->first_epoch;
+    test_random(&w->seed, entropy, 64);
+    demur_ring_key_from_seed(m->ring_secret[k], m->ring_key[k], entropy);
+    town_begin_by(w, DEMUR_RECORD_RENEW, &m->key);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(m->handle));
+    put_epoch(&w->out, epoch);
+    demur_put_bytes(&w->out, DEMUR_FIELD_RING_KEYS, span_of(m->ring_key[k], 32));
+    test_random(&w->seed, entropy, 64);
+    enum demur_err err =
+        demur_possession_prove(proof, (const uint8_t(*)[32])m->ring_secret[k],
+                               (const uint8_t(*)[32])m->ring_key[k], 1, buf_span(&w->out), entropy);
+    demur_put_bytes(&w->out, DEMUR_FIELD_POSSESSION, span_of(proof, 64));
+    return err ? err : town_sign_send(w, &m->key);
+}
+
+enum demur_err town_rekey(struct town *w, size_t i, const struct town_key *key)
+{
+    struct town_member *m = &w->members[i];
+    town_begin_by(w, DEMUR_RECORD_REKEY, &m->key);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(m->handle));
+    demur_put_bytes(&w->out, DEMUR_FIELD_KEY, span_of(key->public_key, 32));
+    demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(key->recipient));
+    demur_put_signature(&w->out, DEMUR_FIELD_KEY_SIG, key->secret);
+    enum demur_err err = town_sign_send(w, &m->key);
+    if (!err)
+        m->key = *key;
+    return err;
+}
+
 void town_put_random_blob(struct town *w, enum demur_field field, uint64_t size)
 {
     static const uint8_t zeros[4096];
@@ -270,6 +332,11 @@ bool town_blob_bytes(const struct town *w, const uint8_t hash[static 32], struct
     return false;
 }
 
+static uint64_t roster_now(const struct town *w)
+{
+    return w->roster ? w->roster : demur_channel_size(w->c);
+}
+
 enum demur_err town_put_proof(struct town *w, enum demur_field field, size_t i,
                               const struct town_case *k, unsigned slot)
 {
@@ -280,7 +347,7 @@ enum demur_err town_put_proof(struct town *w, enum demur_field field, size_t i,
     size_t n = 0;
     bool opened = demur_channel_dissent_find(w->c, span_str(k->id), w->now, &d);
     uint32_t epoch = opened ? d.epoch : demur_time_epoch((int64_t)w->now);
-    uint64_t roster = opened ? d.roster : demur_channel_size(w->c);
+    uint64_t roster = opened ? d.roster : roster_now(w);
     if (opened)
         memcpy(entry, d.policy_entry, 32);
     else if (!demur_channel_policy(w->c, entry))
@@ -324,8 +391,8 @@ static enum demur_err put_opening(struct town *w, unsigned slot, struct town_cas
     k->revision = 1;
     if (!demur_channel_policy(w->c, entry))
         return DEMUR_ERR_UNKNOWN;
-    enum demur_err err = demur_channel_ring(w->c, entry, epoch, demur_channel_size(w->c), NULL, 0,
-                                            keys, TOWN_MEMBERS, &n, &w->diag);
+    enum demur_err err = demur_channel_ring(w->c, entry, epoch, roster_now(w), NULL, 0, keys,
+                                            TOWN_MEMBERS, &n, &w->diag);
     if (err)
         return err;
     demur_ring_digest(digest, (const uint8_t(*)[32])keys, n);
@@ -334,7 +401,7 @@ static enum demur_err put_opening(struct town *w, unsigned slot, struct town_cas
     demur_put_text(&w->out, DEMUR_FIELD_CASE_RECIPIENT, span_str(k->key.recipient));
     demur_put_hash(&w->out, DEMUR_FIELD_POLICY, entry);
     put_epoch(&w->out, epoch);
-    demur_put_number(&w->out, DEMUR_FIELD_ROSTER, demur_channel_size(w->c));
+    demur_put_number(&w->out, DEMUR_FIELD_ROSTER, roster_now(w));
     demur_put_hash(&w->out, DEMUR_FIELD_RING, digest);
     demur_put_number(&w->out, DEMUR_FIELD_SLOT, slot);
     town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);

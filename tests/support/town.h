@@ -51,6 +51,8 @@ struct town {
     } blobs[TOWN_BLOBS]; /* every blob that a record names */
     size_t blobs_len;
     uint8_t release[32];    /* the release key of the last `file` */
+    uint64_t roster;        /* what an opening pins; 0: the log as it is */
+    bool hold;              /* town_send leaves the record in `out`, unsent */
     struct demur_diag diag; /* of the last append */
     uint8_t record[DEMUR_RECORD_MAX];
     struct buf out; /* over record: the record being written */
@@ -60,6 +62,9 @@ struct town {
  * fails the test and returns NULL when it cannot. Free with town_free. */
 struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars)[2],
                       size_t calendars_len, struct span policy);
+/* town_new with a UTC calendar "plain", the keeper holding the role "keeper",
+ * officer 0 "office", and `members` members without attributes. */
+struct town *town_plain(uint64_t now, size_t members, const char *policy);
 void town_free(struct town *w);
 void town_key_make(struct town *w, struct town_key *key);
 
@@ -80,6 +85,13 @@ enum demur_err town_sign_send(struct town *w, const struct town_key *key);
  * and the member joins. */
 enum demur_err town_invite(struct town *w, size_t i, const char *attributes);
 enum demur_err town_join(struct town *w, size_t i);
+/* Member i, within 13 months of joining, gives another ring key for a month; or goes
+ * on with another identity key. */
+enum demur_err town_renew(struct town *w, size_t i, uint32_t epoch);
+enum demur_err town_rekey(struct town *w, size_t i, const struct town_key *key);
+/* The root puts another policy, or another version of a calendar, into force. */
+enum demur_err town_policy(struct town *w, struct span text);
+enum demur_err town_calendar(struct town *w, const char *name, struct span text);
 /* The root grants a role to officer i, or ends it. town_begin_role leaves the rest
  * of the record (`for`, `acting`, `until`) and the sending to the caller; change is
  * "holds" or "ends". */

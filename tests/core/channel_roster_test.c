@@ -1,0 +1,55 @@
+/* Who stands behind what: roles that policies drop, rings and their rosters, keys. */
+#include "../../core/hash.h"
+#include "../support/town.h"
+
+#define T0 1795186800u /* a Friday, 20 November 2026, 15:00 UTC */
+#define DAY 86400u
+
+#define POLICY(role)                                                                               \
+    "demur policy v1\n"                                                                            \
+    "policy roster\n  title Roster\n  calendar plain\n"                                            \
+    "role office\n  title Office\n"                                                                \
+    "role keeper\n  title Keeper\n" role "eligible everyone\n"                                     \
+    "roster\n  kept-by keeper\n"                                                                   \
+    "ring\n  at-least 2 members\n"                                                                 \
+    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"              \
+    "distribution\n  must office\n"                                                                \
+    "stage filed\n  title Filed\n"                                                                 \
+    "stage replied\n  title Replied\n  final replied\n"                                            \
+    "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"                                      \
+    "step reply\n  title Reply\n  by office\n  from filed\n  to replied\n"                         \
+    "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"            \
+    "  to withdrawn\n"                                                                             \
+    "clock reply\n  title Reply\n  starts at filing\n  limit 5 days\n  met-by reply\n"
+#define PLAIN POLICY("")
+
+TEST(channel_root_ends_a_role_that_the_policy_dropped)
+{
+    struct town *w = town_plain(T0, 4, POLICY("role board\n  title Board\n"));
+    REQUIRE(w);
+    CHECK_ERR(town_grant(w, 1, "board"), DEMUR_OK);
+    CHECK_ERR(town_policy(w, span_lit(PLAIN)), DEMUR_OK);
+    CHECK(demur_channel_holds(w->c, w->officers[1].public_key, span_lit("board"), w->now));
+    CHECK_ERR(town_grant(w, 2, "board"), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(town_end_role(w, 2, "board"), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(town_end_role(w, 1, "board"), DEMUR_OK);
+    CHECK(!demur_channel_holds(w->c, w->officers[1].public_key, span_lit("board"), w->now));
+    CHECK_ERR(town_end_role(w, 1, "board"), DEMUR_ERR_UNKNOWN);
+    town_free(w);
+}
+
+/* Whoever keeps a role's name in a later policy revives nothing that was ended. */
+TEST(channel_nobody_but_the_root_ends_a_dropped_role)
+{
+    struct town *w = town_plain(T0, 2, POLICY("role board\n  title Board\n"));
+    REQUIRE(w);
+    CHECK_ERR(town_grant(w, 1, "board"), DEMUR_OK);
+    CHECK_ERR(town_policy(w, span_lit(PLAIN)), DEMUR_OK);
+    town_begin_by(w, DEMUR_RECORD_ROLE, &w->keeper);
+    demur_put_text(&w->out, DEMUR_FIELD_ROLE, span_lit("board"));
+    demur_put_text(&w->out, DEMUR_FIELD_CHANGE, span_lit("ends"));
+    demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(w->officers[1].public_key, 32));
+    CHECK_ERR(town_sign_send(w, &w->keeper), DEMUR_ERR_UNKNOWN);
+    CHECK(demur_channel_holds(w->c, w->officers[1].public_key, span_lit("board"), w->now));
+    town_free(w);
+}
