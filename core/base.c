@@ -19,6 +19,7 @@ static const char *const err_names[] = {
     [DEMUR_ERR_STAGE] = "stage",
     [DEMUR_ERR_TIME] = "time",
     [DEMUR_ERR_MISSING] = "missing",
+    [DEMUR_ERR_TEXT] = "text",
     [DEMUR_ERR_UPGRADE] = "upgrade",
     [DEMUR_ERR_IO] = "io",
 };

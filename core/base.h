@@ -36,6 +36,7 @@ enum demur_err {
     DEMUR_ERR_STAGE,     /* the case is not at a stage that allows this act */
     DEMUR_ERR_TIME,      /* a time is out of order or out of range */
     DEMUR_ERR_MISSING,   /* something required is absent */
+    DEMUR_ERR_TEXT,      /* the text of a policy or calendar is wanted: give it, and try again */
     DEMUR_ERR_UPGRADE,   /* well formed, but this version cannot execute it */
     DEMUR_ERR_IO,        /* store, client and cli only: the system refused */
 };

@@ -212,20 +212,17 @@ enum demur_err demur_channel_entry(struct demur_channel *c, struct span entry, s
     struct demur_record *r = malloc(sizeof *r);
     uint64_t at = 0;
     struct span record;
-    bool no_text = false;
     if (!r)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     enum demur_err err = demur_entry_parse(&at, &record, entry, &own);
     if (!err)
         err = demur_record_parse(r, record, &own);
-    if (!err) {
+    if (!err)
         err = demur_channel_apply(c, at, r, text, NULL, &own);
-        no_text = err == DEMUR_ERR_MISSING && strcmp(own.field, "text") == 0;
-    }
     free(r);
     if (err && diag)
         *diag = own;
-    if (err && err != DEMUR_ERR_MEMORY && !no_text)
+    if (err && err != DEMUR_ERR_MEMORY && err != DEMUR_ERR_TEXT)
         demur_channel_skip(c, at, entry);
     return err;
 }

@@ -38,7 +38,7 @@ enum demur_err demur_channel_verify(const struct demur_channel *c, const struct 
                                     struct demur_diag *diag) DEMUR_CHECKED;
 
 /* Fold the next entry. `text` is the policy or calendar text when the record is
- * of that type (MISSING when its hash or size is not the record's), else empty.
+ * of that type (TEXT when its hash or size is not the record's), else empty.
  * `verdict` may be NULL: then the record is verified here.
  * A refusal has no effect on the meaning. Whether the entry is in the log all
  * the same is the caller's: a server does not append it; a client that finds it
@@ -50,8 +50,7 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
                                    struct demur_diag *diag) DEMUR_CHECKED;
 /* Parse an entry, apply it, and on a refusal skip it: what a reader of a log
  * does. Returns the refusal. The size grows by one in every case but MEMORY and
- * MISSING with the diag's field "text", which asks for the policy's or
- * calendar's text. */
+ * TEXT, which asks for the policy's or calendar's text. */
 enum demur_err demur_channel_entry(struct demur_channel *c, struct span entry, struct span text,
                                    struct demur_diag *diag) DEMUR_CHECKED;
 void demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry);

@@ -33,7 +33,7 @@ static enum demur_err take_text(struct applying *a, uint8_t **out)
     demur_record_blob(a->r, DEMUR_FIELD_TEXT, 0, &ref);
     demur_hash(hash, a->text);
     if (a->text.len != ref.size || memcmp(hash, ref.hash, 32) != 0)
-        return demur_fail_at(a->diag, DEMUR_ERR_MISSING, 0, 0, "text",
+        return demur_fail_at(a->diag, DEMUR_ERR_TEXT, 0, 0, "text",
                              "the text that this record names is not at hand");
     *out = malloc(a->text.len);
     if (!*out)

@@ -21,6 +21,7 @@ static const struct {
     [DEMUR_ERR_STAGE] = {409, "Not at this stage"},
     [DEMUR_ERR_TIME] = {422, "Time out of order"},
     [DEMUR_ERR_MISSING] = {400, "Something is missing"},
+    [DEMUR_ERR_TEXT] = {424, "A text is not at hand"},
     [DEMUR_ERR_UPGRADE] = {501, "Not understood by this version"},
     [DEMUR_ERR_IO] = {503, "The system refused"},
 };

@@ -53,3 +53,26 @@ TEST(channel_nobody_but_the_root_ends_a_dropped_role)
     CHECK(demur_channel_holds(w->c, w->officers[1].public_key, span_lit("board"), w->now));
     town_free(w);
 }
+
+/* A policy that does not parse is refused and counted, even where the parser's
+ * fault is called as the text that a reader may ask for. */
+TEST(channel_entry_asks_for_a_text_only_when_it_lacks_it)
+{
+    struct town *w = town_plain(T0, 2, PLAIN);
+    REQUIRE(w);
+    static const char bad[] = PLAIN "rule x\n  title X\n  text\n";
+    static uint8_t entry[DEMUR_ENTRY_MAX];
+    struct buf b = buf_over(entry, sizeof entry);
+    w->hold = true;
+    CHECK_ERR(town_policy(w, span_str(bad)), DEMUR_OK);
+    demur_entry_write(&b, w->now, buf_span(&w->out));
+    uint64_t size = demur_channel_size(w->c);
+    struct demur_diag diag = {0};
+    CHECK_ERR(demur_channel_entry(w->c, buf_span(&b), span_of(NULL, 0), &diag), DEMUR_ERR_TEXT);
+    CHECK(demur_channel_size(w->c) == size);
+    CHECK_ERR(demur_channel_entry(w->c, buf_span(&b), span_lit(PLAIN), &diag), DEMUR_ERR_TEXT);
+    CHECK(demur_channel_size(w->c) == size);
+    CHECK_ERR(demur_channel_entry(w->c, buf_span(&b), span_str(bad), &diag), DEMUR_ERR_MISSING);
+    CHECK(demur_channel_size(w->c) == size + 1 && demur_channel_refused(w->c) == 1);
+    town_free(w);
+}

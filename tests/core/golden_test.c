@@ -29,7 +29,7 @@ static void check_golden(const char *name)
         struct demur_diag diag = {0};
         struct span ahead = log;
         enum demur_err err = demur_channel_entry(c, entry, span_of(NULL, 0), &diag);
-        if (err == DEMUR_ERR_MISSING && strcmp(diag.field, "text") == 0 && next(&ahead, &text)) {
+        if (err == DEMUR_ERR_TEXT && next(&ahead, &text)) {
             log = ahead;
             err = demur_channel_entry(c, entry, text, &diag);
         }
