@@ -156,6 +156,7 @@ static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[sta
         m->keys[at] = k;
         m->keys_len += at == m->keys_len;
     }
+    a->c->last_member = a->c->size + 1;
 }
 
 enum demur_err channel_apply_member(struct applying *a)
@@ -239,6 +240,6 @@ enum demur_err channel_apply_revoke(struct applying *a)
     if (err || (err = find_member(a, &m)))
         return err;
     m->revoked_index = a->c->size;
-    a->c->last_revoke = a->c->size + 1;
+    a->c->last_revoke = a->c->last_member = a->c->size + 1;
     return DEMUR_OK;
 }

@@ -161,23 +161,56 @@ static enum demur_err check_pins(struct applying *a, const struct policy_version
     return DEMUR_OK;
 }
 
-/* Find the ring among the pinned, or make and keep it. */
-static enum demur_err pin_ring(struct applying *a, size_t policy, uint32_t epoch, uint64_t roster,
-                               size_t *out)
+/* A ring that was pinned and cannot have changed since: every member's keys are older
+ * than either roster. The number of rings when there is none. */
+static size_t same_ring(const struct applying *a, const struct dissent *d)
 {
-    struct demur_channel *c = a->c;
+    const struct demur_channel *c = a->c;
     uint8_t digest[32];
+    size_t i = 0;
     demur_record_hash(a->r, DEMUR_FIELD_RING, digest);
-    for (*out = 0; *out < c->rings_len; ++*out)
-        if (memcmp(c->rings[*out].digest, digest, 32) == 0)
-            return DEMUR_OK;
-    if (!demur_grow(&c->rings, &c->rings_cap, c->rings_len + 1, sizeof *c->rings))
-        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    while (i < c->rings_len && (c->rings[i].policy != d->policy || c->rings[i].epoch != d->epoch ||
+                                c->rings[i].roster < c->last_member || d->roster < c->last_member ||
+                                memcmp(c->rings[i].digest, digest, 32) != 0))
+        i++;
+    return i;
+}
+
+/* The ring that the opening pins. A verdict may be older than a `renew` for a month
+ * that had not begun: the digest is compared again. Released by the caller. */
+static enum demur_err make_ring(struct applying *a, const struct dissent *d,
+                                struct pinned_ring *out)
+{
+    uint8_t digest[32];
+    uint32_t least = channel_policy_of(a->c, d)->ring_min;
     enum demur_err err =
-        channel_ring_make(c, policy, epoch, roster, NULL, 0, &c->rings[c->rings_len], a->diag);
-    if (!err)
-        c->rings_len++; /* a ring that no dissent uses in the end does no harm */
-    return err;
+        channel_ring_make(a->c, d->policy, d->epoch, d->roster, NULL, 0, out, a->diag);
+    if (err)
+        return err;
+    demur_record_hash(a->r, DEMUR_FIELD_RING, digest);
+    if (memcmp(digest, out->digest, 32) != 0)
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "ring",
+                             "the members' keys have changed since this was signed: take the ring "
+                             "again");
+    if (out->n < least)
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "ring",
+                             "the ring has %zu members; the policy wants at least %u, so that "
+                             "nobody is singled out",
+                             out->n, least);
+    return DEMUR_OK;
+}
+
+/* Keep the ring, or find it among the pinned: room was reserved. */
+static size_t keep_ring(struct demur_channel *c, struct pinned_ring *ring)
+{
+    for (size_t i = 0; i < c->rings_len; i++) {
+        if (memcmp(c->rings[i].digest, ring->digest, 32) == 0) {
+            channel_ring_release(ring);
+            return i;
+        }
+    }
+    c->rings[c->rings_len] = *ring;
+    return c->rings_len++;
 }
 
 static enum demur_err check_circulation(struct applying *a, const struct demur_policy *p)
@@ -258,6 +291,7 @@ static enum demur_err opening_checks(struct applying *a, demur_set *to)
                              "this filing slot was used before: choose another");
     if (!demur_table_reserve(&c->slots) || !demur_table_reserve(&c->ids) ||
         !demur_table_reserve(&c->tags) ||
+        !demur_grow(&c->rings, &c->rings_cap, c->rings_len + 1, sizeof *c->rings) ||
         !demur_grow(&c->dissents, &c->dissents_cap, c->dissents_len + 1, sizeof *c->dissents))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     return DEMUR_OK;
@@ -280,22 +314,20 @@ enum demur_err channel_apply_opening(struct applying *a)
                           .stage = -1,
                           .calendars_seen = c->calendars_len};
     struct demur_blob_ref *attachments = NULL;
+    struct pinned_ring ring = {0};
     size_t n = 0;
     if (!demur_epoch_parse(channel_field(a, DEMUR_FIELD_EPOCH), &d->epoch))
         return demur_fail_at(a->diag, DEMUR_ERR_SYNTAX, 0, 0, "epoch", "no month");
-    err = pin_ring(a, d->policy, d->epoch, d->roster, &d->ring);
-    uint32_t least = c->policies[d->policy].policy->ring_min;
-    if (!err && c->rings[d->ring].n < least)
-        err = demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "ring",
-                            "the ring has %zu members; the policy wants at least %u, so that "
-                            "nobody is singled out",
-                            c->rings[d->ring].n, least);
+    d->ring = same_ring(a, d);
+    if (d->ring == c->rings_len)
+        err = make_ring(a, d, &ring);
     if (!err)
         err = copy_attachments(a, &attachments, &n);
     if (!err && (!signature_room(c, d) || !channel_stages_reserve(c, d) ||
                  !demur_grow(&d->events, &d->events_cap, 1, sizeof *d->events)))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (err) {
+        channel_ring_release(&ring);
         free(attachments);
         free(d->tags);
         free(d->stages);
@@ -303,6 +335,8 @@ enum demur_err channel_apply_opening(struct applying *a)
         return err;
     }
     uint8_t key[32];
+    if (d->ring == c->rings_len)
+        d->ring = keep_ring(c, &ring);
     channel_copy(d->id, sizeof d->id, channel_field(a, DEMUR_FIELD_DISSENT));
     channel_copy(d->case_recipient, sizeof d->case_recipient,
                  channel_field(a, DEMUR_FIELD_CASE_RECIPIENT));

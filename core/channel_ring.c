@@ -84,7 +84,10 @@ enum demur_err channel_ring_make(const struct demur_channel *c, size_t policy, u
         return demur_fail_at(diag, DEMUR_ERR_STALE, 0, 0, "roster",
                              "the roster is taken at %llu entries, the log has %llu",
                              (unsigned long long)roster, (unsigned long long)c->size);
-    *out = (struct pinned_ring){.keys = malloc(c->members_len ? c->members_len * 32 : 1)};
+    *out = (struct pinned_ring){.policy = policy,
+                                .epoch = epoch,
+                                .roster = roster,
+                                .keys = malloc(c->members_len ? c->members_len * 32 : 1)};
     if (!out->keys)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < c->members_len; i++) {

@@ -59,9 +59,12 @@ struct member {
     size_t keys_len, keys_cap;
 };
 
-/* A ring that some dissent pinned. */
+/* A ring that some dissent pinned, and what it was first made for. */
 struct pinned_ring {
     uint8_t digest[32];
+    size_t policy;
+    uint32_t epoch;
+    uint64_t roster;
     size_t n;
     uint8_t (*keys)[32];
 };
@@ -133,6 +136,7 @@ struct demur_channel {
     char origin[201];
     int32_t last_tick_day;
     uint64_t last_revoke; /* index + 1; 0: none */
+    uint64_t last_member; /* index + 1 of the last entry that changed who is in some ring */
 
     struct policy_version *policies;
     size_t policies_len, policies_cap;

@@ -76,3 +76,33 @@ TEST(channel_entry_asks_for_a_text_only_when_it_lacks_it)
     CHECK(demur_channel_size(w->c) == size + 1 && demur_channel_refused(w->c) == 1);
     town_free(w);
 }
+
+/* A verdict rests on the ring of the time; before its month begins a ring may change. */
+TEST(channel_opening_pins_the_ring_that_its_record_names)
+{
+    struct town *w = town_plain(T0, 4, PLAIN);
+    REQUIRE(w);
+    static struct demur_record r;
+    static uint8_t bytes[DEMUR_RECORD_MAX];
+    struct buf held = buf_over(bytes, sizeof bytes);
+    struct town_case k;
+    struct demur_verdict verdict, again;
+    uint32_t next = demur_time_epoch(T0) + 1;
+    uint64_t start = (uint64_t)demur_epoch_start(next);
+    w->now = start; /* write for the month to come ... */
+    w->hold = true;
+    CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
+    w->hold = false;
+    buf_put_span(&held, buf_span(&w->out));
+    CHECK_ERR(demur_record_parse(&r, buf_span(&held), &w->diag), DEMUR_OK);
+    CHECK_ERR(demur_channel_verify(w->c, &r, &verdict, &w->diag), DEMUR_OK);
+    w->now = start - 1; /* ... and change its ring in the last second of this one */
+    CHECK_ERR(town_renew(w, 2, next), DEMUR_OK);
+    w->now = start;
+    CHECK_ERR(demur_channel_verify(w->c, &r, &again, &w->diag), DEMUR_ERR_STALE);
+    CHECK_ERR(demur_channel_apply(w->c, w->now, &r, span_of(NULL, 0), &verdict, &w->diag),
+              DEMUR_ERR_STALE);
+    CHECK(demur_channel_dissents(w->c) == 0);
+    CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
+    town_free(w);
+}
