@@ -147,7 +147,8 @@ static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[sta
                           size_t n, uint32_t first)
 {
     for (size_t i = 0; i < n; i++) {
-        struct epoch_key k = {.epoch = first + (uint32_t)i, .set_index = a->c->size};
+        struct epoch_key k = {
+            .epoch = first + (uint32_t)i, .set_index = a->c->size, .set_at = a->at};
         memcpy(k.key, keys[i], 32);
         demur_table_put(&a->c->ring_keys, k.key, (uint64_t)(m - a->c->members));
         size_t at = 0;

@@ -6,7 +6,8 @@
 
 #define CARD_MAX 65536u
 #define MEMO_MAX 2097152u
-#define EPOCH_GRACE_S 3600 /* a filing made just before midnight on the month's last day */
+#define EPOCH_GRACE_S 3600  /* a filing made just before midnight on the month's last day */
+#define ROSTER_GRACE_S 3600 /* and one made while others join */
 
 struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id)
 {
@@ -152,6 +153,12 @@ static enum demur_err check_pins(struct applying *a, const struct policy_version
     if (roster > c->size || roster < c->last_revoke)
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "roster",
                              "the roster has changed: take the ring again");
+    /* Else its author could choose among whom the signature hides. */
+    if (a->at >= ROSTER_GRACE_S &&
+        channel_ring_leaves_out(c, c->policies_len - 1, epoch, roster, a->at - ROSTER_GRACE_S))
+        return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "roster",
+                             "this ring leaves out members who joined over an hour ago: take the "
+                             "ring again");
     if (demur_record_number(a->r, DEMUR_FIELD_SLOT) >= v->policy->quota)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "slot",
                              "the policy gives each member %u filings a month", v->policy->quota);

@@ -72,6 +72,19 @@ static enum demur_err check_subsets(const struct demur_policy *p, const struct s
     return DEMUR_OK;
 }
 
+bool channel_ring_leaves_out(const struct demur_channel *c, size_t policy, uint32_t epoch,
+                             uint64_t roster, uint64_t before)
+{
+    for (size_t i = 0; i < c->members_len; i++) {
+        const struct member *m = &c->members[i];
+        const struct epoch_key *k = key_at(m, epoch, NONE);
+        if (k && k->set_index >= roster && k->set_at <= before &&
+            in_ring(c->policies[policy].policy, m, c->size, NULL, 0))
+            return true;
+    }
+    return false;
+}
+
 enum demur_err channel_ring_make(const struct demur_channel *c, size_t policy, uint32_t epoch,
                                  uint64_t roster, const struct span *subsets, size_t subsets_len,
                                  struct pinned_ring *out, struct demur_diag *diag)

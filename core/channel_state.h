@@ -42,7 +42,7 @@ struct role_grant {
 
 struct epoch_key {
     uint32_t epoch;
-    uint64_t set_index;
+    uint64_t set_index, set_at;
     uint8_t key[32];
 };
 
@@ -210,6 +210,9 @@ size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][3
 enum demur_err channel_ring_make(const struct demur_channel *c, size_t policy, uint32_t epoch,
                                  uint64_t roster, const struct span *subsets, size_t subsets_len,
                                  struct pinned_ring *out, struct demur_diag *diag);
+/* Does a ring of this roster lack a present member who had a key for it by `before`? */
+bool channel_ring_leaves_out(const struct demur_channel *c, size_t policy, uint32_t epoch,
+                             uint64_t roster, uint64_t before);
 void channel_ring_release(struct pinned_ring *ring);
 size_t channel_subsets(const struct demur_record *r, struct span *out, size_t max);
 

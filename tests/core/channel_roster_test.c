@@ -106,3 +106,53 @@ TEST(channel_opening_pins_the_ring_that_its_record_names)
     CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
     town_free(w);
 }
+
+/* An author may not choose whom the signature hides among. */
+TEST(channel_opening_leaves_nobody_out_who_joined_an_hour_before)
+{
+    struct town *w = town_plain(T0, 4, PLAIN);
+    REQUIRE(w);
+    struct town_case k;
+    struct demur_member_info m;
+    REQUIRE(demur_channel_member(w->c, 1, &m));
+    uint64_t of_two = m.joined_index + 1, of_four = demur_channel_size(w->c);
+    w->now = T0 + 3599; /* taken the hour before: no author need hurry */
+    w->roster = of_two;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_OK);
+    w->now = T0 + 3600;
+    CHECK_ERR(town_circulate(w, 0, 1, T0 + 30 * DAY, &k), DEMUR_ERR_STALE);
+    CHECK(strcmp(w->diag.field, "roster") == 0);
+    CHECK_ERR(town_file(w, 0, 1, "office", &k), DEMUR_ERR_STALE);
+    w->roster = of_four;
+    CHECK_ERR(town_file(w, 0, 1, "office", &k), DEMUR_OK);
+
+    /* Who is not in the month's ring anyway, or has left, is not left out. */
+    CHECK_ERR(town_invite(w, 4, ""), DEMUR_OK);
+    w->now = T0 + 2 * DAY;
+    CHECK_ERR(town_file(w, 0, 2, "office", &k), DEMUR_OK);
+    CHECK_ERR(town_join(w, 4), DEMUR_OK);
+    w->now += 3600;
+    CHECK_ERR(town_file(w, 0, 3, "office", &k), DEMUR_ERR_STALE);
+    w->roster = 0;
+    CHECK_ERR(town_file(w, 0, 3, "office", &k), DEMUR_OK);
+    town_free(w);
+}
+
+TEST(channel_opening_leaves_nobody_out_whose_key_is_an_hour_old)
+{
+    struct town *w = town_plain(T0, 4, PLAIN);
+    REQUIRE(w);
+    struct town_case k;
+    uint32_t next = demur_time_epoch(T0) + 1;
+    uint64_t start = (uint64_t)demur_epoch_start(next);
+    w->roster = demur_channel_size(w->c);
+    w->now = start - 60;
+    CHECK_ERR(town_renew(w, 2, next), DEMUR_OK);
+    w->now = start;
+    CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK); /* a ring of three */
+    w->now = start - 60 + 3600;
+    CHECK_ERR(town_file(w, 0, 1, "office", &k), DEMUR_ERR_STALE);
+    w->roster = 0;
+    CHECK_ERR(town_file(w, 0, 1, "office", &k), DEMUR_OK);
+    town_free(w);
+}
