@@ -56,6 +56,13 @@ void demur_channel_free(struct demur_channel *c)
 
 void channel_key_of(uint8_t out[static 32], struct span text) { demur_hash(out, text); }
 
+static bool seq_of(const struct demur_channel *c, const uint8_t by[static 32], uint64_t *seq)
+{
+    uint8_t key[32];
+    channel_key_of(key, span_of(by, 32));
+    return demur_table_get(&c->seqs, key, seq);
+}
+
 struct demur_calendars channel_calendars(const struct demur_channel *c)
 {
     return (struct demur_calendars){c->versions, c->calendars_len};
@@ -102,8 +109,7 @@ static enum demur_err check_frame(struct applying *a)
                              "this record was made for another channel");
     if (a->at < c->last_at)
         return back_dated(a);
-    if (a->has_by && demur_table_get(&c->seqs, a->by, &seq) &&
-        demur_record_number(a->r, DEMUR_FIELD_SEQ) <= seq)
+    if (a->has_by && seq_of(c, a->by, &seq) && demur_record_number(a->r, DEMUR_FIELD_SEQ) <= seq)
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "seq",
                              "this key has used the sequence number %llu already: the next is %llu",
                              (unsigned long long)demur_record_number(a->r, DEMUR_FIELD_SEQ),
@@ -188,8 +194,11 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
     channel_case_settle(&a, !err);
     if (err)
         return err;
-    if (a.has_by)
-        demur_table_put(&c->seqs, a.by, demur_record_number(r, DEMUR_FIELD_SEQ));
+    if (a.has_by) {
+        uint8_t key[32];
+        channel_key_of(key, span_of(a.by, 32));
+        demur_table_put(&c->seqs, key, demur_record_number(r, DEMUR_FIELD_SEQ));
+    }
     c->last_at = at;
     chain_add(c, a.leaf, true);
     return DEMUR_OK;
@@ -258,5 +267,5 @@ void demur_channel_root_key(const struct demur_channel *c, uint8_t out[static 32
 uint64_t demur_channel_seq(const struct demur_channel *c, const uint8_t key[static 32])
 {
     uint64_t seq = 0;
-    return demur_table_get(&c->seqs, key, &seq) ? seq : 0;
+    return seq_of(c, key, &seq) ? seq : 0;
 }

@@ -26,6 +26,20 @@ size_t channel_member_attributes(const struct member *m, struct demur_attribute 
     return n;
 }
 
+bool channel_owner(const struct demur_table *t, const uint8_t key[static 32], uint64_t *member)
+{
+    uint8_t hash[32];
+    channel_key_of(hash, span_of(key, 32));
+    return demur_table_get(t, hash, member);
+}
+
+static void owner_put(struct demur_table *t, const uint8_t key[static 32], uint64_t member)
+{
+    uint8_t hash[32];
+    channel_key_of(hash, span_of(key, 32));
+    demur_table_put(t, hash, member);
+}
+
 static enum demur_err check_roster_role(struct applying *a)
 {
     const struct policy_version *v = channel_policy_now(a->c);
@@ -130,7 +144,7 @@ static enum demur_err check_ring_keys(struct applying *a, struct member *m,
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "epoch",
                              "ring keys may be given for at most a year ahead");
     for (size_t i = 0; i < *n; i++) {
-        bool twice = demur_table_get(&c->ring_keys, keys[i], &owner);
+        bool twice = channel_owner(&c->ring_keys, keys[i], &owner);
         for (size_t k = 0; k < i; k++)
             twice |= memcmp(keys[i], keys[k], 32) == 0;
         if (twice)
@@ -150,7 +164,7 @@ static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[sta
         struct epoch_key k = {
             .epoch = first + (uint32_t)i, .set_index = a->c->size, .set_at = a->at};
         memcpy(k.key, keys[i], 32);
-        demur_table_put(&a->c->ring_keys, k.key, (uint64_t)(m - a->c->members));
+        owner_put(&a->c->ring_keys, k.key, (uint64_t)(m - a->c->members));
         size_t at = 0;
         while (at < m->keys_len && m->keys[at].epoch != k.epoch)
             at++;

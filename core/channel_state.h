@@ -153,9 +153,9 @@ struct demur_channel {
     struct dissent *dissents;
     size_t dissents_len, dissents_cap;
 
-    struct demur_table seqs;           /* key -> seq */
+    struct demur_table seqs;           /* SHA-256(key) -> seq */
     struct demur_table handles;        /* SHA-256(handle) -> member */
-    struct demur_table ring_keys;      /* every ring key ever -> member */
+    struct demur_table ring_keys;      /* SHA-256(ring key), of all there ever were -> member */
     struct demur_table policy_entries; /* leaf -> policy */
     struct demur_table ids;            /* SHA-256(dissent id) -> dissent */
     struct demur_table tags;  /* SHA-256(scope hash ‖ tag) -> place in the dissent's tags */
@@ -202,6 +202,8 @@ enum demur_err channel_apply_renew(struct applying *a);
 enum demur_err channel_apply_rekey(struct applying *a);
 enum demur_err channel_apply_revoke(struct applying *a);
 struct member *channel_member_by(const struct demur_channel *c, struct span handle);
+/* Whose a ring key (c->ring_keys) or an identity key (c->member_keys) is or was. */
+bool channel_owner(const struct demur_table *t, const uint8_t key[static 32], uint64_t *member);
 size_t channel_member_attributes(const struct member *m, struct demur_attribute *out, size_t max);
 /* Ring keys out of a `ring-keys` field; 0 when they are not 1 to 13 of 32 bytes. */
 size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][32]);

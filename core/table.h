@@ -1,7 +1,7 @@
 /* table.h - a hash table from 32 bytes to a number, for the fold's indexes.
  *
- * Keys are hashes or public keys; one that an outsider may choose freely is
- * hashed by the caller first. Grows by doubling. Nothing is ever removed.
+ * Keys are hashes: what others may choose freely, such as a public key, is hashed
+ * by the caller first. Grows by doubling. Nothing is ever removed.
  * Timing: variable; keys are public.
  */
 #ifndef DEMUR_CORE_TABLE_H
