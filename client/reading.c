@@ -342,19 +342,26 @@ static bool card_record(struct demur_client *c, const struct demur_dissent_info 
     return found;
 }
 
-/* Is the card's member on the roster with that key, and its ring key in the ring? */
+/* Are the identity key and the ring key the named member's, and is the latter in the
+ * ring? Without the former two could swap their names. */
 static enum demur_err check_roster(const struct demur_client *c,
                                    const struct demur_dissent_info *info,
                                    const struct demur_card *card, struct demur_diag *diag)
 {
-    struct demur_member_info member;
+    struct demur_member_info member, owner;
     size_t n = 0;
     if (!demur_channel_member_find(c->channel, card->handle, &member) || !member.joined)
         return demur_fail(diag, DEMUR_ERR_VERIFY, "the roster has no member %.*s",
                           SPAN_ARG(card->handle));
-    if (memcmp(member.key, card->key, 32) != 0)
+    /* An earlier key will do: the card was made when it was the member's. */
+    if (!demur_channel_key_owner(c->channel, card->key, &owner) ||
+        !span_eq(owner.handle, member.handle))
         return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "it is not signed by the key that the roster has for %.*s",
+                          "it is not signed by a key that the roster has for %.*s",
+                          SPAN_ARG(card->handle));
+    if (!demur_channel_ring_key_owner(c->channel, card->ring_key, &owner) ||
+        !span_eq(owner.handle, member.handle))
+        return demur_fail(diag, DEMUR_ERR_VERIFY, "its ring key is not one that %.*s ever gave",
                           SPAN_ARG(card->handle));
     enum demur_err err = demur_channel_ring(c->channel, info->policy_entry, info->epoch,
                                             info->roster, NULL, 0, NULL, 0, &n, diag);

@@ -47,6 +47,7 @@ void demur_channel_free(struct demur_channel *c)
     demur_table_release(&c->seqs);
     demur_table_release(&c->handles);
     demur_table_release(&c->ring_keys);
+    demur_table_release(&c->member_keys);
     demur_table_release(&c->policy_entries);
     demur_table_release(&c->ids);
     demur_table_release(&c->tags);

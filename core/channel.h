@@ -99,6 +99,12 @@ size_t demur_channel_members(const struct demur_channel *c);
 bool demur_channel_member(const struct demur_channel *c, size_t i, struct demur_member_info *out);
 bool demur_channel_member_find(const struct demur_channel *c, struct span handle,
                                struct demur_member_info *out);
+/* Whose it is: a ring key that a member ever gave, for whichever month; an identity
+ * key that is or was a member's. No two members ever had the same. */
+bool demur_channel_ring_key_owner(const struct demur_channel *c, const uint8_t ring_key[static 32],
+                                  struct demur_member_info *out);
+bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
+                             struct demur_member_info *out);
 struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
                                            size_t i);
 

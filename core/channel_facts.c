@@ -74,6 +74,20 @@ bool demur_channel_member_find(const struct demur_channel *c, struct span handle
     return m != NULL;
 }
 
+bool demur_channel_ring_key_owner(const struct demur_channel *c, const uint8_t ring_key[static 32],
+                                  struct demur_member_info *out)
+{
+    uint64_t i;
+    return channel_owner(&c->ring_keys, ring_key, &i) && demur_channel_member(c, (size_t)i, out);
+}
+
+bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
+                             struct demur_member_info *out)
+{
+    uint64_t i;
+    return channel_owner(&c->member_keys, key, &i) && demur_channel_member(c, (size_t)i, out);
+}
+
 struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
                                            size_t i)
 {

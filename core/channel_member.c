@@ -174,6 +174,26 @@ static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[sta
     a->c->last_member = a->c->size + 1;
 }
 
+/* Room for the member's identity key, which was nobody else's. */
+static enum demur_err check_identity(struct applying *a, const struct member *m,
+                                     enum demur_field field, const uint8_t key[static 32])
+{
+    uint64_t owner;
+    if (channel_owner(&a->c->member_keys, key, &owner) && &a->c->members[owner] != m)
+        return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, demur_field_name(field),
+                             "this key is or was another member's: make a new one");
+    if (!demur_table_reserve(&a->c->member_keys))
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
+    return DEMUR_OK;
+}
+
+static void put_identity(struct applying *a, struct member *m, const uint8_t key[static 32])
+{
+    memcpy(m->key, key, 32);
+    channel_copy(m->recipient, sizeof m->recipient, channel_field(a, DEMUR_FIELD_RECIPIENT));
+    owner_put(&a->c->member_keys, key, (uint64_t)(m - a->c->members));
+}
+
 enum demur_err channel_apply_member(struct applying *a)
 {
     struct member *m;
@@ -190,13 +210,13 @@ enum demur_err channel_apply_member(struct applying *a)
                              m->invited ? "this is not the invitation of that handle"
                                         : "this invitation was answered before: ask the roster's "
                                           "keeper for a new one");
-    if ((err = check_ring_keys(a, m, keys, &n, &first)))
+    if ((err = check_identity(a, m, DEMUR_FIELD_BY, a->by)) ||
+        (err = check_ring_keys(a, m, keys, &n, &first)))
         return err;
     m->invited = false;
     if (m->joined_index == NONE)
         m->joined_index = a->c->size;
-    memcpy(m->key, a->by, 32);
-    channel_copy(m->recipient, sizeof m->recipient, channel_field(a, DEMUR_FIELD_RECIPIENT));
+    put_identity(a, m, a->by);
     put_ring_keys(a, m, keys, n, first);
     return DEMUR_OK;
 }
@@ -243,8 +263,11 @@ enum demur_err channel_apply_rekey(struct applying *a)
         m->invited = true;
         return DEMUR_OK;
     }
-    demur_record_key(a->r, DEMUR_FIELD_KEY, m->key);
-    channel_copy(m->recipient, sizeof m->recipient, channel_field(a, DEMUR_FIELD_RECIPIENT));
+    uint8_t next[32];
+    demur_record_key(a->r, DEMUR_FIELD_KEY, next);
+    if ((err = check_identity(a, m, DEMUR_FIELD_KEY, next)))
+        return err;
+    put_identity(a, m, next);
     return DEMUR_OK;
 }
 

@@ -506,10 +506,9 @@ enum demur_err channel_apply_unsign(struct applying *a)
 
 static bool joined_key(const struct demur_channel *c, const uint8_t key[static 32])
 {
-    for (size_t i = 0; i < c->members_len; i++)
-        if (c->members[i].joined_index != NONE && memcmp(c->members[i].key, key, 32) == 0)
-            return true;
-    return false;
+    uint64_t member;
+    return channel_owner(&c->member_keys, key, &member) &&
+           memcmp(c->members[member].key, key, 32) == 0;
 }
 
 enum demur_err channel_apply_disclose(struct applying *a)

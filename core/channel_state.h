@@ -156,6 +156,7 @@ struct demur_channel {
     struct demur_table seqs;           /* SHA-256(key) -> seq */
     struct demur_table handles;        /* SHA-256(handle) -> member */
     struct demur_table ring_keys;      /* SHA-256(ring key), of all there ever were -> member */
+    struct demur_table member_keys;    /* the same of identity keys */
     struct demur_table policy_entries; /* leaf -> policy */
     struct demur_table ids;            /* SHA-256(dissent id) -> dissent */
     struct demur_table tags;  /* SHA-256(scope hash ‖ tag) -> place in the dissent's tags */

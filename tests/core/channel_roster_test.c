@@ -156,3 +156,40 @@ TEST(channel_opening_leaves_nobody_out_whose_key_is_an_hour_old)
     CHECK_ERR(town_file(w, 0, 1, "office", &k), DEMUR_OK);
     town_free(w);
 }
+
+TEST(channel_keys_belong_to_one_member)
+{
+    struct town *w = town_plain(T0, 3, PLAIN);
+    REQUIRE(w);
+    struct demur_member_info m;
+    struct town_key old = w->members[1].key, next;
+    CHECK(demur_channel_ring_key_owner(w->c, w->members[1].ring_key[12], &m));
+    CHECK(span_eq_str(m.handle, "m1"));
+    CHECK(!demur_channel_ring_key_owner(w->c, w->members[1].ring_secret[0], &m));
+    CHECK(demur_channel_key_owner(w->c, old.public_key, &m) && span_eq_str(m.handle, "m1"));
+    CHECK(!demur_channel_key_owner(w->c, w->keeper.public_key, &m));
+
+    /* A ring key that was replaced, and an identity key that was, stay theirs. */
+    uint8_t replaced[32];
+    memcpy(replaced, w->members[1].ring_key[5], 32);
+    CHECK_ERR(town_renew(w, 1, w->members[1].first_epoch + 5), DEMUR_OK);
+    CHECK(demur_channel_ring_key_owner(w->c, replaced, &m) && span_eq_str(m.handle, "m1"));
+    town_key_make(w, &next);
+    CHECK_ERR(town_rekey(w, 1, &next), DEMUR_OK);
+    CHECK(demur_channel_key_owner(w->c, old.public_key, &m) && span_eq_str(m.handle, "m1"));
+    CHECK(memcmp(m.key, next.public_key, 32) == 0);
+    CHECK(demur_channel_key_owner(w->c, next.public_key, &m) && span_eq_str(m.handle, "m1"));
+
+    /* Nobody else takes one of them; the member may go back to an earlier one. */
+    CHECK_ERR(town_rekey(w, 2, &next), DEMUR_ERR_REPLAY);
+    old.seq = w->members[2].key.seq + 10;
+    CHECK_ERR(town_rekey(w, 2, &old), DEMUR_ERR_REPLAY);
+    CHECK_ERR(town_invite(w, 3, ""), DEMUR_OK);
+    struct town_key own = w->members[3].key;
+    w->members[3].key = old;
+    CHECK_ERR(town_join(w, 3), DEMUR_ERR_REPLAY);
+    w->members[3].key = own;
+    CHECK_ERR(town_join(w, 3), DEMUR_OK);
+    CHECK_ERR(town_rekey(w, 1, &old), DEMUR_OK);
+    town_free(w);
+}
