@@ -50,6 +50,7 @@ void demur_channel_free(struct demur_channel *c)
     demur_table_release(&c->member_keys);
     demur_table_release(&c->policy_entries);
     demur_table_release(&c->ids);
+    demur_table_release(&c->blobs);
     demur_table_release(&c->tags);
     demur_table_release(&c->slots);
     free(c);
@@ -156,6 +157,25 @@ static void chain_add(struct demur_channel *c, const uint8_t leaf[static 32], bo
     c->size++;
 }
 
+/* Every blob belongs to the dissent whose record names it first. Room was reserved. */
+static void own_blobs(struct applying *a)
+{
+    struct demur_channel *c = a->c;
+    uint64_t of = channel_dissent_index(c, channel_field(a, DEMUR_FIELD_DISSENT)), owner;
+    for (const struct demur_record_rule *rule = demur_record_rules(a->r->type); rule->field;
+         rule++) {
+        struct demur_blob_ref blob;
+        uint8_t key[32];
+        if (rule->kind != DEMUR_KIND_BLOB)
+            continue;
+        for (size_t i = 0; demur_record_blob(a->r, rule->field, i, &blob); i++) {
+            channel_key_of(key, span_of(blob.hash, 32));
+            if (!demur_table_get(&c->blobs, key, &owner))
+                demur_table_put(&c->blobs, key, of);
+        }
+    }
+}
+
 /* Was the verdict, where there is one, reached on this very record? */
 static bool serves(const struct demur_verdict *verdict, const struct demur_record *r)
 {
@@ -189,7 +209,8 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
         verdict = &own;
     }
     a.v = verdict;
-    if (a.has_by && !demur_table_reserve(&c->seqs))
+    if ((a.has_by && !demur_table_reserve(&c->seqs)) ||
+        !demur_table_reserve_more(&c->blobs, r->fields_len))
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     err = appliers[r->type](&a);
     channel_case_settle(&a, !err);
@@ -200,6 +221,7 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
         channel_key_of(key, span_of(a.by, 32));
         demur_table_put(&c->seqs, key, demur_record_number(r, DEMUR_FIELD_SEQ));
     }
+    own_blobs(&a);
     c->last_at = at;
     chain_add(c, a.leaf, true);
     return DEMUR_OK;

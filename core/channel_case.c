@@ -354,6 +354,37 @@ enum demur_err channel_apply_appeal(struct applying *a)
     return DEMUR_OK;
 }
 
+/* Retention is counted from the dissent's end; a count of 0 is for good. */
+static enum demur_err check_retention(struct applying *a, const struct dissent *d)
+{
+    const struct demur_policy *p = channel_policy_of(a->c, d);
+    struct demur_calendars calendars = channel_calendars(a->c);
+    struct demur_counting counting = {0};
+    int64_t end = d->filed ? d->stages[d->stages_len - 1].at : (int64_t)d->withdrawn_at, keep;
+    if (!p->keep_memo.count ||
+        demur_due(&calendars, p->calendar, end, p->keep_memo, counting, NULL, 0, &keep) !=
+            DEMUR_OK ||
+        (int64_t)a->at <= keep)
+        return demur_fail(a->diag, DEMUR_ERR_TIME,
+                          "the policy's time of retention has not run out");
+    return DEMUR_OK;
+}
+
+/* Are all the blobs to be expunged this dissent's? */
+static enum demur_err check_owned(struct applying *a)
+{
+    uint64_t owner, here = channel_dissent_index(a->c, channel_field(a, DEMUR_FIELD_DISSENT));
+    for (size_t i = 0; i < demur_record_count(a->r, DEMUR_FIELD_BLOB); i++) {
+        uint8_t hash[32], key[32];
+        enum demur_err err = demur_hex_exact(hash, 32, demur_record_nth(a->r, DEMUR_FIELD_BLOB, i));
+        channel_key_of(key, span_of(hash, 32));
+        if (err || !demur_table_get(&a->c->blobs, key, &owner) || owner != here)
+            return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "blob",
+                                 "blob %zu does not belong to this dissent", i + 1);
+    }
+    return DEMUR_OK;
+}
+
 enum demur_err channel_apply_expunge(struct applying *a)
 {
     struct dissent *d;
@@ -370,22 +401,8 @@ enum demur_err channel_apply_expunge(struct applying *a)
     if (!is_final(a->c, d) && !(d->withdrawn && !d->filed))
         return demur_fail(a->diag, DEMUR_ERR_STAGE,
                           "nothing is expunged before a dissent has come to its end");
-    struct demur_calendars calendars = channel_calendars(a->c);
-    struct demur_counting counting = {0};
-    int64_t end = d->stages_len ? d->stages[d->stages_len - 1].at : (int64_t)d->opened_at, keep;
-    if (p->keep_memo.count && (demur_due(&calendars, p->calendar, end, p->keep_memo, counting, NULL,
-                                         0, &keep) != DEMUR_OK ||
-                               (int64_t)a->at <= keep))
-        return demur_fail(a->diag, DEMUR_ERR_TIME,
-                          "the policy's time of retention has not run out");
-    for (size_t i = 0; i < demur_record_count(a->r, DEMUR_FIELD_BLOB); i++) {
-        uint8_t hash[32];
-        struct buf out = buf_over(hash, 32);
-        if (demur_hex_decode(&out, demur_record_nth(a->r, DEMUR_FIELD_BLOB, i)) != DEMUR_OK ||
-            !is_source(d, hash))
-            return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "blob",
-                                 "blob %zu does not belong to this dissent", i + 1);
-    }
+    if ((err = check_retention(a, d)) || (err = check_owned(a)))
+        return err;
     channel_case_event(a, d, role, -1, DEMUR_FIELD_NONE);
     return DEMUR_OK;
 }

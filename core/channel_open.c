@@ -9,12 +9,18 @@
 #define EPOCH_GRACE_S 3600  /* a filing made just before midnight on the month's last day */
 #define ROSTER_GRACE_S 3600 /* and one made while others join */
 
-struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id)
+uint64_t channel_dissent_index(const struct demur_channel *c, struct span id)
 {
     uint8_t key[32];
     uint64_t i;
     channel_key_of(key, id);
-    return demur_table_get(&c->ids, key, &i) ? &c->dissents[i] : NULL;
+    return demur_table_get(&c->ids, key, &i) ? i : NONE;
+}
+
+struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id)
+{
+    uint64_t i = channel_dissent_index(c, id);
+    return i == NONE ? NULL : &c->dissents[i];
 }
 
 uint64_t channel_signatures(const struct dissent *d)

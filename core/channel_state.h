@@ -159,6 +159,8 @@ struct demur_channel {
     struct demur_table member_keys;    /* the same of identity keys */
     struct demur_table policy_entries; /* leaf -> policy */
     struct demur_table ids;            /* SHA-256(dissent id) -> dissent */
+    struct demur_table
+        blobs; /* SHA-256(hash of a blob) -> the dissent that named it first, or NONE */
     struct demur_table tags;  /* SHA-256(scope hash ‖ tag) -> place in the dissent's tags */
     struct demur_table slots; /* SHA-256(scope ‖ tag) -> index */
 };
@@ -227,6 +229,7 @@ enum demur_err channel_apply_cosign(struct applying *a);
 enum demur_err channel_apply_unsign(struct applying *a);
 enum demur_err channel_apply_disclose(struct applying *a);
 struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id);
+uint64_t channel_dissent_index(const struct demur_channel *c, struct span id); /* or NONE */
 
 /* channel_case.c: step, say, share, open, withdraw, appeal, expunge */
 enum demur_err channel_apply_step(struct applying *a);

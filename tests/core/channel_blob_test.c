@@ -1,0 +1,139 @@
+/* Blobs that records name: how large, whose, and when they may go. */
+#include "../../core/hash.h"
+#include "../support/town.h"
+
+#define T0 1795186800u /* a Friday, 20 November 2026, 15:00 UTC */
+#define DAY 86400u
+
+static const char policy[] =
+    "demur policy v1\n"
+    "policy blobs\n  title Blobs\n  calendar plain\n"
+    "role office\n  title Office\n"
+    "role keeper\n  title Keeper\n"
+    "eligible everyone\n"
+    "roster\n  kept-by keeper\n"
+    "ring\n  at-least 2 members\n"
+    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"
+    "attachments\n  at-most 3\n  each 1 MiB\n  together 2 MiB\n"
+    "distribution\n  must office\n"
+    "stage filed\n  title Filed\n"
+    "stage replied\n  title Replied\n  final replied\n"
+    "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"
+    "step reply\n  title Reply\n  by office\n  from filed\n  document required\n  to replied\n"
+    "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"
+    "  to withdrawn\n"
+    "clock reply\n  title Reply\n  starts at filing\n  limit 5 days\n  met-by reply\n"
+    "retention\n  memo 10 days\n  expunged-by keeper\n";
+
+static enum demur_err expunge(struct town *w, const struct town_case *k,
+                              const uint8_t hash[static 32])
+{
+    town_begin_by(w, DEMUR_RECORD_EXPUNGE, &w->keeper);
+    town_put_on(w, k);
+    demur_put_text(&w->out, DEMUR_FIELD_ROLE, span_lit("keeper"));
+    demur_put_hash(&w->out, DEMUR_FIELD_BLOB, hash);
+    return town_sign_send(w, &w->keeper);
+}
+
+static enum demur_err revise(struct town *w, size_t member, struct town_case *k)
+{
+    k->revision++;
+    test_random(&w->seed, k->commitment, 32);
+    town_begin(w, DEMUR_RECORD_REVISE);
+    town_put_on(w, k);
+    town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
+    demur_put_number(&w->out, DEMUR_FIELD_REVISION, k->revision);
+    demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, k->commitment);
+    town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
+    town_put_random_blob(w, DEMUR_FIELD_ATTACHMENT, 5000);
+    enum demur_err err = town_put_proof(w, DEMUR_FIELD_PROOF, member, k, 0);
+    return err ? err : town_sign_send(w, &k->key);
+}
+
+/* File what circulates, with n attachments of `size` sealed bytes. */
+static enum demur_err file(struct town *w, const struct town_case *k, size_t n, uint64_t size)
+{
+    uint8_t release[32] = {1};
+    town_begin(w, DEMUR_RECORD_FILE);
+    town_put_on(w, k);
+    demur_put_number(&w->out, DEMUR_FIELD_REVISION, k->revision);
+    demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, k->commitment);
+    town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
+    demur_put_hash(&w->out, DEMUR_FIELD_RELEASE, release);
+    while (n-- > 0)
+        town_put_random_blob(w, DEMUR_FIELD_ATTACHMENT, size);
+    demur_put_text(&w->out, DEMUR_FIELD_TO, span_lit("office"));
+    return town_sign_send(w, &k->key);
+}
+
+TEST(channel_every_blob_of_a_dissent_may_go_in_the_end)
+{
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    struct town_case k, other;
+    CHECK_ERR(town_file(w, 2, 0, "office", &other), DEMUR_OK);
+    size_t first = w->blobs_len;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_OK);
+    CHECK_ERR(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN), DEMUR_OK);
+    CHECK_ERR(revise(w, 0, &k), DEMUR_OK);
+    CHECK_ERR(file(w, &k, 2, 4096), DEMUR_OK);
+    CHECK_ERR(town_say(w, &k, -1, NULL), DEMUR_OK);
+    w->now += DAY;
+    CHECK_ERR(town_step(w, &k, 0, "office", "reply", true, 0), DEMUR_OK);
+    size_t end = w->blobs_len;
+    CHECK(end - first == 2 + 1 + 3 + 3 + 1 + 1);
+    w->now += 9 * DAY;
+    CHECK_ERR(expunge(w, &k, w->blobs[first].hash), DEMUR_ERR_TIME);
+    w->now += 2 * DAY;
+    for (size_t i = first; i < end; i++)
+        CHECK_ERR(expunge(w, &k, w->blobs[i].hash), DEMUR_OK);
+    for (size_t i = 0; i < first; i++) /* the other dissent's */
+        CHECK_ERR(expunge(w, &k, w->blobs[i].hash), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(expunge(w, &k, w->fingerprint), DEMUR_ERR_UNKNOWN);
+    town_free(w);
+}
+
+/* Naming another's blob, or a policy's text, does not make it one's own to expunge. */
+TEST(channel_a_blob_is_whose_record_named_it_first)
+{
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    struct town_case k, thief;
+    struct demur_blob_ref text = {.size = sizeof policy - 1}, memo = {.size = 8192};
+    demur_hash(text.hash, span_str(policy));
+    CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
+    memcpy(memo.hash, w->blobs[w->blobs_len - 1].hash, 32);
+    CHECK_ERR(town_circulate(w, 1, 0, T0 + 30 * DAY, &thief), DEMUR_OK);
+    const struct demur_blob_ref *stolen[] = {&text, &memo};
+    for (size_t i = 0; i < DEMUR_COUNT(stolen); i++) {
+        town_begin(w, DEMUR_RECORD_REVISE);
+        town_put_on(w, &thief);
+        town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
+        demur_put_number(&w->out, DEMUR_FIELD_REVISION, ++thief.revision);
+        demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, thief.commitment);
+        demur_put_blob(&w->out, DEMUR_FIELD_MEMO, stolen[i]);
+        CHECK_ERR(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &thief, 0), DEMUR_OK);
+        CHECK_ERR(town_sign_send(w, &thief.key), DEMUR_OK);
+    }
+    CHECK_ERR(town_withdraw(w, &thief), DEMUR_OK);
+    w->now += 20 * DAY;
+    CHECK_ERR(expunge(w, &thief, text.hash), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(expunge(w, &thief, memo.hash), DEMUR_ERR_UNKNOWN);
+    town_free(w);
+}
+
+TEST(channel_retention_of_what_was_never_filed_counts_from_its_withdrawal)
+{
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    struct town_case k;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_OK);
+    const uint8_t *memo = w->blobs[w->blobs_len - 1].hash;
+    w->now += 12 * DAY;
+    CHECK_ERR(expunge(w, &k, memo), DEMUR_ERR_STAGE);
+    CHECK_ERR(town_withdraw(w, &k), DEMUR_OK);
+    CHECK_ERR(expunge(w, &k, memo), DEMUR_ERR_TIME);
+    w->now += 11 * DAY;
+    CHECK_ERR(expunge(w, &k, memo), DEMUR_OK);
+    town_free(w);
+}
