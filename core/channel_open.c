@@ -80,6 +80,13 @@ static void signature_put(struct applying *a, struct dissent *d)
     demur_table_put(&a->c->tags, key, d->tags_len++);
 }
 
+/* Padme adds at most an eighth; sealing adds headers and a tag per chunk. The clients
+ * know the plain sizes and hold them to the byte. */
+static uint64_t sealed_most(uint64_t plain, size_t blobs)
+{
+    return plain + plain / 8 + 65536 * (uint64_t)blobs;
+}
+
 static enum demur_err check_sizes(struct applying *a, const struct demur_policy *p)
 {
     struct demur_blob_ref blob;
@@ -94,15 +101,19 @@ static enum demur_err check_sizes(struct applying *a, const struct demur_policy 
         return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
                              "the policy allows %u attachments, this names %zu", p->attachments_max,
                              n);
+    uint64_t all = 0;
     for (size_t i = 0; i < n; i++) {
-        /* Padme adds at most an eighth; sealing adds headers and a tag per chunk. */
-        uint64_t most = p->attachment_bytes + p->attachment_bytes / 8 + 65536;
         demur_record_blob(a->r, DEMUR_FIELD_ATTACHMENT, i, &blob);
-        if (blob.size > most)
+        all += blob.size;
+        if (blob.size > sealed_most(p->attachment_bytes, 1))
             return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
                                  "attachment %zu is over the policy's %llu bytes", i + 1,
                                  (unsigned long long)p->attachment_bytes);
     }
+    if (all > sealed_most(p->attachments_bytes, n + 1))
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
+                             "the attachments are over the policy's %llu bytes together",
+                             (unsigned long long)p->attachments_bytes);
     return DEMUR_OK;
 }
 

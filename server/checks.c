@@ -2,7 +2,6 @@
 #include <sodium.h>
 
 #include "../core/encode.h"
-#include "../core/policy.h"
 #include "engine.h"
 
 /* Sizes of sealed blobs, memo.md section 4. Where the fold knows a tighter
@@ -72,39 +71,6 @@ static bool sizes_check(struct demur_append *a)
     return true;
 }
 
-/* A plain attachment's limit, with room for padding and sealing. The officers'
- * and the author's clients know the plain size and hold it to the byte. */
-static uint64_t sealed_most(uint64_t plain) { return plain + plain / 8 + 65536; }
-
-static bool attachments_check(struct demur_engine *e, struct demur_append *a)
-{
-    const struct demur_policy *policy = demur_channel_policy(e->channel, (uint8_t[32]){0});
-    size_t n = demur_record_count(&a->record, DEMUR_FIELD_ATTACHMENT);
-    uint64_t total = 0;
-    enum demur_err err = DEMUR_OK;
-    if (!policy || !n)
-        return true;
-    if (n > policy->attachments_max)
-        err = demur_fail_at(&a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
-                            "the policy allows %u attachments, the record has %zu",
-                            policy->attachments_max, n);
-    for (size_t i = 0; i < n && !err; i++) {
-        struct demur_blob_ref blob;
-        demur_record_blob(&a->record, DEMUR_FIELD_ATTACHMENT, i, &blob);
-        total += blob.size;
-        if (blob.size > sealed_most(policy->attachment_bytes) ||
-            total > sealed_most(policy->attachments_bytes) + 65536 * n)
-            err = demur_fail_at(&a->diag, DEMUR_ERR_LIMIT, 0, 0, "attachment",
-                                "attachment %zu is over the policy's limit of %llu bytes each and "
-                                "%llu together",
-                                i + 1, (unsigned long long)policy->attachment_bytes,
-                                (unsigned long long)policy->attachments_bytes);
-    }
-    if (err)
-        a->state = DEMUR_APPEND_REFUSED;
-    return !err;
-}
-
 static bool release_check(struct demur_engine *e, struct demur_append *a)
 {
     struct demur_blob_ref memo;
@@ -138,7 +104,7 @@ bool demur_blobs_check(struct demur_engine *e, struct demur_append *a)
 {
     struct demur_blob_ref blobs[DEMUR_RECORD_FIELDS_MAX];
     size_t n = demur_record_blobs(&a->record, blobs, DEMUR_COUNT(blobs));
-    if (!sizes_check(a) || !attachments_check(e, a))
+    if (!sizes_check(a))
         return false;
     for (size_t i = 0; i < n; i++)
         if (!blob_check(e, a, &blobs[i]))

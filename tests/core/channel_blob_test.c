@@ -137,3 +137,34 @@ TEST(channel_retention_of_what_was_never_filed_counts_from_its_withdrawal)
     CHECK_ERR(expunge(w, &k, memo), DEMUR_OK);
     town_free(w);
 }
+
+/* Sealed, an attachment may have an eighth and 64 KiB more than the policy's plain
+ * bytes; all together an eighth, and 64 KiB for each and once more. */
+TEST(channel_attachments_are_bounded_alone_and_together)
+{
+    static const uint64_t each = (1u << 20) + (1u << 17) + 65536;
+    static const uint64_t together = (2u << 20) + (1u << 18) + 65536;
+    static const struct {
+        size_t n;
+        uint64_t size;
+        enum demur_err want;
+    } cases[] = {
+        {1, each, DEMUR_OK},
+        {1, each + 1, DEMUR_ERR_LIMIT},
+        {2, each, DEMUR_OK},
+        {3, (together + 3 * 65536) / 3, DEMUR_OK},
+        {3, (together + 3 * 65536) / 3 + 1, DEMUR_ERR_LIMIT},
+        {4, 4096, DEMUR_ERR_LIMIT},
+    };
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
+        struct town_case k;
+        CHECK_ERR(town_circulate(w, 0, (unsigned)i, T0 + 30 * DAY, &k), DEMUR_OK);
+        enum demur_err err = file(w, &k, cases[i].n, cases[i].size);
+        if (err != cases[i].want || (err && strcmp(w->diag.field, "attachment") != 0))
+            test_failed(__FILE__, __LINE__, "case %zu: %s, %s", i, demur_err_name(err),
+                        w->diag.text);
+    }
+    town_free(w);
+}
