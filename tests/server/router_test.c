@@ -111,12 +111,12 @@ TEST(problem_has_its_fields)
 TEST(problem_status_of_every_error)
 {
     static const unsigned want[] = {
-        [DEMUR_ERR_SYNTAX] = 400, [DEMUR_ERR_CANON] = 400,   [DEMUR_ERR_LIMIT] = 413,
-        [DEMUR_ERR_SPACE] = 503,  [DEMUR_ERR_MEMORY] = 503,  [DEMUR_ERR_VERIFY] = 403,
-        [DEMUR_ERR_KEY] = 403,    [DEMUR_ERR_UNKNOWN] = 404, [DEMUR_ERR_FORBIDDEN] = 403,
-        [DEMUR_ERR_REPLAY] = 409, [DEMUR_ERR_STALE] = 409,   [DEMUR_ERR_STAGE] = 409,
-        [DEMUR_ERR_TIME] = 422,   [DEMUR_ERR_MISSING] = 400, [DEMUR_ERR_UPGRADE] = 501,
-        [DEMUR_ERR_IO] = 503};
+        [DEMUR_ERR_SYNTAX] = 400,  [DEMUR_ERR_CANON] = 400,   [DEMUR_ERR_LIMIT] = 413,
+        [DEMUR_ERR_SPACE] = 503,   [DEMUR_ERR_MEMORY] = 503,  [DEMUR_ERR_VERIFY] = 403,
+        [DEMUR_ERR_KEY] = 403,     [DEMUR_ERR_UNKNOWN] = 404, [DEMUR_ERR_FORBIDDEN] = 403,
+        [DEMUR_ERR_REPLAY] = 409,  [DEMUR_ERR_STALE] = 409,   [DEMUR_ERR_STAGE] = 409,
+        [DEMUR_ERR_TIME] = 422,    [DEMUR_ERR_MISSING] = 400, [DEMUR_ERR_TEXT] = 424,
+        [DEMUR_ERR_UPGRADE] = 501, [DEMUR_ERR_IO] = 503};
     for (size_t i = 1; i < DEMUR_COUNT(want); i++) {
         struct demur_reply reply = {0};
         demur_reply_error(&reply, (enum demur_err)i, NULL, NULL);
