@@ -27,7 +27,7 @@ static bool blob_check(struct demur_engine *e, struct demur_append *a,
     struct demur_store_blob stored;
     char name[65];
     hex_of(name, blob->hash);
-    if (demur_expunged_blob(&e->expunge, blob->hash)) {
+    if (demur_expunged(&e->expunge, blob->hash)) {
         a->state = DEMUR_APPEND_REFUSED;
         demur_fail(&a->diag, DEMUR_ERR_FORBIDDEN,
                    "the blob %s was expunged: no record can name it any more", name);

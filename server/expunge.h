@@ -1,10 +1,8 @@
 /* expunge.h - what the log says was destroyed, and destroying it. Inside server/.
  *
- * A blob is expunged once every dissent that names it has had it expunged: a
- * case must not be able to destroy what another one still needs by naming it
- * too. Policy and calendar texts never are; the fold is made of them. A memo's
- * release key goes with the dissents that filed the memo, whoever else names it.
- * What was expunged is not taken again.
+ * The fold lets a dissent expunge only what it was the first to name (fold.md), and
+ * no policy's text: so what an accepted record expunges goes, whoever else names it,
+ * and a memo's release key goes with the memo. What was expunged is not taken again.
  *
  * All of it is derived from the log: nothing here is stored. Functions on the
  * index are called as the fold's are (engine.h: read and unread).
@@ -18,11 +16,11 @@
 struct demur_engine;
 
 struct demur_expunge {
-    struct demur_list namings; /* of struct naming: which dissent names which blob */
-    uint32_t *buckets;         /* by blob: 1 + the first of its namings; 0: none */
+    struct demur_list gone; /* of struct gone: the blobs that are expunged */
+    uint32_t *buckets;      /* by blob: 1 + the first of gone; 0: none */
     size_t buckets_len;
     uint8_t hash_key[16];     /* random: nobody chooses names that share a bucket */
-    struct demur_list doomed; /* of 32 bytes: blobs to look at, deleted or not */
+    struct demur_list doomed; /* of 32 bytes: those to look at, deleted or not */
 };
 
 enum demur_err demur_expunge_init(struct demur_expunge *x, struct demur_diag *diag) DEMUR_CHECKED;
@@ -30,8 +28,7 @@ void demur_expunge_free(struct demur_expunge *x);
 /* Take in an entry that the fold accepted. MEMORY. */
 enum demur_err demur_expunge_note(struct demur_expunge *x, const struct demur_record *record,
                                   struct demur_diag *diag) DEMUR_CHECKED;
-bool demur_expunged_blob(const struct demur_expunge *x, const uint8_t blob[static 32]);
-bool demur_expunged_release(const struct demur_expunge *x, const uint8_t memo[static 32]);
+bool demur_expunged(const struct demur_expunge *x, const uint8_t blob[static 32]);
 
 /* Delete what the published log says is expunged and is still in the store, and
  * scrub. Nothing to do is fine; after an error the rest is tried again by the

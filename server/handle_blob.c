@@ -9,14 +9,12 @@
 /* Free bytes that an upload leaves, so that records go on being filed. */
 #define DISK_KEPT ((uint64_t)192 << 20)
 
-/* Was the blob expunged, or (`release`) its key? Then the reply says so. */
+/* Was the blob expunged, and its release key with it? Then the reply says so. */
 static bool expunged(struct demur_service *s, struct demur_request *r,
-                     const uint8_t hash[static 32], bool release)
+                     const uint8_t hash[static 32])
 {
     demur_engine_read(s->engine);
-    bool is = !demur_engine_sound(s->engine, NULL) &&
-              (release ? demur_expunged_release(&s->engine->expunge, hash)
-                       : demur_expunged_blob(&s->engine->expunge, hash));
+    bool is = !demur_engine_sound(s->engine, NULL) && demur_expunged(&s->engine->expunge, hash);
     demur_engine_unread(s->engine);
     if (is)
         demur_reply_problem(&r->reply, 410, "expunged",
@@ -30,7 +28,7 @@ bool demur_handle_blob_get(struct demur_service *s, struct demur_request *r)
 {
     struct demur_store_blob blob;
     struct demur_diag diag = {0};
-    if (!demur_request_hash(r, r->reply.blob) || expunged(s, r, r->reply.blob, false))
+    if (!demur_request_hash(r, r->reply.blob) || expunged(s, r, r->reply.blob))
         return true;
     enum demur_err err = demur_store_blob_stat(s->engine->store, &blob, r->reply.blob, &diag);
     if (err) {
@@ -102,7 +100,7 @@ bool demur_handle_blob_put(struct demur_service *s, struct demur_request *r)
     struct demur_store_blob blob;
     struct demur_diag diag = {0};
     uint8_t hash[32];
-    if (!demur_request_hash(r, hash) || expunged(s, r, hash, false))
+    if (!demur_request_hash(r, hash) || expunged(s, r, hash))
         return true;
     bool was_there = !demur_store_blob_stat(s->engine->store, &blob, hash, NULL);
     struct demur_store_upload *upload = r->upload;
@@ -149,7 +147,7 @@ bool demur_handle_release_put(struct demur_service *s, struct demur_request *r)
 {
     struct demur_diag diag = {0};
     uint8_t blob[32], key[32];
-    if (!demur_request_hash(r, blob) || expunged(s, r, blob, true))
+    if (!demur_request_hash(r, blob) || expunged(s, r, blob))
         return true;
     struct span text = span_of(r->body, (size_t)r->seen);
     if (text.len == 65 && text.p[64] == '\n')
@@ -274,7 +272,7 @@ bool demur_handle_release_get(struct demur_service *s, struct demur_request *r)
     if (!demur_request_hash(r, leaf))
         return true;
     enum demur_err err = opening_find(s, leaf, &opening, &diag);
-    if (!err && expunged(s, r, opening.memo, true))
+    if (!err && expunged(s, r, opening.memo))
         return true;
     if (!err)
         err = release_seal(s, &opening, &out, &diag);
