@@ -166,7 +166,8 @@ static void keep_late(struct sync *s)
         snprintf(more, sizeof more, ", as %llu after it do", (unsigned long long)(s->late - 1));
     snprintf(name, sizeof name, "dated-back-%llu", (unsigned long long)s->late_index);
     snprintf(text, sizeof text,
-             "entry %llu says %s%s, and at %s by this machine's clock the log was shown without "
+             "entry %llu says %.20s%.40s, and at %.20s by this machine's clock the log was shown "
+             "without "
              "it: it was dated back, or held back by the server or by somebody in between",
              (unsigned long long)s->late_index, said, more, seen);
     struct evidence_part parts[] = {
