@@ -20,11 +20,11 @@ struct check {
     demur_fault_fn *fn;
     void *ctx;
     struct demur_check_report report;
-    struct demur_engine engine; /* the store and the fold of it, nothing else */
+    struct demur_engine engine; /* the store, the fold of it, what was expunged; nothing else */
     struct demur_record *record;
     struct demur_frontier frontier;
-    struct demur_list missing, expunged; /* of struct blob_named; of hashes */
-    bool stuck;                          /* an entry could not be folded, and so none after it */
+    struct demur_list missing; /* of struct blob_named */
+    bool stuck;                /* an entry could not be folded, and so none after it */
     bool has_signed;
     struct demur_signed_head signed_head;
     uint8_t signed_key[32]; /* the log key in force at the signed head */
@@ -118,28 +118,12 @@ static void check_key(struct check *c, const char *name, const char *kind,
 
 /* ---- the log ---- */
 
-static bool is_in(const struct demur_list *hashes, const uint8_t hash[static 32])
-{
-    const uint8_t(*all)[32] = hashes->items;
-    for (size_t i = 0; i < hashes->len; i++)
-        if (memcmp(all[i], hash, 32) == 0)
-            return true;
-    return false;
-}
-
 static bool note_blobs(struct check *c, uint64_t index)
 {
     struct demur_blob_ref blobs[DEMUR_RECORD_FIELDS_MAX];
     bool ok = true;
-    if (c->record->type == DEMUR_RECORD_EXPUNGE) {
-        for (size_t i = 0; i < demur_record_count(c->record, DEMUR_FIELD_BLOB) && ok; i++) {
-            uint8_t hash[32];
-            struct span hex = demur_record_nth(c->record, DEMUR_FIELD_BLOB, i);
-            if (!sodium_hex2bin(hash, 32, (const char *)hex.p, hex.len, NULL, NULL, NULL))
-                ok = demur_list_add(&c->expunged, hash, 32);
-        }
-        return ok;
-    }
+    if (c->record->type == DEMUR_RECORD_EXPUNGE)
+        return !demur_expunge_note(&c->engine.expunge, c->record, NULL);
     size_t n = demur_record_blobs(c->record, blobs, DEMUR_COUNT(blobs));
     for (size_t i = 0; i < n && ok; i++) {
         struct demur_store_blob stat;
@@ -211,7 +195,7 @@ static void check_missing(struct check *c)
     const struct blob_named *missing = c->missing.items;
     for (size_t i = 0; i < c->missing.len; i++) {
         char name[65];
-        if (is_in(&c->expunged, missing[i].hash))
+        if (demur_expunged(&c->engine.expunge, missing[i].hash))
             continue;
         sodium_bin2hex(name, sizeof name, missing[i].hash, 32);
         fault(c, "the blob %s, which entry %llu names, is not there: put a backup back", name,
@@ -274,6 +258,8 @@ enum demur_err demur_server_check(const char *dir, demur_fault_fn *fn, void *ctx
     enum demur_err err = c.record && c.engine.channel
                              ? DEMUR_OK
                              : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    if (!err)
+        err = demur_expunge_init(&c.engine.expunge, diag);
     if (!err) {
         check_files(&c);
         check_config(&c);
@@ -292,7 +278,7 @@ enum demur_err demur_server_check(const char *dir, demur_fault_fn *fn, void *ctx
     demur_store_close(c.engine.store);
     demur_channel_free(c.engine.channel);
     demur_list_free(&c.missing);
-    demur_list_free(&c.expunged);
+    demur_expunge_free(&c.engine.expunge);
     free(c.record);
     return err;
 }
