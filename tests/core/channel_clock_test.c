@@ -1,18 +1,10 @@
 /* Clocks of a dissent: what an extension, a pause, a withdrawal, an end and a refused
  * record may do to them, and what not. */
-#include "../../core/encode.h"
-#include "../../core/hash.h"
 #include "../support/town.h"
 
 #define T0 1795186800u /* a Friday, 20 November 2026, 15:00 UTC */
 #define DAY 86400u
 enum { OFFICE, BOARD };
-
-static const char calendar[] = "demur calendar v1\n"
-                               "calendar plain\n"
-                               "zone UTC\n"
-                               "  standard +00:00\n"
-                               "weekend saturday and sunday\n";
 
 #define POLICY(reply_limit)                                                                        \
     "demur policy v1\n"                                                                            \
@@ -51,22 +43,10 @@ static const char calendar[] = "demur calendar v1\n"
 
 static struct town *clock_town(const char *policy)
 {
-    const char *const calendars[][2] = {{"plain", calendar}};
-    struct town *w = town_new(T0 - DAY, 7, calendars, 1, span_str(policy));
+    struct town *w = town_plain(T0 - DAY, 4, policy);
     if (!w)
         return NULL;
-    town_begin_by(w, DEMUR_RECORD_ROLE, &w->root);
-    demur_put_text(&w->out, DEMUR_FIELD_ROLE, span_lit("keeper"));
-    demur_put_text(&w->out, DEMUR_FIELD_CHANGE, span_lit("holds"));
-    demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(w->keeper.public_key, 32));
-    demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(w->keeper.recipient));
-    CHECK_ERR(town_sign_send(w, &w->root), DEMUR_OK);
-    CHECK_ERR(town_grant(w, OFFICE, "office"), DEMUR_OK);
     CHECK_ERR(town_grant(w, BOARD, "board"), DEMUR_OK);
-    for (size_t i = 0; i < 4; i++) {
-        CHECK_ERR(town_invite(w, i, ""), DEMUR_OK);
-        CHECK_ERR(town_join(w, i), DEMUR_OK);
-    }
     w->now = T0;
     return w;
 }
@@ -131,17 +111,6 @@ TEST(clock_extended_to_a_date_survives_a_pause_past_it)
     town_free(w);
 }
 
-static enum demur_err new_calendar(struct town *w, const char *text)
-{
-    struct demur_blob_ref ref = {.size = strlen(text)};
-    demur_hash(ref.hash, span_str(text));
-    town_begin_by(w, DEMUR_RECORD_CALENDAR, &w->root);
-    demur_put_text(&w->out, DEMUR_FIELD_NAME, span_lit("plain"));
-    demur_put_blob(&w->out, DEMUR_FIELD_TEXT, &ref);
-    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->root.secret);
-    return town_send(w, span_str(text));
-}
-
 TEST(clock_extended_to_a_date_survives_a_calendar_that_closes_days)
 {
     struct town *w = clock_town(POLICY("5 working-days"));
@@ -152,13 +121,14 @@ TEST(clock_extended_to_a_date_survives_a_calendar_that_closes_days)
     w->now += 60;
     CHECK_ERR(step(w, &k, "extend", T0 + 8 * DAY), DEMUR_OK);
     CHECK_CLOCK(&k, "reply", RUNNING, 8, 0);
-    CHECK_ERR(new_calendar(w, "demur calendar v1\n"
-                              "calendar plain\n"
-                              "zone UTC\n"
-                              "  standard +00:00\n"
-                              "weekend saturday and sunday\n"
-                              "closed 2026-11-25 snow\n"
-                              "closed 2026-11-26 snow\n"),
+    CHECK_ERR(town_calendar(w, "plain",
+                            span_lit("demur calendar v1\n"
+                                     "calendar plain\n"
+                                     "zone UTC\n"
+                                     "  standard +00:00\n"
+                                     "weekend saturday and sunday\n"
+                                     "closed 2026-11-25 snow\n"
+                                     "closed 2026-11-26 snow\n")),
               DEMUR_OK);
     CHECK_CLOCK(&k, "reply", RUNNING, 11, 0);
     w->now = T0 + 12 * DAY;
