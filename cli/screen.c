@@ -3,7 +3,6 @@
  * them could rewrite the screen, a direction override make a text read as another.
  * All output goes through one filter, so that no command can forget it. */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,19 +23,6 @@ static bool harmful(uint32_t c)
 {
     return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c <= 0x9F) ||
            (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
-}
-
-static bool write_all(int fd, struct span bytes)
-{
-    while (bytes.len) {
-        ssize_t n = write(fd, bytes.p, bytes.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        bytes = span_skip(bytes, (size_t)n);
-    }
-    return true;
 }
 
 /* Could these bytes, fewer than four, be the beginning of a character? */
@@ -80,7 +66,7 @@ static ssize_t screen_write(void *ctx, const char *bytes, size_t len)
             put_harmless(s, &rest, &out);
         memcpy(s->held, rest.p, rest.len);
         s->held_len = rest.len;
-        if (!write_all(s->fd, buf_span(&out)))
+        if (!demur_write_all(s->fd, buf_span(&out)))
             return -1;
     }
     return (ssize_t)len;

@@ -34,6 +34,8 @@ void demur_bytes_free(struct demur_bytes *b);
  * LIMIT. The caller frees *out, which is untouched on failure. */
 enum demur_err demur_path_read(const char *path, size_t max, struct demur_bytes *out,
                                struct demur_diag *diag) DEMUR_CHECKED;
+/* Write all the bytes, however many calls that takes; false with errno. */
+bool demur_write_all(int fd, struct span bytes) DEMUR_CHECKED;
 /* Write a file, mode 0600, so that after a power cut the old one is there whole,
  * or the new one: temporary file beside it, fsync, rename, fsync of the folder. */
 enum demur_err demur_path_write(const char *path, struct span bytes,

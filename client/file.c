@@ -67,7 +67,7 @@ enum demur_err demur_path_read(const char *path, size_t max, struct demur_bytes 
 
 /* ---- writing ---- */
 
-static bool write_all(int fd, struct span bytes)
+bool demur_write_all(int fd, struct span bytes)
 {
     while (bytes.len) {
         ssize_t n = write(fd, bytes.p, bytes.len);
@@ -77,7 +77,7 @@ static bool write_all(int fd, struct span bytes)
             return false;
         bytes = span_skip(bytes, (size_t)n);
     }
-    return fsync(fd) == 0;
+    return true;
 }
 
 static void folder_of(char out[static PATH_LEN], const char *path)
@@ -111,7 +111,7 @@ enum demur_err demur_path_write(const char *path, struct span bytes, struct demu
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return refused(diag, "write", path);
-    bool written = write_all(fd, bytes);
+    bool written = demur_write_all(fd, bytes) && fsync(fd) == 0;
     written = close(fd) == 0 && written;
     if (!written || rename(temporary, path) != 0) {
         enum demur_err err = refused(diag, "write", path);
