@@ -115,7 +115,7 @@ static bool sealed_to(const struct demur_client *c, const struct demur_dissent_i
                            demur_channel_holder(c->channel, to, now, k, &holder);
              k++)
             is = memcmp(holder.key, writer->actor->keys.public_key, 32) == 0 &&
-                 holder.granted_at <= info->filed_at;
+                 holder.granted_index < info->filed_index;
     return is;
 }
 

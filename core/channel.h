@@ -79,7 +79,7 @@ struct demur_holder {
     char recipient[64]; /* its text, NUL-ended */
     struct span role, attribute;
     bool acting;
-    uint64_t granted_at;
+    uint64_t granted_index; /* of the entry that granted it */
 };
 /* The i-th holder of `role` at now; false past the end. */
 bool demur_channel_holder(const struct demur_channel *c, struct span role, uint64_t now, size_t i,

@@ -18,7 +18,7 @@ static void holder_fill(const struct role_grant *g, struct demur_holder *out)
     out->role = span_str(g->role);
     out->attribute = span_str(g->attribute);
     out->acting = g->acting;
-    out->granted_at = g->granted_at;
+    out->granted_index = g->granted_index;
 }
 
 bool demur_channel_holder(const struct demur_channel *c, struct span role, uint64_t now, size_t i,

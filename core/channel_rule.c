@@ -294,7 +294,7 @@ static enum demur_err end_grant(struct applying *a, struct span name,
 
 static void grant_put(struct applying *a, const uint8_t holder[static 32])
 {
-    struct role_grant g = {.ended_at = NONE, .granted_at = a->at};
+    struct role_grant g = {.ended_at = NONE, .granted_index = a->c->size};
     channel_copy(g.role, sizeof g.role, channel_field(a, DEMUR_FIELD_ROLE));
     channel_copy(g.recipient, sizeof g.recipient, channel_field(a, DEMUR_FIELD_RECIPIENT));
     channel_copy(g.attribute, sizeof g.attribute, channel_field(a, DEMUR_FIELD_FOR));

@@ -37,7 +37,7 @@ struct role_grant {
     bool acting;
     uint64_t until;    /* 0: open-ended */
     uint64_t ended_at; /* NONE while it runs */
-    uint64_t granted_at;
+    uint64_t granted_index; /* of the entry that granted it */
 };
 
 struct epoch_key {

@@ -38,6 +38,23 @@ TEST(channel_root_ends_a_role_that_the_policy_dropped)
     town_free(w);
 }
 
+/* Seconds do not tell who came first: a filing and a grant may fall into one. */
+TEST(channel_tells_a_grant_before_a_filing_from_one_after_it)
+{
+    struct town *w = town_plain(T0, 4, PLAIN);
+    REQUIRE(w);
+    struct town_case k;
+    struct demur_holder before, after;
+    struct demur_dissent_info d;
+    CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
+    CHECK_ERR(town_grant(w, 1, "office"), DEMUR_OK);
+    REQUIRE(demur_channel_dissent_find(w->c, span_str(k.id), w->now, &d));
+    REQUIRE(demur_channel_holder(w->c, span_lit("office"), w->now, 0, &before));
+    REQUIRE(demur_channel_holder(w->c, span_lit("office"), w->now, 1, &after));
+    CHECK(before.granted_index < d.filed_index && d.filed_index < after.granted_index);
+    town_free(w);
+}
+
 /* Whoever keeps a role's name in a later policy revives nothing that was ended. */
 TEST(channel_nobody_but_the_root_ends_a_dropped_role)
 {
