@@ -30,39 +30,74 @@ void demur_channel_free(struct demur_channel *c)
         free(c->members[i].keys);
     }
     for (size_t i = 0; i < c->rings_len; i++)
-        channel_ring_release(&c->rings[i]);
+        free(c->rings[i].keys);
     for (size_t i = 0; i < c->dissents_len; i++) {
         free(c->dissents[i].attachments);
+        free(c->dissents[i].clocks);
         free(c->dissents[i].stages);
-        free(c->dissents[i].tags);
         free(c->dissents[i].events);
     }
     free(c->policies);
     free(c->calendars);
     free(c->versions);
     free(c->roles);
+    free(c->keys);
     free(c->members);
+    free(c->ring_keys);
     free(c->rings);
     free(c->dissents);
-    demur_table_release(&c->seqs);
-    demur_table_release(&c->handles);
-    demur_table_release(&c->ring_keys);
-    demur_table_release(&c->member_keys);
-    demur_table_release(&c->policy_entries);
-    demur_table_release(&c->ids);
-    demur_table_release(&c->blobs);
-    demur_table_release(&c->tags);
-    demur_table_release(&c->slots);
+    free(c->blobs);
+    free(c->tags);
+    demur_index_release(&c->by.keys);
+    demur_index_release(&c->by.handles);
+    demur_index_release(&c->by.ring_keys);
+    demur_index_release(&c->by.ids);
+    demur_index_release(&c->by.slots);
+    demur_index_release(&c->by.blobs);
+    demur_index_release(&c->by.tags);
     free(c);
 }
 
 void channel_key_of(uint8_t out[static 32], struct span text) { demur_hash(out, text); }
 
+struct known_key *channel_known(const struct demur_channel *c, const uint8_t key[static 32])
+{
+    uint8_t hash[32];
+    channel_key_of(hash, span_of(key, 32));
+    struct demur_probe p = demur_index_probe(&c->by.keys, hash);
+    while (demur_index_next(&c->by.keys, &p))
+        if (memcmp(c->keys[p.item].key, key, 32) == 0)
+            return &c->keys[p.item];
+    return NULL;
+}
+
+bool channel_known_room(struct demur_channel *c, size_t n)
+{
+    return demur_index_reserve(&c->by.keys, n) &&
+           demur_grow(&c->keys, &c->keys_cap, c->keys_len + n, sizeof *c->keys);
+}
+
+struct known_key *channel_known_add(struct demur_channel *c, const uint8_t key[static 32])
+{
+    uint8_t hash[32];
+    struct known_key *k = channel_known(c, key);
+    if (k)
+        return k;
+    k = &c->keys[c->keys_len];
+    *k = (struct known_key){0};
+    memcpy(k->key, key, 32);
+    channel_key_of(hash, span_of(key, 32));
+    demur_index_put(&c->by.keys, hash, c->keys_len++);
+    return k;
+}
+
 static bool seq_of(const struct demur_channel *c, const uint8_t by[static 32], uint64_t *seq)
 {
-    uint8_t key[32];
-    channel_key_of(key, span_of(by, 32));
-    return demur_table_get(&c->seqs, key, seq);
+    const struct known_key *k = channel_known(c, by);
+    if (!k || !k->has_seq)
+        return false;
+    *seq = k->seq;
+    return true;
 }
 
 struct demur_calendars channel_calendars(const struct demur_channel *c)
@@ -157,23 +192,55 @@ static void chain_add(struct demur_channel *c, const uint8_t leaf[static 32], bo
     c->size++;
 }
 
-/* Every blob belongs to the dissent whose record names it first. Room was reserved. */
-static void own_blobs(struct applying *a)
+bool channel_blob_find(const struct demur_channel *c, const uint8_t hash[static 32],
+                       uint32_t *place)
+{
+    uint8_t key[32];
+    channel_key_of(key, span_of(hash, 32));
+    struct demur_probe p = demur_index_probe(&c->by.blobs, key);
+    while (demur_index_next(&c->by.blobs, &p)) {
+        if (memcmp(c->blobs[p.item].hash, hash, 32) != 0)
+            continue;
+        *place = p.item;
+        return true;
+    }
+    return false;
+}
+
+uint32_t channel_blob_name(struct applying *a, const uint8_t hash[static 32])
 {
     struct demur_channel *c = a->c;
-    uint64_t of = channel_dissent_index(c, channel_field(a, DEMUR_FIELD_DISSENT)), owner;
+    uint32_t place = c->blobs_len;
+    uint8_t key[32];
+    if (channel_blob_find(c, hash, &place))
+        return place;
+    uint64_t of = channel_dissent_index(c, channel_field(a, DEMUR_FIELD_DISSENT));
+    c->blobs[place].owner = of == NONE ? 0 : (uint32_t)of + 1;
+    memcpy(c->blobs[place].hash, hash, 32);
+    channel_key_of(key, span_of(hash, 32));
+    demur_index_put(&c->by.blobs, key, place);
+    c->blobs_len++;
+    return place;
+}
+
+/* Every blob belongs to the dissent whose record names it first. */
+static void own_blobs(struct applying *a)
+{
     for (const struct demur_record_rule *rule = demur_record_rules(a->r->type); rule->field;
          rule++) {
         struct demur_blob_ref blob;
-        uint8_t key[32];
-        if (rule->kind != DEMUR_KIND_BLOB)
-            continue;
-        for (size_t i = 0; demur_record_blob(a->r, rule->field, i, &blob); i++) {
-            channel_key_of(key, span_of(blob.hash, 32));
-            if (!demur_table_get(&c->blobs, key, &owner))
-                demur_table_put(&c->blobs, key, of);
-        }
+        for (size_t i = 0;
+             rule->kind == DEMUR_KIND_BLOB && demur_record_blob(a->r, rule->field, i, &blob); i++)
+            channel_blob_name(a, blob.hash);
     }
+}
+
+/* Room for whatever any record adds to the tables that they share. */
+static bool make_room(struct demur_channel *c, const struct demur_record *r)
+{
+    return channel_known_room(c, KNOWN_MORE) && demur_index_reserve(&c->by.blobs, r->fields_len) &&
+           demur_grow(&c->blobs, &c->blobs_cap, c->blobs_len + (size_t)r->fields_len,
+                      sizeof *c->blobs);
 }
 
 /* Was the verdict, where there is one, reached on this very record? */
@@ -209,17 +276,16 @@ enum demur_err demur_channel_apply(struct demur_channel *c, uint64_t at,
         verdict = &own;
     }
     a.v = verdict;
-    if ((a.has_by && !demur_table_reserve(&c->seqs)) ||
-        !demur_table_reserve_more(&c->blobs, r->fields_len))
+    if (!make_room(c, r))
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     err = appliers[r->type](&a);
     channel_case_settle(&a, !err);
     if (err)
         return err;
     if (a.has_by) {
-        uint8_t key[32];
-        channel_key_of(key, span_of(a.by, 32));
-        demur_table_put(&c->seqs, key, demur_record_number(r, DEMUR_FIELD_SEQ));
+        struct known_key *by = channel_known_add(c, a.by);
+        by->seq = demur_record_number(r, DEMUR_FIELD_SEQ);
+        by->has_seq = true;
     }
     own_blobs(&a);
     c->last_at = at;

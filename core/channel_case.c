@@ -15,17 +15,17 @@ static bool moves(enum demur_record_type type)
 static bool on_is_recent(const struct applying *a, const struct dissent *d,
                          const uint8_t on[static 32])
 {
-    if (memcmp(on, d->latest, 32) == 0)
+    if (memcmp(on, d->events[d->latest].leaf, 32) == 0)
         return true;
     for (size_t i = d->events_len; i-- > 0;) {
         const struct case_event *e = &d->events[i];
-        if (!moves(e->e.type))
+        if (!moves((enum demur_record_type)e->type))
             continue;
-        if (memcmp(e->e.leaf, on, 32) == 0)
+        if (memcmp(e->leaf, on, 32) == 0)
             return true;
-        bool talk = e->e.type == DEMUR_RECORD_SAY || e->e.type == DEMUR_RECORD_SHARE ||
-                    e->e.type == DEMUR_RECORD_OPEN;
-        if (!talk || e->step >= 0 || memcmp(e->e.by, a->by, 32) == 0)
+        bool talk = e->type == DEMUR_RECORD_SAY || e->type == DEMUR_RECORD_SHARE ||
+                    e->type == DEMUR_RECORD_OPEN;
+        if (!talk || e->step >= 0 || memcmp(channel_event_by(a->c, e), a->by, 32) == 0)
             return false;
     }
     return false;
@@ -43,8 +43,8 @@ enum demur_err channel_case_begin(struct applying *a, struct dissent **out)
     if (!on_is_recent(a, d, on))
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "on",
                              "something newer happened in this dissent: read it first");
-    if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events) ||
-        !channel_stages_reserve(a->c, d))
+    if (!demur_grow(&d->events, &d->events_cap, (size_t)d->events_len + 1, sizeof *d->events) ||
+        !channel_stage_reserve(d))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     const struct dissent *now = channel_dissent_at(a->c, d, a->at, &a->now);
     if (!now)
@@ -54,45 +54,56 @@ enum demur_err channel_case_begin(struct applying *a, struct dissent **out)
     return DEMUR_OK;
 }
 
+/* Give back the room that timers might have needed; without memory for that, keep it. */
+static void stages_fit(struct dissent *d)
+{
+    size_t fit = (size_t)d->stages_len + 2;
+    if (d->stages_cap <= 2 * fit)
+        return;
+    struct stage_change *stages = realloc(d->stages, fit * sizeof *stages);
+    if (!stages)
+        return;
+    d->stages = stages;
+    d->stages_cap = fit;
+}
+
 void channel_case_settle(struct applying *a, bool accepted)
 {
     struct dissent *d = a->base;
     if (!d)
         return;
+    channel_dissent_done(accepted ? d : &a->now, accepted ? d : &a->now);
     if (accepted) {
-        free(d->stages);
         *d = a->now;
-    } else {
-        /* Room may have been made, which moves things without changing them. */
-        d->tags = a->now.tags;
-        d->tags_cap = a->now.tags_cap;
-        free(a->now.stages);
+        stages_fit(d);
     }
     a->base = NULL;
+}
+
+const uint8_t *channel_event_by(const struct demur_channel *c, const struct case_event *e)
+{
+    static const uint8_t nobody[32];
+    return e->by ? c->keys[e->by - 1].key : nobody;
 }
 
 void channel_case_event(struct applying *a, struct dissent *d, int role, int step,
                         enum demur_field blob)
 {
-    struct case_event *e = &d->events[d->events_len++];
-    const struct demur_policy *p = channel_policy_of(a->c, d);
-    *e = (struct case_event){.role = (int16_t)role, .step = (int16_t)step};
-    e->e.index = a->c->size;
-    e->e.at = a->at;
-    e->e.type = a->r->type;
-    memcpy(e->e.leaf, a->leaf, 32);
+    struct case_event *e = &d->events[d->events_len];
+    struct demur_blob_ref ref;
+    *e = (struct case_event){.index = a->c->size,
+                             .at = a->at,
+                             .type = (uint8_t)a->r->type,
+                             .role = (int8_t)role,
+                             .step = (int8_t)step};
+    memcpy(e->leaf, a->leaf, 32);
     if (a->has_by)
-        memcpy(e->e.by, a->by, 32);
-    if (role >= 0)
-        e->e.role = p->roles[role].name;
-    if (step >= 0)
-        e->e.act = p->steps[step].name;
-    if (blob)
-        demur_record_blob(a->r, blob, 0, &e->e.blob);
-    if (moves(a->r->type)) {
-        memcpy(d->latest, a->leaf, 32);
-        d->latest_index = a->c->size;
-    }
+        e->by = (uint32_t)(channel_known_add(a->c, a->by) - a->c->keys) + 1;
+    if (blob && demur_record_blob(a->r, blob, 0, &ref))
+        e->blob = (struct blob_use){channel_blob_name(a, ref.hash), (uint32_t)ref.size};
+    if (moves(a->r->type))
+        d->latest = d->events_len;
+    d->events_len++;
 }
 
 /* channel_case_begin for what happens only in a dissent that is filed. */
@@ -147,7 +158,7 @@ static enum demur_err check_step(struct applying *a, const struct dissent *d, in
         .author = role < 0,
         .roles = demur_set_of(role),
         .stage = d->stage,
-        .times_taken = d->times[t->step],
+        .times_taken = channel_times(p, d)[t->step],
         .document = demur_record_has(a->r, DEMUR_FIELD_DOCUMENT) ||
                     demur_record_has(a->r, DEMUR_FIELD_MESSAGE),
         .until = demur_record_has(a->r, DEMUR_FIELD_UNTIL),
@@ -235,15 +246,19 @@ enum demur_err channel_apply_say(struct applying *a)
     return DEMUR_OK;
 }
 
-static bool is_source(const struct dissent *d, const uint8_t hash[static 32])
+static bool is_source(const struct demur_channel *c, const struct dissent *d,
+                      const uint8_t hash[static 32])
 {
-    if (memcmp(d->memo.hash, hash, 32) == 0)
+    uint32_t blob;
+    if (!channel_blob_find(c, hash, &blob))
+        return false;
+    if (d->memo.blob == blob)
         return true;
     for (size_t i = 0; i < d->attachments_len; i++)
-        if (memcmp(d->attachments[i].hash, hash, 32) == 0)
+        if (d->attachments[i].blob == blob)
             return true;
     for (size_t i = 0; i < d->events_len; i++)
-        if (d->events[i].e.blob.size && memcmp(d->events[i].e.blob.hash, hash, 32) == 0)
+        if (d->events[i].blob.size && d->events[i].blob.blob == blob)
             return true;
     return false;
 }
@@ -261,7 +276,7 @@ enum demur_err channel_apply_share(struct applying *a)
     const struct demur_policy *p = channel_policy_of(a->c, d);
     demur_record_hash(a->r, DEMUR_FIELD_SOURCE, source);
     demur_record_key(a->r, DEMUR_FIELD_HOLDER, holder);
-    if (!is_source(d, source))
+    if (!is_source(a->c, d, source))
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
                              "this dissent has no such memo, attachment or document");
     demur_set theirs = channel_roles_of(a->c, p, holder, a->at);
@@ -292,7 +307,7 @@ enum demur_err channel_apply_open(struct applying *a)
     if (err)
         return err;
     demur_record_hash(a->r, DEMUR_FIELD_MEMO, memo);
-    if (memcmp(memo, d->memo.hash, 32) != 0)
+    if (memcmp(memo, a->c->blobs[d->memo.blob].hash, 32) != 0)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "memo",
                              "this is not the dissent's memo");
     const struct demur_policy *p = channel_policy_of(a->c, d);
@@ -321,7 +336,7 @@ enum demur_err channel_apply_withdraw(struct applying *a)
                                        : "this dissent has come to its end");
     struct taking t = {.step = -1};
     /* Others stand behind it: withdrawing removes the author only. */
-    if (d->filed && channel_signatures(d) <= 1) {
+    if (d->filed && d->signatures <= 1) {
         t.step = demur_policy_step_as(channel_policy_of(a->c, d), DEMUR_AS_WITHDRAW, d->stage, 0);
         if (t.step < 0)
             return demur_fail(a->diag, DEMUR_ERR_STAGE,
@@ -373,12 +388,12 @@ static enum demur_err check_retention(struct applying *a, const struct dissent *
 /* Are all the blobs to be expunged this dissent's? */
 static enum demur_err check_owned(struct applying *a)
 {
-    uint64_t owner, here = channel_dissent_index(a->c, channel_field(a, DEMUR_FIELD_DISSENT));
+    uint64_t here = channel_dissent_index(a->c, channel_field(a, DEMUR_FIELD_DISSENT));
     for (size_t i = 0; i < demur_record_count(a->r, DEMUR_FIELD_BLOB); i++) {
-        uint8_t hash[32], key[32];
+        uint8_t hash[32];
+        uint32_t blob;
         enum demur_err err = demur_hex_exact(hash, 32, demur_record_nth(a->r, DEMUR_FIELD_BLOB, i));
-        channel_key_of(key, span_of(hash, 32));
-        if (err || !demur_table_get(&a->c->blobs, key, &owner) || owner != here)
+        if (err || !channel_blob_find(a->c, hash, &blob) || a->c->blobs[blob].owner != here + 1)
             return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "blob",
                                  "blob %zu does not belong to this dissent", i + 1);
     }

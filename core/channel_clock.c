@@ -10,11 +10,48 @@ const struct demur_policy *channel_policy_of(const struct demur_channel *c, cons
     return c->policies[d->policy].policy;
 }
 
+static size_t extensible(const struct demur_policy *p, int before)
+{
+    size_t n = 0;
+    for (int i = 0; i < before; i++)
+        n += p->clocks[i].extensions_len > 0;
+    return n;
+}
+
+static struct clock_extensions *extensions_start(const struct demur_policy *p,
+                                                 const struct dissent *d)
+{
+    return (void *)(d->clocks + p->clocks_len);
+}
+
+size_t channel_clocks_size(const struct demur_policy *p)
+{
+    return p->clocks_len * sizeof(struct clock_run) +
+           extensible(p, p->clocks_len) * sizeof(struct clock_extensions) +
+           p->steps_len * sizeof(uint32_t);
+}
+
+struct clock_extensions *channel_extensions(const struct demur_policy *p, const struct dissent *d,
+                                            int clock)
+{
+    return p->clocks[clock].extensions_len ? extensions_start(p, d) + extensible(p, clock) : NULL;
+}
+
+uint32_t *channel_times(const struct demur_policy *p, const struct dissent *d)
+{
+    return (void *)(extensions_start(p, d) + extensible(p, p->clocks_len));
+}
+
+bool channel_stage_reserve(struct dissent *d)
+{
+    return demur_grow(&d->stages, &d->stages_cap, (size_t)d->stages_len + 2, sizeof *d->stages);
+}
+
 bool channel_stages_reserve(const struct demur_channel *c, struct dissent *d)
 {
-    /* A step moves a case once; timers that move it are bounded by STAGES_MAX. */
+    /* A record moves a case once; timers that move it are bounded by STAGES_MAX. */
     const struct demur_policy *p = channel_policy_of(c, d);
-    size_t need = d->stages_len + 2;
+    size_t need = (size_t)d->stages_len + 2;
     for (int i = 0; i < p->clocks_len; i++)
         for (int k = 0; k < p->clocks[i].actions_len; k++)
             if (p->clocks[i].actions[k].kind == DEMUR_ACTION_MOVE)
@@ -47,15 +84,19 @@ static size_t pauses_of(const struct demur_policy_clock *clock, const struct dis
     return n;
 }
 
-static void clock_compute(const struct demur_channel *c, struct dissent *d, int i)
+/* `more` may be NULL: the clock cannot be extended. */
+static void clock_compute(const struct demur_channel *c, const struct dissent *d, int i,
+                          struct clock_run *run, const struct clock_extensions *more)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
-    struct clock_run *run = &d->clocks[i];
     struct demur_pause pauses[STAGES_MAX];
+    struct demur_extension extensions[EXTENSIONS_MAX];
     struct demur_calendars calendars = channel_calendars(c);
     size_t n = pauses_of(&p->clocks[i], d, run, pauses);
-    if (demur_clock_due(p, i, &calendars, run->start, pauses, n, run->extensions,
-                        run->extensions_len, &run->target, &run->limit, NULL) != DEMUR_OK)
+    for (size_t k = 0; k < run->extensions_len; k++)
+        extensions[k] = (struct demur_extension){more->index[k], more->until[k]};
+    if (demur_clock_due(p, i, &calendars, run->start, pauses, n, extensions, run->extensions_len,
+                        &run->target, &run->limit, NULL) != DEMUR_OK)
         run->target = run->limit = DEMUR_NEVER; /* beyond the year 9999 */
 }
 
@@ -69,7 +110,7 @@ static void clocks_compute(const struct demur_channel *c, struct dissent *d)
     const struct demur_policy *p = channel_policy_of(c, d);
     for (int i = 0; i < p->clocks_len; i++)
         if (running(&d->clocks[i]))
-            clock_compute(c, d, i);
+            clock_compute(c, d, i, &d->clocks[i], channel_extensions(p, d, i));
     d->calendars_seen = c->calendars_len;
 }
 
@@ -79,7 +120,7 @@ static void clock_start(const struct demur_channel *c, struct dissent *d, int i,
     if (run->started && !channel_policy_of(c, d)->clocks[i].every_time)
         return;
     *run = (struct clock_run){.started = true, .start = at, .missed_runs = run->missed_runs};
-    clock_compute(c, d, i);
+    clock_compute(c, d, i, run, NULL);
 }
 
 static void clocks_start(const struct demur_channel *c, struct dissent *d,
@@ -128,7 +169,7 @@ static int64_t fallback_event(const struct dissent *d, const struct demur_policy
     case DEMUR_EVENT_STEP:
         for (size_t i = 0; i < d->events_len; i++)
             if (d->events[i].step == e->index)
-                return (int64_t)d->events[i].e.at;
+                return (int64_t)d->events[i].at;
         return -1;
     case DEMUR_EVENT_STAGE:
         for (size_t i = 0; i < d->stages_len; i++)
@@ -256,13 +297,13 @@ void channel_event_filed(const struct demur_channel *c, struct dissent *d, uint6
     stage_enter(c, d, 0, (int64_t)at);
 }
 
-/* Append the step's extension of clock i, if it has one. */
-static enum demur_err extend(const struct demur_channel *c, struct dissent *d, int i, int step,
-                             uint64_t until, struct demur_diag *diag)
+/* Append the step's extension of clock i, if it has one, to the run and to `more`. */
+static enum demur_err extend(const struct demur_channel *c, const struct dissent *d, int i,
+                             int step, uint64_t until, struct clock_run *run,
+                             struct clock_extensions *more, struct demur_diag *diag)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
     const struct demur_policy_clock *pc = &p->clocks[i];
-    struct clock_run *run = &d->clocks[i];
     for (uint8_t k = 0; k < pc->extensions_len; k++) {
         if (pc->extensions[k].step != step || !running(run))
             continue;
@@ -277,8 +318,9 @@ static enum demur_err extend(const struct demur_channel *c, struct dissent *d, i
             demur_clock_extension_check(p, i, &calendars, pauses, n, run->limit, &granted, diag);
         if (err)
             return err;
-        run->extensions[run->extensions_len++] = granted;
-        clock_compute(c, d, i);
+        more->index[run->extensions_len] = granted.index;
+        more->until[run->extensions_len++] = granted.until;
+        clock_compute(c, d, i, run, more);
     }
     return DEMUR_OK;
 }
@@ -287,12 +329,18 @@ enum demur_err channel_step_check(const struct demur_channel *c, const struct di
                                   int to, uint64_t until, struct demur_diag *diag)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
-    struct dissent copy = *d;
     enum demur_err err = DEMUR_OK;
     if (to >= 0 && to != d->stage && !may_move(d))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "this dissent has changed its stage too often");
-    for (int i = 0; !err && i < p->clocks_len; i++)
-        err = extend(c, &copy, i, step, until, diag);
+    for (int i = 0; !err && i < p->clocks_len; i++) {
+        const struct clock_extensions *more = channel_extensions(p, d, i);
+        struct clock_run run = d->clocks[i];
+        struct clock_extensions copy;
+        if (!more)
+            continue;
+        copy = *more;
+        err = extend(c, d, i, step, until, &run, &copy, diag);
+    }
     return err;
 }
 
@@ -300,7 +348,7 @@ void channel_event_step(const struct demur_channel *c, struct dissent *d, int st
                         demur_set entitled, uint64_t at, uint64_t until)
 {
     const struct demur_policy *p = channel_policy_of(c, d);
-    d->times[step]++;
+    channel_times(p, d)[step]++;
     d->taken |= demur_set_of(step);
     d->entitled |= entitled;
     for (int i = 0; i < p->clocks_len; i++) {
@@ -308,7 +356,8 @@ void channel_event_step(const struct demur_channel *c, struct dissent *d, int st
             clock_end(&d->clocks[i], true, (int64_t)at);
         if (demur_set_has(p->clocks[i].stopped_by, step))
             clock_end(&d->clocks[i], false, (int64_t)at);
-        if (extend(c, d, i, step, until, NULL) != DEMUR_OK)
+        if (extend(c, d, i, step, until, &d->clocks[i], channel_extensions(p, d, i), NULL) !=
+            DEMUR_OK)
             continue; /* cannot be: channel_step_check went before */
     }
     if (to >= 0 && to != d->stage)
@@ -322,28 +371,41 @@ bool channel_clock_passed(const struct dissent *d, int clock, uint64_t now)
     return run->started && run->limit != DEMUR_NEVER && (int64_t)now > run->limit;
 }
 
+/* Own parts for what timers change. False, and nothing owned, when memory is out. */
+static bool dissent_copy(const struct demur_channel *c, const struct dissent *d,
+                         struct dissent *copy)
+{
+    size_t size = channel_clocks_size(channel_policy_of(c, d));
+    *copy = *d;
+    copy->stages = NULL;
+    copy->stages_cap = 0;
+    copy->clocks = malloc(size ? size : 1);
+    if (!copy->clocks || !channel_stages_reserve(c, copy)) {
+        free(copy->clocks);
+        return false;
+    }
+    memcpy(copy->clocks, d->clocks, size);
+    if (d->stages_len)
+        memcpy(copy->stages, d->stages, d->stages_len * sizeof *d->stages);
+    return true;
+}
+
 const struct dissent *channel_dissent_at(const struct demur_channel *c, const struct dissent *d,
                                          uint64_t now, struct dissent *copy)
 {
     int i, k;
-    copy->stages = NULL;
     if (d->calendars_seen == c->calendars_len && next_timer(c, d, &i, &k) > (int64_t)now)
         return d;
-    *copy = *d;
-    copy->stages = NULL;
-    copy->stages_cap = 0;
-    if (!channel_stages_reserve(c, copy)) {
-        free(copy->stages);
+    if (!dissent_copy(c, d, copy))
         return NULL;
-    }
-    if (d->stages_len)
-        memcpy(copy->stages, d->stages, d->stages_len * sizeof *d->stages);
     channel_timers(c, copy, now);
     return copy;
 }
 
 void channel_dissent_done(const struct dissent *d, struct dissent *copy)
 {
-    if (d == copy || !d)
-        free(copy->stages);
+    if (d != copy)
+        return;
+    free(copy->stages);
+    free(copy->clocks);
 }

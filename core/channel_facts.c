@@ -37,9 +37,9 @@ bool demur_channel_holder(const struct demur_channel *c, struct span role, uint6
 bool demur_channel_holds(const struct demur_channel *c, const uint8_t key[static 32],
                          struct span role, uint64_t now)
 {
-    for (size_t k = 0; k < c->roles_len; k++)
-        if (channel_grant_runs(&c->roles[k], now) && span_eq_str(role, c->roles[k].role) &&
-            memcmp(c->roles[k].key, key, 32) == 0)
+    const struct known_key *k = channel_known(c, key);
+    for (uint32_t i = k ? k->grants : 0; i; i = c->roles[i - 1].before)
+        if (channel_grant_runs(&c->roles[i - 1], now) && span_eq_str(role, c->roles[i - 1].role))
             return true;
     return false;
 }
@@ -77,15 +77,20 @@ bool demur_channel_member_find(const struct demur_channel *c, struct span handle
 bool demur_channel_ring_key_owner(const struct demur_channel *c, const uint8_t ring_key[static 32],
                                   struct demur_member_info *out)
 {
-    uint64_t i;
-    return channel_owner(&c->ring_keys, ring_key, &i) && demur_channel_member(c, (size_t)i, out);
+    uint32_t place;
+    const struct member *m = channel_ring_key_owner(c, ring_key, &place);
+    if (m)
+        member_fill(m, out);
+    return m != NULL;
 }
 
 bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
                              struct demur_member_info *out)
 {
-    uint64_t i;
-    return channel_owner(&c->member_keys, key, &i) && demur_channel_member(c, (size_t)i, out);
+    const struct member *m = channel_identity_owner(c, key);
+    if (m)
+        member_fill(m, out);
+    return m != NULL;
 }
 
 struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
@@ -104,6 +109,14 @@ struct span demur_channel_member_attribute(const struct demur_channel *c, struct
 
 size_t demur_channel_dissents(const struct demur_channel *c) { return c->dissents_len; }
 
+static struct demur_blob_ref blob_ref(const struct demur_channel *c, struct blob_use use)
+{
+    struct demur_blob_ref ref = {.size = use.size};
+    if (use.size)
+        memcpy(ref.hash, c->blobs[use.blob].hash, 32);
+    return ref;
+}
+
 static bool dissent_fill(const struct demur_channel *c, const struct dissent *base, uint64_t now,
                          struct demur_dissent_info *out)
 {
@@ -112,7 +125,7 @@ static bool dissent_fill(const struct demur_channel *c, const struct dissent *ba
     if (!d)
         return false;
     const struct policy_version *v = &c->policies[d->policy];
-    *out = (struct demur_dissent_info){.latest_index = d->latest_index,
+    *out = (struct demur_dissent_info){.latest_index = d->events[d->latest].index,
                                        .opened_index = d->opened_index,
                                        .opened_at = d->opened_at,
                                        .filed_index = d->filed_index,
@@ -120,12 +133,12 @@ static bool dissent_fill(const struct demur_channel *c, const struct dissent *ba
                                        .epoch = d->epoch,
                                        .roster = d->roster,
                                        .revision = d->revision,
-                                       .memo = d->memo,
+                                       .memo = blob_ref(c, d->memo),
                                        .ending = "",
                                        .withdrawn = d->withdrawn,
                                        .late = d->late,
                                        .until = d->until,
-                                       .signatures = channel_signatures(d)};
+                                       .signatures = d->signatures};
     if (d->stage >= 0) {
         const struct demur_policy_stage *s = &v->policy->stages[d->stage];
         out->stage = s->name;
@@ -139,7 +152,7 @@ static bool dissent_fill(const struct demur_channel *c, const struct dissent *ba
     memcpy(out->case_recipient, d->case_recipient, sizeof out->case_recipient);
     memcpy(out->case_key, d->case_key, 32);
     memcpy(out->policy_entry, v->entry, 32);
-    memcpy(out->latest, d->latest, 32);
+    memcpy(out->latest, d->events[d->latest].leaf, 32);
     memcpy(out->ring, c->rings[d->ring].digest, 32);
     memcpy(out->commitment, d->commitment, 32);
     memcpy(out->release, d->release, 32);
@@ -181,7 +194,7 @@ bool demur_channel_dissent_attachment(const struct demur_channel *c, struct span
     const struct dissent *d = channel_dissent_by(c, id);
     if (!d || i >= d->attachments_len)
         return false;
-    *out = d->attachments[i];
+    *out = blob_ref(c, d->attachments[i]);
     return true;
 }
 
@@ -205,7 +218,8 @@ bool demur_channel_has_opened(const struct demur_channel *c, struct span id,
 {
     const struct dissent *d = channel_dissent_by(c, id);
     for (size_t i = 0; d && i < d->events_len; i++)
-        if (d->events[i].e.type == DEMUR_RECORD_OPEN && memcmp(d->events[i].e.by, key, 32) == 0)
+        if (d->events[i].type == DEMUR_RECORD_OPEN &&
+            memcmp(channel_event_by(c, &d->events[i]), key, 32) == 0)
             return true;
     return false;
 }
@@ -215,7 +229,8 @@ static bool act_open(const struct demur_policy *p, const struct dissent *d, int 
 {
     const struct demur_policy_step *s = &p->steps[step];
     return s->taken_as == DEMUR_AS_STEP && demur_set_has(s->by, role) &&
-           demur_set_has(s->from, d->stage) && (!s->at_most || d->times[step] < s->at_most) &&
+           demur_set_has(s->from, d->stage) &&
+           (!s->at_most || channel_times(p, d)[step] < s->at_most) &&
            (s->only_before < 0 || !channel_clock_passed(d, s->only_before, now)) &&
            (s->only_after < 0 || channel_clock_passed(d, s->only_after, now));
 }
@@ -248,7 +263,18 @@ bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i
     const struct dissent *d = channel_dissent_by(c, id);
     if (!d || i >= d->events_len)
         return false;
-    *out = d->events[i].e;
+    const struct case_event *e = &d->events[i];
+    const struct demur_policy *p = channel_policy_of(c, d);
+    *out = (struct demur_event){.index = e->index,
+                                .at = e->at,
+                                .type = (enum demur_record_type)e->type,
+                                .blob = blob_ref(c, e->blob)};
+    memcpy(out->leaf, e->leaf, 32);
+    memcpy(out->by, channel_event_by(c, e), 32);
+    if (e->role >= 0)
+        out->role = p->roles[e->role].name;
+    if (e->step >= 0)
+        out->act = p->steps[e->step].name;
     return true;
 }
 

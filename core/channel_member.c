@@ -7,10 +7,13 @@
 
 struct member *channel_member_by(const struct demur_channel *c, struct span handle)
 {
-    uint8_t key[32];
-    uint64_t i;
-    channel_key_of(key, handle);
-    return demur_table_get(&c->handles, key, &i) ? &c->members[i] : NULL;
+    uint8_t hash[32];
+    channel_key_of(hash, handle);
+    struct demur_probe p = demur_index_probe(&c->by.handles, hash);
+    while (demur_index_next(&c->by.handles, &p))
+        if (span_eq_str(handle, c->members[p.item].handle))
+            return &c->members[p.item];
+    return NULL;
 }
 
 size_t channel_member_attributes(const struct member *m, struct demur_attribute *out, size_t max)
@@ -26,18 +29,30 @@ size_t channel_member_attributes(const struct member *m, struct demur_attribute 
     return n;
 }
 
-bool channel_owner(const struct demur_table *t, const uint8_t key[static 32], uint64_t *member)
+struct member *channel_ring_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
+                                      uint32_t *place)
 {
     uint8_t hash[32];
     channel_key_of(hash, span_of(key, 32));
-    return demur_table_get(t, hash, member);
+    struct demur_probe p = demur_index_probe(&c->by.ring_keys, hash);
+    while (demur_index_next(&c->by.ring_keys, &p)) {
+        if (memcmp(c->ring_keys[p.item].key, key, 32) != 0)
+            continue;
+        *place = p.item;
+        return &c->members[c->ring_keys[p.item].member];
+    }
+    return NULL;
 }
 
-static void owner_put(struct demur_table *t, const uint8_t key[static 32], uint64_t member)
+struct member *channel_identity_owner(const struct demur_channel *c, const uint8_t key[static 32])
 {
-    uint8_t hash[32];
-    channel_key_of(hash, span_of(key, 32));
-    demur_table_put(t, hash, member);
+    const struct known_key *k = channel_known(c, key);
+    return k && k->member ? &c->members[k->member - 1] : NULL;
+}
+
+static uint32_t place_of(const struct demur_channel *c, const struct member *m)
+{
+    return (uint32_t)(m - c->members);
 }
 
 static enum demur_err check_roster_role(struct applying *a)
@@ -100,8 +115,8 @@ enum demur_err channel_apply_invite(struct applying *a)
     struct member m = {
         .invited = true, .invited_index = c->size, .joined_index = NONE, .revoked_index = NONE};
     err = copy_attributes(a, &m);
-    if (!err && (!demur_table_reserve(&c->handles) ||
-                 !demur_grow(&c->members, &c->members_cap, c->members_len + 1, sizeof m)))
+    if (!err && (!demur_index_reserve(&c->by.handles, 1) ||
+                 !demur_grow(&c->members, &c->members_cap, (size_t)c->members_len + 1, sizeof m)))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (err) {
         free(m.attributes);
@@ -111,7 +126,7 @@ enum demur_err channel_apply_invite(struct applying *a)
     demur_record_key(a->r, DEMUR_FIELD_INVITATION, m.invitation);
     uint8_t key[32];
     channel_key_of(key, handle);
-    demur_table_put(&c->handles, key, c->members_len);
+    demur_index_put(&c->by.handles, key, c->members_len);
     c->members[c->members_len++] = m;
     return DEMUR_OK;
 }
@@ -131,7 +146,7 @@ static enum demur_err check_ring_keys(struct applying *a, struct member *m,
     struct demur_channel *c = a->c;
     uint32_t now = demur_time_epoch((int64_t)a->at);
     uint32_t earliest = m->joined_index == NONE ? now : now + 1;
-    uint64_t owner;
+    uint32_t place;
     *n = channel_ring_keys(a->r, keys);
     if (*n == 0)
         return demur_fail_at(a->diag, DEMUR_ERR_SYNTAX, 0, 0, "ring-keys",
@@ -144,14 +159,16 @@ static enum demur_err check_ring_keys(struct applying *a, struct member *m,
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "epoch",
                              "ring keys may be given for at most a year ahead");
     for (size_t i = 0; i < *n; i++) {
-        bool twice = channel_owner(&c->ring_keys, keys[i], &owner);
+        bool twice = channel_ring_key_owner(c, keys[i], &place) != NULL;
         for (size_t k = 0; k < i; k++)
             twice |= memcmp(keys[i], keys[k], 32) == 0;
         if (twice)
             return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "ring-keys",
                                  "ring key %zu was used before", i + 1);
     }
-    if (!demur_table_reserve_more(&c->ring_keys, *n) ||
+    if (!demur_index_reserve(&c->by.ring_keys, *n) ||
+        !demur_grow(&c->ring_keys, &c->ring_keys_cap, c->ring_keys_len + *n,
+                    sizeof *c->ring_keys) ||
         !demur_grow(&m->keys, &m->keys_cap, m->keys_len + *n, sizeof *m->keys))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     return DEMUR_OK;
@@ -160,30 +177,34 @@ static enum demur_err check_ring_keys(struct applying *a, struct member *m,
 static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[static 13][32],
                           size_t n, uint32_t first)
 {
+    struct demur_channel *c = a->c;
     for (size_t i = 0; i < n; i++) {
-        struct epoch_key k = {
-            .epoch = first + (uint32_t)i, .set_index = a->c->size, .set_at = a->at};
-        memcpy(k.key, keys[i], 32);
-        owner_put(&a->c->ring_keys, k.key, (uint64_t)(m - a->c->members));
+        struct epoch_key k = {.epoch = first + (uint32_t)i,
+                              .ring_key = c->ring_keys_len++,
+                              .set_index = c->size,
+                              .set_at = a->at};
+        uint8_t hash[32];
+        memcpy(c->ring_keys[k.ring_key].key, keys[i], 32);
+        c->ring_keys[k.ring_key].member = place_of(c, m);
+        channel_key_of(hash, span_of(keys[i], 32));
+        demur_index_put(&c->by.ring_keys, hash, k.ring_key);
         size_t at = 0;
         while (at < m->keys_len && m->keys[at].epoch != k.epoch)
             at++;
         m->keys[at] = k;
         m->keys_len += at == m->keys_len;
     }
-    a->c->last_member = a->c->size + 1;
+    c->last_member = c->size + 1;
 }
 
-/* Room for the member's identity key, which was nobody else's. */
+/* The member's identity key was nobody else's. */
 static enum demur_err check_identity(struct applying *a, const struct member *m,
                                      enum demur_field field, const uint8_t key[static 32])
 {
-    uint64_t owner;
-    if (channel_owner(&a->c->member_keys, key, &owner) && &a->c->members[owner] != m)
+    const struct member *owner = channel_identity_owner(a->c, key);
+    if (owner && owner != m)
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, demur_field_name(field),
                              "this key is or was another member's: make a new one");
-    if (!demur_table_reserve(&a->c->member_keys))
-        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     return DEMUR_OK;
 }
 
@@ -191,7 +212,7 @@ static void put_identity(struct applying *a, struct member *m, const uint8_t key
 {
     memcpy(m->key, key, 32);
     channel_copy(m->recipient, sizeof m->recipient, channel_field(a, DEMUR_FIELD_RECIPIENT));
-    owner_put(&a->c->member_keys, key, (uint64_t)(m - a->c->members));
+    channel_known_add(a->c, key)->member = place_of(a->c, m) + 1;
 }
 
 enum demur_err channel_apply_member(struct applying *a)

@@ -11,24 +11,19 @@
 
 uint64_t channel_dissent_index(const struct demur_channel *c, struct span id)
 {
-    uint8_t key[32];
-    uint64_t i;
-    channel_key_of(key, id);
-    return demur_table_get(&c->ids, key, &i) ? i : NONE;
+    uint8_t hash[32];
+    channel_key_of(hash, id);
+    struct demur_probe p = demur_index_probe(&c->by.ids, hash);
+    while (demur_index_next(&c->by.ids, &p))
+        if (span_eq_str(id, c->dissents[p.item].id))
+            return p.item;
+    return NONE;
 }
 
 struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id)
 {
     uint64_t i = channel_dissent_index(c, id);
     return i == NONE ? NULL : &c->dissents[i];
-}
-
-uint64_t channel_signatures(const struct dissent *d)
-{
-    uint64_t n = 0;
-    for (size_t i = 0; i < d->tags_len; i++)
-        n += d->tags[i].revision == d->revision && !d->tags[i].taken_back;
-    return n;
 }
 
 /* A tag is unique within its scope. Different scopes give different tags but
@@ -63,21 +58,51 @@ static void slot_key(uint8_t out[static 32], const struct applying *a)
     tag_key(out, a, buf_span(&b), a->v->slot_tag);
 }
 
-static bool signature_room(struct demur_channel *c, struct dissent *d)
+static bool slot_spent(const struct demur_channel *c, const uint8_t slot[static 32])
 {
-    return demur_table_reserve(&c->tags) &&
-           demur_grow(&d->tags, &d->tags_cap, d->tags_len + 1, sizeof *d->tags);
+    struct demur_probe p = demur_index_probe(&c->by.slots, slot);
+    while (demur_index_next(&c->by.slots, &p))
+        if (memcmp(c->dissents[p.item].slot, slot, 32) == 0)
+            return true;
+    return false;
+}
+
+static bool signature_room(struct demur_channel *c)
+{
+    return demur_index_reserve(&c->by.tags, 1) &&
+           demur_grow(&c->tags, &c->tags_cap, (size_t)c->tags_len + 1, sizeof *c->tags);
+}
+
+/* The signature with this tag on the revision that the record names, or NULL. */
+static struct signer_tag *signature_by(const struct applying *a, const struct dissent *d,
+                                       const uint8_t tag[static 32])
+{
+    const struct demur_channel *c = a->c;
+    uint64_t revision = demur_record_number(a->r, DEMUR_FIELD_REVISION);
+    uint32_t dissent = (uint32_t)(d - c->dissents);
+    uint8_t key[32];
+    cosign_key(key, a, tag);
+    struct demur_probe p = demur_index_probe(&c->by.tags, key);
+    while (demur_index_next(&c->by.tags, &p)) {
+        struct signer_tag *t = &c->tags[p.item];
+        if (t->dissent == dissent && t->revision == revision && memcmp(t->tag, tag, 32) == 0)
+            return t;
+    }
+    return NULL;
 }
 
 static void signature_put(struct applying *a, struct dissent *d)
 {
     uint8_t key[32];
+    struct demur_channel *c = a->c;
     cosign_key(key, a, a->v->tag);
-    struct signer_tag *t = &d->tags[d->tags_len];
+    struct signer_tag *t = &c->tags[c->tags_len];
+    *t = (struct signer_tag){
+        .dissent = (uint32_t)channel_dissent_index(c, channel_field(a, DEMUR_FIELD_DISSENT)),
+        .revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION)};
     memcpy(t->tag, a->v->tag, 32);
-    t->revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION);
-    t->taken_back = false;
-    demur_table_put(&a->c->tags, key, d->tags_len++);
+    demur_index_put(&c->by.tags, key, c->tags_len++);
+    d->signatures++;
 }
 
 /* Padme adds at most an eighth; sealing adds headers and a tag per chunk. The clients
@@ -185,21 +210,6 @@ static enum demur_err check_pins(struct applying *a, const struct policy_version
     return DEMUR_OK;
 }
 
-/* A ring that was pinned and cannot have changed since: every member's keys are older
- * than either roster. The number of rings when there is none. */
-static size_t same_ring(const struct applying *a, const struct dissent *d)
-{
-    const struct demur_channel *c = a->c;
-    uint8_t digest[32];
-    size_t i = 0;
-    demur_record_hash(a->r, DEMUR_FIELD_RING, digest);
-    while (i < c->rings_len && (c->rings[i].policy != d->policy || c->rings[i].epoch != d->epoch ||
-                                c->rings[i].roster < c->last_member || d->roster < c->last_member ||
-                                memcmp(c->rings[i].digest, digest, 32) != 0))
-        i++;
-    return i;
-}
-
 /* The ring that the opening pins. A verdict may be older than a `renew` for a month
  * that had not begun: the digest is compared again. Released by the caller. */
 static enum demur_err make_ring(struct applying *a, const struct dissent *d,
@@ -207,29 +217,39 @@ static enum demur_err make_ring(struct applying *a, const struct dissent *d,
 {
     uint8_t digest[32];
     uint32_t least = channel_policy_of(a->c, d)->ring_min;
+    struct ring ring = {0};
     enum demur_err err =
-        channel_ring_make(a->c, d->policy, d->epoch, d->roster, NULL, 0, out, a->diag);
+        channel_ring_make(a->c, d->policy, d->epoch, d->roster, NULL, 0, &ring, a->diag);
     if (err)
         return err;
     demur_record_hash(a->r, DEMUR_FIELD_RING, digest);
+    *out = (struct pinned_ring){.policy = d->policy,
+                                .epoch = d->epoch,
+                                .roster = d->roster,
+                                .n = (uint32_t)ring.n,
+                                .keys = channel_ring_places(a->c, &ring)};
+    memcpy(out->digest, ring.digest, 32);
+    channel_ring_release(&ring);
+    if (!out->keys)
+        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (memcmp(digest, out->digest, 32) != 0)
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "ring",
                              "the members' keys have changed since this was signed: take the ring "
                              "again");
     if (out->n < least)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "ring",
-                             "the ring has %zu members; the policy wants at least %u, so that "
+                             "the ring has %u members; the policy wants at least %u, so that "
                              "nobody is singled out",
                              out->n, least);
     return DEMUR_OK;
 }
 
 /* Keep the ring, or find it among the pinned: room was reserved. */
-static size_t keep_ring(struct demur_channel *c, struct pinned_ring *ring)
+static uint32_t keep_ring(struct demur_channel *c, struct pinned_ring *ring)
 {
-    for (size_t i = 0; i < c->rings_len; i++) {
+    for (uint32_t i = 0; i < c->rings_len; i++) {
         if (memcmp(c->rings[i].digest, ring->digest, 32) == 0) {
-            channel_ring_release(ring);
+            free(ring->keys);
             return i;
         }
     }
@@ -258,27 +278,32 @@ static enum demur_err check_circulation(struct applying *a, const struct demur_p
     return DEMUR_OK;
 }
 
-static enum demur_err copy_attachments(struct applying *a, struct demur_blob_ref **out, size_t *n)
+/* Room for what put_memo takes over. */
+static enum demur_err attachments_room(struct applying *a, struct blob_use **out)
 {
-    *n = demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
-    *out = malloc((*n ? *n : 1) * sizeof **out);
-    if (!*out)
-        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
-    for (size_t i = 0; i < *n; i++)
-        demur_record_blob(a->r, DEMUR_FIELD_ATTACHMENT, i, &(*out)[i]);
-    return DEMUR_OK;
+    size_t n = demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
+    *out = n ? malloc(n * sizeof **out) : NULL;
+    return n && !*out ? demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory") : DEMUR_OK;
+}
+
+static struct blob_use use_blob(struct applying *a, enum demur_field field, size_t i)
+{
+    struct demur_blob_ref ref = {0};
+    demur_record_blob(a->r, field, i, &ref);
+    return (struct blob_use){channel_blob_name(a, ref.hash), (uint32_t)ref.size};
 }
 
 /* Take text, commitment and attachments from a circulate, revise or file. */
-static void put_memo(struct applying *a, struct dissent *d, struct demur_blob_ref *attachments,
-                     size_t n)
+static void put_memo(struct applying *a, struct dissent *d, struct blob_use *attachments)
 {
     d->revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION);
     demur_record_hash(a->r, DEMUR_FIELD_COMMITMENT, d->commitment);
-    demur_record_blob(a->r, DEMUR_FIELD_MEMO, 0, &d->memo);
+    d->memo = use_blob(a, DEMUR_FIELD_MEMO, 0);
     free(d->attachments);
     d->attachments = attachments;
-    d->attachments_len = n;
+    d->attachments_len = (uint32_t)demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
+    for (size_t i = 0; i < d->attachments_len; i++)
+        attachments[i] = use_blob(a, DEMUR_FIELD_ATTACHMENT, i);
 }
 
 static void put_filing(struct applying *a, struct dissent *d, demur_set to)
@@ -298,7 +323,6 @@ static enum demur_err opening_checks(struct applying *a, demur_set *to)
     const struct policy_version *v = channel_policy_now(c);
     bool files = a->r->type == DEMUR_RECORD_FILE;
     uint8_t key[32];
-    uint64_t seen;
     enum demur_err err = check_pins(a, v);
     if (!err)
         err = check_sizes(a, v->policy);
@@ -310,15 +334,25 @@ static enum demur_err opening_checks(struct applying *a, demur_set *to)
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "dissent",
                              "this dissent was opened before");
     slot_key(key, a);
-    if (demur_table_get(&c->slots, key, &seen))
+    if (slot_spent(c, key))
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "slot",
                              "this filing slot was used before: choose another");
-    if (!demur_table_reserve(&c->slots) || !demur_table_reserve(&c->ids) ||
-        !demur_table_reserve(&c->tags) ||
-        !demur_grow(&c->rings, &c->rings_cap, c->rings_len + 1, sizeof *c->rings) ||
-        !demur_grow(&c->dissents, &c->dissents_cap, c->dissents_len + 1, sizeof *c->dissents))
+    if (!demur_index_reserve(&c->by.slots, 1) || !demur_index_reserve(&c->by.ids, 1) ||
+        !signature_room(c) ||
+        !demur_grow(&c->rings, &c->rings_cap, (size_t)c->rings_len + 1, sizeof *c->rings) ||
+        !demur_grow(&c->dissents, &c->dissents_cap, (size_t)c->dissents_len + 1,
+                    sizeof *c->dissents))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     return DEMUR_OK;
+}
+
+/* A new dissent's own arrays. */
+static bool parts_room(const struct demur_channel *c, struct dissent *d)
+{
+    size_t size = channel_clocks_size(channel_policy_of(c, d));
+    d->clocks = calloc(1, size ? size : 1);
+    return d->clocks && channel_stage_reserve(d) &&
+           demur_grow(&d->events, &d->events_cap, 1, sizeof *d->events);
 }
 
 enum demur_err channel_apply_opening(struct applying *a)
@@ -337,23 +371,23 @@ enum demur_err channel_apply_opening(struct applying *a)
                           .until = demur_record_number(a->r, DEMUR_FIELD_UNTIL),
                           .stage = -1,
                           .calendars_seen = c->calendars_len};
-    struct demur_blob_ref *attachments = NULL;
     struct pinned_ring ring = {0};
-    size_t n = 0;
+    uint8_t digest[32];
     if (!demur_epoch_parse(channel_field(a, DEMUR_FIELD_EPOCH), &d->epoch))
         return demur_fail_at(a->diag, DEMUR_ERR_SYNTAX, 0, 0, "epoch", "no month");
-    d->ring = same_ring(a, d);
+    demur_record_hash(a->r, DEMUR_FIELD_RING, digest);
+    d->ring = channel_ring_pinned(c, d->policy, d->epoch, d->roster, digest);
     if (d->ring == c->rings_len)
         err = make_ring(a, d, &ring);
+    struct blob_use *attachments = NULL;
     if (!err)
-        err = copy_attachments(a, &attachments, &n);
-    if (!err && (!signature_room(c, d) || !channel_stages_reserve(c, d) ||
-                 !demur_grow(&d->events, &d->events_cap, 1, sizeof *d->events)))
+        err = attachments_room(a, &attachments);
+    if (!err && !parts_room(c, d))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (err) {
-        channel_ring_release(&ring);
+        free(ring.keys);
         free(attachments);
-        free(d->tags);
+        free(d->clocks);
         free(d->stages);
         free(d->events);
         return err;
@@ -366,11 +400,11 @@ enum demur_err channel_apply_opening(struct applying *a)
                  channel_field(a, DEMUR_FIELD_CASE_RECIPIENT));
     demur_record_key(a->r, DEMUR_FIELD_CASE_KEY, d->case_key);
     memcpy(d->author_tag, a->v->tag, 32);
-    slot_key(key, a);
-    demur_table_put(&c->slots, key, c->size);
+    slot_key(d->slot, a);
+    demur_index_put(&c->by.slots, d->slot, c->dissents_len);
     channel_key_of(key, span_str(d->id));
-    demur_table_put(&c->ids, key, c->dissents_len++);
-    put_memo(a, d, attachments, n);
+    demur_index_put(&c->by.ids, key, c->dissents_len++);
+    put_memo(a, d, attachments);
     signature_put(a, d);
     channel_event_opened(c, d, a->at);
     if (a->r->type == DEMUR_RECORD_FILE)
@@ -401,8 +435,7 @@ enum demur_err channel_apply_file(struct applying *a)
     struct demur_channel *c = a->c;
     struct dissent *d;
     demur_set to;
-    struct demur_blob_ref *attachments;
-    size_t n;
+    struct blob_use *attachments;
     if (!demur_record_has(a->r, DEMUR_FIELD_ON))
         return channel_apply_opening(a);
     enum demur_err err = channel_case_begin(a, &d);
@@ -416,10 +449,10 @@ enum demur_err channel_apply_file(struct applying *a)
     if (!err)
         err = check_to(a, channel_policy_of(c, d), &to);
     if (!err)
-        err = copy_attachments(a, &attachments, &n);
+        err = attachments_room(a, &attachments);
     if (err)
         return err;
-    put_memo(a, d, attachments, n);
+    put_memo(a, d, attachments);
     put_filing(a, d, to);
     channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO);
     return DEMUR_OK;
@@ -429,8 +462,7 @@ enum demur_err channel_apply_revise(struct applying *a)
 {
     struct demur_channel *c = a->c;
     struct dissent *d;
-    struct demur_blob_ref *attachments;
-    size_t n;
+    struct blob_use *attachments;
     enum demur_err err = channel_case_begin(a, &d);
     if (!err)
         err = check_not_filed(a, d);
@@ -439,24 +471,24 @@ enum demur_err channel_apply_revise(struct applying *a)
                             d->revision + 1);
     if (!err)
         err = check_sizes(a, channel_policy_of(c, d));
-    if (!err && !signature_room(c, d))
+    if (!err && !signature_room(c))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)
-        err = copy_attachments(a, &attachments, &n);
+        err = attachments_room(a, &attachments);
     if (err)
         return err;
     memcpy(d->author_tag, a->v->tag, 32);
-    put_memo(a, d, attachments, n);
+    put_memo(a, d, attachments);
+    d->signatures = 0;
     signature_put(a, d);
     channel_case_event(a, d, -1, -1, DEMUR_FIELD_MEMO);
     return DEMUR_OK;
 }
 
-/* What cosign and unsign share: the dissent, its open window, the tag's place. */
-static enum demur_err window_begin(struct applying *a, struct dissent **out, uint64_t *place,
-                                   bool *known)
+/* What cosign and unsign share: the dissent, its open window, the signature if there is one. */
+static enum demur_err window_begin(struct applying *a, struct dissent **out,
+                                   struct signer_tag **known)
 {
-    uint8_t key[32];
     struct dissent *d = channel_dissent_by(a->c, channel_field(a, DEMUR_FIELD_DISSENT));
     if (!d)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
@@ -469,11 +501,10 @@ static enum demur_err window_begin(struct applying *a, struct dissent **out, uin
     if (demur_record_number(a->r, DEMUR_FIELD_REVISION) != d->revision)
         return demur_fail_at(a->diag, DEMUR_ERR_STALE, 0, 0, "revision",
                              "the text has a newer revision: read it before you sign");
-    if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events) ||
-        !signature_room(a->c, d))
+    if (!demur_grow(&d->events, &d->events_cap, (size_t)d->events_len + 1, sizeof *d->events) ||
+        !signature_room(a->c))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
-    cosign_key(key, a, a->v->tag);
-    *known = demur_table_get(&a->c->tags, key, place);
+    *known = signature_by(a, d, a->v->tag);
     *out = d;
     return DEMUR_OK;
 }
@@ -481,9 +512,8 @@ static enum demur_err window_begin(struct applying *a, struct dissent **out, uin
 enum demur_err channel_apply_cosign(struct applying *a)
 {
     struct dissent *d;
-    uint64_t place;
-    bool known;
-    enum demur_err err = window_begin(a, &d, &place, &known);
+    struct signer_tag *known;
+    enum demur_err err = window_begin(a, &d, &known);
     if (err)
         return err;
     if (!same_commitment(a, d))
@@ -494,7 +524,7 @@ enum demur_err channel_apply_cosign(struct applying *a)
     /* Taken back stays taken back: else anyone could send the old record again. */
     if (known)
         return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "proof",
-                             d->tags[place].taken_back
+                             known->taken_back
                                  ? "this member took the signature on this revision back"
                                  : "this member has signed already");
     signature_put(a, d);
@@ -505,34 +535,32 @@ enum demur_err channel_apply_cosign(struct applying *a)
 enum demur_err channel_apply_unsign(struct applying *a)
 {
     struct dissent *d;
-    uint64_t place;
-    bool known;
-    enum demur_err err = window_begin(a, &d, &place, &known);
+    struct signer_tag *known;
+    enum demur_err err = window_begin(a, &d, &known);
     if (err)
         return err;
-    if (!known || d->tags[place].taken_back)
+    if (!known || known->taken_back)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "proof",
                              "this member has no signature to take back");
     if (memcmp(a->v->tag, d->author_tag, 32) == 0)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "proof",
                              "the author withdraws with the receipt phrase instead");
-    d->tags[place].taken_back = true;
+    known->taken_back = true;
+    d->signatures--;
     channel_case_event(a, d, -1, -1, DEMUR_FIELD_NONE);
     return DEMUR_OK;
 }
 
 static bool joined_key(const struct demur_channel *c, const uint8_t key[static 32])
 {
-    uint64_t member;
-    return channel_owner(&c->member_keys, key, &member) &&
-           memcmp(c->members[member].key, key, 32) == 0;
+    const struct member *m = channel_identity_owner(c, key);
+    return m && memcmp(m->key, key, 32) == 0;
 }
 
 enum demur_err channel_apply_disclose(struct applying *a)
 {
     struct demur_channel *c = a->c;
-    uint8_t tag[32], key[32];
-    uint64_t place;
+    uint8_t tag[32];
     struct demur_blob_ref card;
     struct dissent *d = channel_dissent_by(c, channel_field(a, DEMUR_FIELD_DISSENT));
     if (!d)
@@ -542,15 +570,15 @@ enum demur_err channel_apply_disclose(struct applying *a)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "by",
                              "only a member may disclose a signature");
     demur_record_key(a->r, DEMUR_FIELD_TAG, tag);
-    cosign_key(key, a, tag);
-    if (!demur_table_get(&c->tags, key, &place) || d->tags[place].taken_back)
+    const struct signer_tag *signature = signature_by(a, d, tag);
+    if (!signature || signature->taken_back)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "tag",
                              "this revision has no such signature");
     demur_record_blob(a->r, DEMUR_FIELD_CARD, 0, &card);
     if (card.size > CARD_MAX)
         return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "card",
                              "a name card has at most %u bytes", CARD_MAX);
-    if (!demur_grow(&d->events, &d->events_cap, d->events_len + 1, sizeof *d->events))
+    if (!demur_grow(&d->events, &d->events_cap, (size_t)d->events_len + 1, sizeof *d->events))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD);
     return DEMUR_OK;

@@ -3,7 +3,7 @@
 
 #define ATTRIBUTES_MAX 64
 
-void channel_ring_release(struct pinned_ring *ring)
+void channel_ring_release(struct ring *ring)
 {
     free(ring->keys);
     ring->keys = NULL;
@@ -75,6 +75,8 @@ static enum demur_err check_subsets(const struct demur_policy *p, const struct s
 bool channel_ring_leaves_out(const struct demur_channel *c, size_t policy, uint32_t epoch,
                              uint64_t roster, uint64_t before)
 {
+    if (roster >= c->last_member)
+        return false; /* nobody came or changed keys since */
     for (size_t i = 0; i < c->members_len; i++) {
         const struct member *m = &c->members[i];
         const struct epoch_key *k = key_at(m, epoch, NONE);
@@ -87,7 +89,7 @@ bool channel_ring_leaves_out(const struct demur_channel *c, size_t policy, uint3
 
 enum demur_err channel_ring_make(const struct demur_channel *c, size_t policy, uint32_t epoch,
                                  uint64_t roster, const struct span *subsets, size_t subsets_len,
-                                 struct pinned_ring *out, struct demur_diag *diag)
+                                 struct ring *out, struct demur_diag *diag)
 {
     const struct demur_policy *p = c->policies[policy].policy;
     enum demur_err err = check_subsets(p, subsets, subsets_len, diag);
@@ -97,21 +99,50 @@ enum demur_err channel_ring_make(const struct demur_channel *c, size_t policy, u
         return demur_fail_at(diag, DEMUR_ERR_STALE, 0, 0, "roster",
                              "the roster is taken at %llu entries, the log has %llu",
                              (unsigned long long)roster, (unsigned long long)c->size);
-    *out = (struct pinned_ring){.policy = policy,
-                                .epoch = epoch,
-                                .roster = roster,
-                                .keys = malloc(c->members_len ? c->members_len * 32 : 1)};
+    *out = (struct ring){.keys = malloc(c->members_len ? (size_t)c->members_len * 32 : 1)};
     if (!out->keys)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < c->members_len; i++) {
         const struct member *m = &c->members[i];
         const struct epoch_key *k = key_at(m, epoch, roster);
         if (k && in_ring(p, m, roster, subsets, subsets_len))
-            memcpy(out->keys[out->n++], k->key, 32);
+            memcpy(out->keys[out->n++], c->ring_keys[k->ring_key].key, 32);
     }
     demur_ring_sort(out->keys, out->n);
     demur_ring_digest(out->digest, (const uint8_t(*)[32])out->keys, out->n);
     return DEMUR_OK;
+}
+
+uint32_t channel_ring_pinned(const struct demur_channel *c, size_t policy, uint32_t epoch,
+                             uint64_t roster, const uint8_t digest[static 32])
+{
+    if (roster < c->last_member)
+        return c->rings_len;
+    for (uint32_t i = c->rings_len; i-- > 0;)
+        if (c->rings[i].policy == policy && c->rings[i].epoch == epoch &&
+            c->rings[i].roster >= c->last_member && memcmp(c->rings[i].digest, digest, 32) == 0)
+            return i;
+    return c->rings_len;
+}
+
+enum demur_err channel_ring_load(const struct demur_channel *c, const struct pinned_ring *pinned,
+                                 struct ring *out, struct demur_diag *diag)
+{
+    *out = (struct ring){.n = pinned->n, .keys = malloc(pinned->n ? (size_t)pinned->n * 32 : 1)};
+    if (!out->keys)
+        return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+    memcpy(out->digest, pinned->digest, 32);
+    for (size_t i = 0; i < pinned->n; i++)
+        memcpy(out->keys[i], c->ring_keys[pinned->keys[i]].key, 32);
+    return DEMUR_OK;
+}
+
+uint32_t *channel_ring_places(const struct demur_channel *c, const struct ring *ring)
+{
+    uint32_t *places = calloc(ring->n ? ring->n : 1, sizeof *places);
+    for (size_t i = 0; places && i < ring->n; i++)
+        channel_ring_key_owner(c, ring->keys[i], &places[i]);
+    return places;
 }
 
 enum demur_err demur_channel_ring(const struct demur_channel *c,
@@ -120,9 +151,9 @@ enum demur_err demur_channel_ring(const struct demur_channel *c,
                                   uint8_t (*keys)[32], size_t max, size_t *n,
                                   struct demur_diag *diag)
 {
-    uint64_t policy;
-    struct pinned_ring ring;
-    if (!demur_table_get(&c->policy_entries, policy_entry, &policy))
+    uint32_t policy;
+    struct ring ring;
+    if (!channel_policy_by(c, policy_entry, &policy))
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "policy",
                              "no such policy was put into force");
     enum demur_err err =

@@ -60,11 +60,12 @@ enum demur_err channel_apply_policy(struct applying *a)
     struct policy_version v = {.index = c->size, .at = a->at};
     if (err || (err = take_text(a, &v.text)))
         return err;
+    v.text_len = a->text.len;
     memcpy(v.entry, a->leaf, 32);
     v.policy = malloc(sizeof *v.policy);
     struct demur_calendars calendars = channel_calendars(c);
-    if (!v.policy || !demur_table_reserve(&c->policy_entries) ||
-        !demur_grow(&c->policies, &c->policies_cap, c->policies_len + 1, sizeof v))
+    if (!v.policy ||
+        !demur_grow(&c->policies, &c->policies_cap, (size_t)c->policies_len + 1, sizeof v))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)
         err = demur_policy_parse(v.policy, span_of(v.text, a->text.len), a->diag);
@@ -77,7 +78,6 @@ enum demur_err channel_apply_policy(struct applying *a)
         free(v.policy);
         return err;
     }
-    demur_table_put(&c->policy_entries, a->leaf, c->policies_len);
     c->policies[c->policies_len++] = v;
     return DEMUR_OK;
 }
@@ -95,7 +95,7 @@ static enum demur_err all_calendars_check(const struct demur_channel *c,
 
 static bool calendar_room(struct demur_channel *c)
 {
-    size_t need = c->calendars_len + 1;
+    size_t need = (size_t)c->calendars_len + 1;
     return demur_grow(&c->calendars, &c->calendars_cap, need, sizeof *c->calendars) &&
            demur_grow(&c->versions, &c->versions_cap, need, sizeof *c->versions);
 }
@@ -108,6 +108,7 @@ enum demur_err channel_apply_calendar(struct applying *a)
     struct calendar_text t = {0};
     if (err || (err = take_text(a, &t.text)))
         return err;
+    t.text_len = a->text.len;
     channel_copy(t.name, sizeof t.name, name);
     t.calendar = malloc(sizeof *t.calendar);
     if (!t.calendar || !calendar_room(c))
@@ -168,6 +169,18 @@ const struct policy_version *channel_policy_now(const struct demur_channel *c)
     return c->policies_len ? &c->policies[c->policies_len - 1] : NULL;
 }
 
+bool channel_policy_by(const struct demur_channel *c, const uint8_t entry[static 32],
+                       uint32_t *policy)
+{
+    for (uint32_t i = c->policies_len; i-- > 0;) {
+        if (memcmp(c->policies[i].entry, entry, 32) != 0)
+            continue;
+        *policy = i;
+        return true;
+    }
+    return false;
+}
+
 bool channel_grant_runs(const struct role_grant *g, uint64_t now)
 {
     return g->ended_at == NONE && (g->until == 0 || now <= g->until);
@@ -177,9 +190,10 @@ demur_set channel_roles_of(const struct demur_channel *c, const struct demur_pol
                            const uint8_t key[static 32], uint64_t now)
 {
     demur_set set = 0;
-    for (size_t i = 0; i < c->roles_len; i++)
-        if (channel_grant_runs(&c->roles[i], now) && memcmp(c->roles[i].key, key, 32) == 0)
-            set |= demur_set_of(demur_policy_role(p, span_str(c->roles[i].role)));
+    const struct known_key *k = channel_known(c, key);
+    for (uint32_t i = k ? k->grants : 0; i; i = c->roles[i - 1].before)
+        if (channel_grant_runs(&c->roles[i - 1], now))
+            set |= demur_set_of(demur_policy_role(p, span_str(c->roles[i - 1].role)));
     return set;
 }
 
@@ -188,10 +202,13 @@ demur_set channel_roles_of(const struct demur_channel *c, const struct demur_pol
 static struct role_grant *grant_of(const struct demur_channel *c, struct span role,
                                    struct span part, const uint8_t key[static 32], uint64_t now)
 {
-    for (size_t i = 0; i < c->roles_len; i++)
-        if (channel_grant_runs(&c->roles[i], now) && span_eq_str(role, c->roles[i].role) &&
-            span_eq_str(part, c->roles[i].attribute) && memcmp(c->roles[i].key, key, 32) == 0)
-            return &c->roles[i];
+    const struct known_key *k = channel_known(c, key);
+    for (uint32_t i = k ? k->grants : 0; i; i = c->roles[i - 1].before) {
+        struct role_grant *g = &c->roles[i - 1];
+        if (channel_grant_runs(g, now) && span_eq_str(role, g->role) &&
+            span_eq_str(part, g->attribute))
+            return g;
+    }
     return NULL;
 }
 
@@ -304,7 +321,10 @@ static void grant_put(struct applying *a, const uint8_t holder[static 32])
     memcpy(g.key, holder, 32);
     g.acting = demur_record_has(a->r, DEMUR_FIELD_ACTING);
     g.until = demur_record_number(a->r, DEMUR_FIELD_UNTIL);
+    struct known_key *k = channel_known_add(a->c, holder);
+    g.before = k->grants;
     a->c->roles[a->c->roles_len++] = g;
+    k->grants = a->c->roles_len;
 }
 
 enum demur_err channel_apply_role(struct applying *a)
@@ -330,7 +350,7 @@ enum demur_err channel_apply_role(struct applying *a)
         return end_grant(a, name, holder);
     if ((err = check_grant(a, v->policy, role, holder)))
         return err;
-    if (!demur_grow(&c->roles, &c->roles_cap, c->roles_len + 1, sizeof *c->roles))
+    if (!demur_grow(&c->roles, &c->roles_cap, (size_t)c->roles_len + 1, sizeof *c->roles))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     grant_put(a, holder);
     return DEMUR_OK;

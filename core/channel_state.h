@@ -20,11 +20,13 @@ struct policy_version {
     uint8_t entry[32]; /* leaf hash */
     uint64_t index, at;
     uint8_t *text;
+    size_t text_len;
     struct demur_policy *policy;
 };
 
 struct calendar_text {
     uint8_t *text;
+    size_t text_len;
     char name[65];
     struct demur_calendar *calendar;
 };
@@ -38,12 +40,38 @@ struct role_grant {
     uint64_t until;    /* 0: open-ended */
     uint64_t ended_at; /* NONE while it runs */
     uint64_t granted_index; /* of the entry that granted it */
+    uint32_t before; /* 1 + the same key's grant before this; 0: none */
+};
+
+/* Whatever is said of one Ed25519 key: the sequence numbers that it has used, whose
+ * it is or was, which roles it was granted. */
+struct known_key {
+    uint8_t key[32];
+    uint64_t seq; /* the highest accepted */
+    bool has_seq;
+    uint32_t member; /* 1 + the member; 0: none */
+    uint32_t grants; /* 1 + its latest grant; 0: none */
+};
+
+/* A blob that a record named, and the dissent whose record was the first. */
+struct named_blob {
+    uint8_t hash[32];
+    uint32_t owner; /* 1 + the dissent; 0: a record that is about none */
+};
+/* How a dissent names one. */
+struct blob_use {
+    uint32_t blob; /* its place */
+    uint32_t size; /* as its record says; 0: no blob */
+};
+
+struct ring_key {
+    uint8_t key[32];
+    uint32_t member;
 };
 
 struct epoch_key {
-    uint32_t epoch;
+    uint32_t epoch, ring_key; /* its place */
     uint64_t set_index, set_at;
-    uint8_t key[32];
 };
 
 struct member {
@@ -56,17 +84,24 @@ struct member {
     bool invited; /* `invitation` waits for its answer */
     uint64_t invited_index, joined_index, revoked_index;
     struct epoch_key *keys;
-    size_t keys_len, keys_cap;
+    uint32_t keys_len;
+    size_t keys_cap;
+};
+
+/* A ring with its keys, sorted. */
+struct ring {
+    uint8_t digest[32];
+    size_t n;
+    uint8_t (*keys)[32];
 };
 
 /* A ring that some dissent pinned, and what it was first made for. */
 struct pinned_ring {
     uint8_t digest[32];
-    size_t policy;
-    uint32_t epoch;
+    uint32_t policy, epoch;
     uint64_t roster;
-    size_t n;
-    uint8_t (*keys)[32];
+    uint32_t n;
+    uint32_t *keys; /* places of ring keys, in the ring's order */
 };
 
 struct stage_change {
@@ -80,52 +115,61 @@ struct clock_run {
     uint32_t missed_runs;  /* of all its runs, this one with them */
     int64_t start, end;    /* end: when met or stopped */
     int64_t target, limit; /* recomputed whenever something moved them */
-    struct demur_extension extensions[EXTENSIONS_MAX];
     uint8_t extensions_len;
     uint8_t fired; /* bit i: actions[i] has fired in this run */
 };
 
+/* What a clock was extended by, in order; as many as its run says. */
+struct clock_extensions {
+    int64_t until[EXTENSIONS_MAX];
+    uint8_t index[EXTENSIONS_MAX];
+};
+
 struct signer_tag {
     uint8_t tag[32];
-    uint32_t revision;
+    uint32_t dissent, revision;
     bool taken_back;
 };
 
 struct case_event {
-    struct demur_event e;
-    int16_t role, step;
+    uint64_t index, at;
+    uint8_t leaf[32];
+    uint32_t by; /* 1 + the known key; 0: the case key, or a ring signature */
+    struct blob_use blob;
+    uint8_t type;
+    int8_t role, step; /* -1: none */
 };
 
 struct dissent {
     char id[33];
     uint8_t case_key[32];
     char case_recipient[64];
-    size_t policy, ring; /* indexes */
-    uint32_t epoch;
+    uint8_t slot[32]; /* SHA-256(scope, tag) of the filing slot that it spent */
+    uint32_t policy, ring, epoch;
     uint64_t roster;
     uint64_t opened_index, opened_at, filed_index, filed_at;
     bool filed, withdrawn, late;
     uint64_t withdrawn_at;
-    uint64_t until; /* of the circulation; 0: never circulated */
-    uint32_t revision;
+    uint64_t until;                /* of the circulation; 0: never circulated */
+    uint32_t revision, signatures; /* on this revision */
     uint8_t commitment[32], release[32], author_tag[32];
-    struct demur_blob_ref memo;
-    struct demur_blob_ref *attachments;
-    size_t attachments_len;
+    struct blob_use memo;
+    struct blob_use *attachments;
+    uint32_t attachments_len;
     demur_set to, entitled;
-    uint8_t latest[32];
-    uint64_t latest_index;
-    int16_t stage; /* -1 until it is filed */
-    uint32_t times[DEMUR_POLICY_STEPS];
+    uint32_t latest; /* the last event that moved it */
+    int16_t stage;   /* -1 until it is filed */
     demur_set taken;
-    struct clock_run clocks[DEMUR_POLICY_CLOCKS];
-    size_t calendars_seen; /* calendar versions that the clocks were computed with */
+    /* What the policy's numbers decide the size of, in one piece: a run for each clock,
+     * a clock_extensions for each that can be extended, a count for each step. */
+    struct clock_run *clocks;
+    uint32_t calendars_seen; /* calendar versions that the clocks were computed with */
     struct stage_change *stages;
-    size_t stages_len, stages_cap;
-    struct signer_tag *tags;
-    size_t tags_len, tags_cap;
+    uint32_t stages_len;
+    size_t stages_cap;
     struct case_event *events;
-    size_t events_len, events_cap;
+    uint32_t events_len;
+    size_t events_cap;
 };
 
 struct demur_channel {
@@ -139,30 +183,47 @@ struct demur_channel {
     uint64_t last_member; /* index + 1 of the last entry that changed who is in some ring */
 
     struct policy_version *policies;
-    size_t policies_len, policies_cap;
+    uint32_t policies_len;
+    size_t policies_cap;
     struct calendar_text *calendars;
-    size_t calendars_len, calendars_cap;
+    uint32_t calendars_len;
+    size_t calendars_cap;
     struct demur_calendar_version *versions; /* parallel to calendars */
     size_t versions_cap;
     struct role_grant *roles;
-    size_t roles_len, roles_cap;
+    uint32_t roles_len;
+    size_t roles_cap;
+    struct known_key *keys;
+    uint32_t keys_len;
+    size_t keys_cap;
     struct member *members;
-    size_t members_len, members_cap;
+    uint32_t members_len;
+    size_t members_cap;
+    struct ring_key *ring_keys; /* all there ever were */
+    uint32_t ring_keys_len;
+    size_t ring_keys_cap;
     struct pinned_ring *rings;
-    size_t rings_len, rings_cap;
+    uint32_t rings_len;
+    size_t rings_cap;
     struct dissent *dissents;
-    size_t dissents_len, dissents_cap;
+    uint32_t dissents_len;
+    size_t dissents_cap;
+    struct named_blob *blobs;
+    uint32_t blobs_len;
+    size_t blobs_cap;
+    struct signer_tag *tags;
+    uint32_t tags_len;
+    size_t tags_cap;
 
-    struct demur_table seqs;           /* SHA-256(key) -> seq */
-    struct demur_table handles;        /* SHA-256(handle) -> member */
-    struct demur_table ring_keys;      /* SHA-256(ring key), of all there ever were -> member */
-    struct demur_table member_keys;    /* the same of identity keys */
-    struct demur_table policy_entries; /* leaf -> policy */
-    struct demur_table ids;            /* SHA-256(dissent id) -> dissent */
-    struct demur_table
-        blobs; /* SHA-256(hash of a blob) -> the dissent that named it first, or NONE */
-    struct demur_table tags;  /* SHA-256(scope hash ‖ tag) -> place in the dissent's tags */
-    struct demur_table slots; /* SHA-256(scope ‖ tag) -> index */
+    struct channel_indexes {
+        struct demur_index keys;      /* by SHA-256 of the key */
+        struct demur_index handles;   /* members, by SHA-256 of the handle */
+        struct demur_index ring_keys; /* by SHA-256 of the key */
+        struct demur_index ids;       /* dissents, by SHA-256 of the id */
+        struct demur_index slots;     /* dissents, by their slot */
+        struct demur_index blobs;     /* by SHA-256 of the hash */
+        struct demur_index tags;      /* by scope and tag */
+    } by;
 };
 
 /* What is being applied. */
@@ -182,6 +243,17 @@ struct applying {
 
 /* channel.c */
 void channel_key_of(uint8_t out[static 32], struct span text); /* SHA-256 */
+/* The known key, or NULL. */
+struct known_key *channel_known(const struct demur_channel *c, const uint8_t key[static 32]);
+/* The same, made known if it is not: for that there must be room. One record makes
+ * at most KNOWN_MORE keys known. */
+enum { KNOWN_MORE = 3 };
+bool channel_known_room(struct demur_channel *c, size_t n);
+struct known_key *channel_known_add(struct demur_channel *c, const uint8_t key[static 32]);
+/* Name a blob on behalf of the dissent that the record is about; room was reserved. */
+uint32_t channel_blob_name(struct applying *a, const uint8_t hash[static 32]);
+bool channel_blob_find(const struct demur_channel *c, const uint8_t hash[static 32],
+                       uint32_t *place);
 struct demur_calendars channel_calendars(const struct demur_channel *c);
 struct span channel_field(const struct applying *a, enum demur_field field);
 void channel_copy(char *out, size_t cap, struct span value); /* NUL-ended, cut */
@@ -197,6 +269,9 @@ demur_set channel_roles_of(const struct demur_channel *c, const struct demur_pol
                            const uint8_t key[static 32], uint64_t now);
 bool channel_grant_runs(const struct role_grant *g, uint64_t now);
 const struct policy_version *channel_policy_now(const struct demur_channel *c);
+/* The policy that this entry put into force, by its number. */
+bool channel_policy_by(const struct demur_channel *c, const uint8_t entry[static 32],
+                       uint32_t *policy);
 
 /* channel_member.c */
 enum demur_err channel_apply_invite(struct applying *a);
@@ -205,8 +280,10 @@ enum demur_err channel_apply_renew(struct applying *a);
 enum demur_err channel_apply_rekey(struct applying *a);
 enum demur_err channel_apply_revoke(struct applying *a);
 struct member *channel_member_by(const struct demur_channel *c, struct span handle);
-/* Whose a ring key (c->ring_keys) or an identity key (c->member_keys) is or was. */
-bool channel_owner(const struct demur_table *t, const uint8_t key[static 32], uint64_t *member);
+/* Whose a ring key, or an identity key, is or was; NULL: nobody's. */
+struct member *channel_ring_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
+                                      uint32_t *place);
+struct member *channel_identity_owner(const struct demur_channel *c, const uint8_t key[static 32]);
 size_t channel_member_attributes(const struct member *m, struct demur_attribute *out, size_t max);
 /* Ring keys out of a `ring-keys` field; 0 when they are not 1 to 13 of 32 bytes. */
 size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][32]);
@@ -214,11 +291,20 @@ size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][3
 /* channel_ring.c */
 enum demur_err channel_ring_make(const struct demur_channel *c, size_t policy, uint32_t epoch,
                                  uint64_t roster, const struct span *subsets, size_t subsets_len,
-                                 struct pinned_ring *out, struct demur_diag *diag);
+                                 struct ring *out, struct demur_diag *diag);
 /* Does a ring of this roster lack a present member who had a key for it by `before`? */
 bool channel_ring_leaves_out(const struct demur_channel *c, size_t policy, uint32_t epoch,
                              uint64_t roster, uint64_t before);
-void channel_ring_release(struct pinned_ring *ring);
+void channel_ring_release(struct ring *ring);
+/* A pinned ring that cannot have changed since: every member's keys are older than
+ * either roster. The number of rings when there is none. */
+uint32_t channel_ring_pinned(const struct demur_channel *c, size_t policy, uint32_t epoch,
+                             uint64_t roster, const uint8_t digest[static 32]);
+/* A pinned ring with its keys; MEMORY. */
+enum demur_err channel_ring_load(const struct demur_channel *c, const struct pinned_ring *pinned,
+                                 struct ring *out, struct demur_diag *diag);
+/* The places of a ring's keys, on the heap; NULL when memory is out. */
+uint32_t *channel_ring_places(const struct demur_channel *c, const struct ring *ring);
 size_t channel_subsets(const struct demur_record *r, struct span *out, size_t max);
 
 /* channel_open.c: circulate, file, revise, cosign, unsign, disclose */
@@ -247,12 +333,19 @@ void channel_case_settle(struct applying *a, bool accepted);
 /* Append the event (room was reserved). */
 void channel_case_event(struct applying *a, struct dissent *d, int role, int step,
                         enum demur_field blob);
-uint64_t channel_signatures(const struct dissent *d);
+/* The key that signed an event, or zeros. */
+const uint8_t *channel_event_by(const struct demur_channel *c, const struct case_event *e);
 
 /* channel_clock.c */
 const struct demur_policy *channel_policy_of(const struct demur_channel *c,
                                              const struct dissent *d);
-/* Room for the stage changes that one entry and its timers can make. */
+/* The bytes of d->clocks under a policy, and the parts of it. */
+size_t channel_clocks_size(const struct demur_policy *p);
+uint32_t *channel_times(const struct demur_policy *p, const struct dissent *d);
+struct clock_extensions *channel_extensions(const struct demur_policy *p, const struct dissent *d,
+                                            int clock); /* NULL: it cannot be extended */
+/* Room for the stage change that one record makes; and for those of timers too. */
+bool channel_stage_reserve(struct dissent *d);
 bool channel_stages_reserve(const struct demur_channel *c, struct dissent *d);
 /* Fire, in order, what has run out by `now`. */
 void channel_timers(const struct demur_channel *c, struct dissent *d, uint64_t now);

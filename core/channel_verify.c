@@ -66,7 +66,7 @@ static enum demur_err verify_rekey(struct verifying *v)
 
 /* Verify the ring signature in `field` over `ring` and give its tag. */
 static enum demur_err check_proof(struct verifying *v, enum demur_field field,
-                                  const struct pinned_ring *ring, struct span scope,
+                                  const struct ring *ring, struct span scope,
                                   uint8_t tag[static 32])
 {
     uint8_t proof[DEMUR_RING_SIGNATURE_MAX];
@@ -91,7 +91,7 @@ static enum demur_err check_proof(struct verifying *v, enum demur_field field,
 
 /* `proof` over the dissent's ring or the part that the record's subsets select. */
 static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t epoch,
-                                   uint64_t roster, const struct pinned_ring *whole)
+                                   uint64_t roster, const struct ring *whole)
 {
     uint8_t text[DEMUR_SCOPE_MAX];
     struct buf scope = buf_over(text, sizeof text);
@@ -105,7 +105,7 @@ static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t 
                              SUBSETS_MAX);
     if (n == 0)
         return check_proof(v, DEMUR_FIELD_PROOF, whole, buf_span(&scope), v->out->tag);
-    struct pinned_ring part;
+    struct ring part;
     enum demur_err err = channel_ring_make(v->c, policy, epoch, roster, subsets, n, &part, v->diag);
     if (err)
         return err;
@@ -120,8 +120,7 @@ static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t 
     return err;
 }
 
-static enum demur_err check_slot(struct verifying *v, uint32_t epoch,
-                                 const struct pinned_ring *ring)
+static enum demur_err check_slot(struct verifying *v, uint32_t epoch, const struct ring *ring)
 {
     uint8_t text[DEMUR_SCOPE_MAX];
     struct buf scope = buf_over(text, sizeof text);
@@ -155,7 +154,8 @@ static enum demur_err verify_opening(struct verifying *v)
     uint8_t key[32], entry[32], digest[32];
     char id[33];
     uint32_t epoch = 0;
-    uint64_t policy, roster = demur_record_number(v->r, DEMUR_FIELD_ROSTER);
+    uint32_t policy;
+    uint64_t roster = demur_record_number(v->r, DEMUR_FIELD_ROSTER);
     demur_record_key(v->r, DEMUR_FIELD_CASE_KEY, key);
     demur_dissent_id(id, key);
     if (!span_eq_str(demur_record_get(v->r, DEMUR_FIELD_DISSENT), id))
@@ -165,16 +165,19 @@ static enum demur_err verify_opening(struct verifying *v)
     if (err)
         return err;
     demur_record_hash(v->r, DEMUR_FIELD_POLICY, entry);
-    if (!demur_table_get(&v->c->policy_entries, entry, &policy))
+    if (!channel_policy_by(v->c, entry, &policy))
         return demur_fail_at(v->diag, DEMUR_ERR_STALE, 0, 0, "policy",
                              "this channel has no such policy");
     if (!demur_epoch_parse(demur_record_get(v->r, DEMUR_FIELD_EPOCH), &epoch))
         return demur_fail_at(v->diag, DEMUR_ERR_SYNTAX, 0, 0, "epoch", "no month");
-    struct pinned_ring ring;
-    err = channel_ring_make(v->c, policy, epoch, roster, NULL, 0, &ring, v->diag);
+    struct ring ring;
+    demur_record_hash(v->r, DEMUR_FIELD_RING, digest);
+    uint32_t pinned = channel_ring_pinned(v->c, policy, epoch, roster, digest);
+    err = pinned < v->c->rings_len
+              ? channel_ring_load(v->c, &v->c->rings[pinned], &ring, v->diag)
+              : channel_ring_make(v->c, policy, epoch, roster, NULL, 0, &ring, v->diag);
     if (err)
         return err;
-    demur_record_hash(v->r, DEMUR_FIELD_RING, digest);
     if (memcmp(digest, ring.digest, 32) != 0)
         err = demur_fail_at(v->diag, DEMUR_ERR_STALE, 0, 0, "ring",
                             "the ring's digest is not that of the log's members");
@@ -199,11 +202,16 @@ static enum demur_err find_case(struct verifying *v, const struct dissent **out)
 static enum demur_err verify_case(struct verifying *v, bool with_sig, bool with_proof)
 {
     const struct dissent *d;
+    struct ring ring = {0};
     enum demur_err err = find_case(v, &d);
     if (!err && with_sig)
         err = check_sig(v, DEMUR_FIELD_SIG, d->case_key);
-    if (!err && with_proof)
-        err = check_cosign(v, d->policy, d->epoch, d->roster, &v->c->rings[d->ring]);
+    if (err || !with_proof)
+        return err;
+    err = channel_ring_load(v->c, &v->c->rings[d->ring], &ring, v->diag);
+    if (!err)
+        err = check_cosign(v, d->policy, d->epoch, d->roster, &ring);
+    channel_ring_release(&ring);
     return err;
 }
 

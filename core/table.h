@@ -1,4 +1,12 @@
-/* table.h - a hash table from 32 bytes to a number, for the fold's indexes.
+/* table.h - the fold's indexes: from 32 bytes to the places of items in an array.
+ *
+ * The items and their keys lie in the array; a slot holds 32 bits of the hashed key
+ * and the item's place, so an entry costs some twelve bytes. A find walks the items
+ * whose 32 bits agree, and its caller compares the keys themselves:
+ *
+ *     struct demur_probe p = demur_index_probe(&index, hash);
+ *     while (demur_index_next(&index, &p))
+ *         if (memcmp(items[p.item].key, key, 32) == 0) ...
  *
  * Keys are hashes: what others may choose freely, such as a public key, is hashed
  * by the caller first. Grows by doubling. Nothing is ever removed.
@@ -9,23 +17,27 @@
 
 #include "base.h"
 
-struct demur_table {
-    struct demur_table_slot {
-        uint8_t key[32];
-        uint64_t value;
-        bool used;
+struct demur_index {
+    struct demur_index_slot {
+        uint32_t tag, item; /* item: 1 + its place; 0: a free slot */
     } * slots;
     size_t cap, len;
 };
 
-/* All zero is an empty table. */
-void demur_table_release(struct demur_table *t);
-/* Make room for n more keys (or one), so that as many puts cannot fail. */
-bool demur_table_reserve_more(struct demur_table *t, size_t n) DEMUR_CHECKED;
-bool demur_table_reserve(struct demur_table *t) DEMUR_CHECKED;
-/* Set a key's value, new or not. Needs a reserve before it for a new key. */
-void demur_table_put(struct demur_table *t, const uint8_t key[static 32], uint64_t value);
-bool demur_table_get(const struct demur_table *t, const uint8_t key[static 32], uint64_t *value);
+/* All zero is an empty index. */
+void demur_index_release(struct demur_index *t);
+/* Make room for n more items, so that as many puts cannot fail. */
+bool demur_index_reserve(struct demur_index *t, size_t n) DEMUR_CHECKED;
+/* Add an item that is not there yet. Needs a reserve before it. */
+void demur_index_put(struct demur_index *t, const uint8_t hash[static 32], uint32_t item);
+
+struct demur_probe {
+    size_t at;
+    uint32_t tag, item;
+};
+struct demur_probe demur_index_probe(const struct demur_index *t, const uint8_t hash[static 32]);
+/* The next item that may have the key, in probe->item; false when there is none. */
+bool demur_index_next(const struct demur_index *t, struct demur_probe *probe);
 
 /* Grow an array of elements of `size` bytes to hold `need`; false, with nothing
  * changed, when memory is out. */
