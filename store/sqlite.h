@@ -29,8 +29,7 @@ enum db_sql {
     SQL_HEAD_GET,
     SQL_ENTRY_RANGE,
     SQL_ENTRY_BYTES,
-    SQL_LEAF_FIND,
-    SQL_RECORD_FIND,
+    SQL_ENTRY_HASHES,
     SQL_TILE_GET,
     SQL_BLOB_STAT,
     SQL_BLOB_CHUNKS,
@@ -92,6 +91,21 @@ struct db_conn {
     struct db_conn *next; /* in the pool */
 };
 
+/* What an entry is found by; columns 1 and 2 of SQL_ENTRY_HASHES. */
+enum db_hash_kind { DB_LEAF, DB_RECORD, DB_HASH_KINDS };
+
+/* Where the entry of a hash may be, in memory: sqlite_find.c. */
+struct db_finder {
+    pthread_rwlock_t lock; /* of all that follows */
+    uint8_t key[16];       /* random: nobody chooses hashes that share a slot */
+    uint64_t size;         /* entries that are in; those of a batch before it is committed */
+    struct db_slots {
+        struct db_slot *slots;
+        size_t cap; /* a power of two, or 0 */
+    } of[DB_HASH_KINDS];
+    bool loaded; /* all that this process has not appended itself */
+};
+
 struct demur_store {
     char *dir;  /* absolute, so that a later chdir changes nothing */
     char *path; /* dir/log.db */
@@ -106,6 +120,7 @@ struct demur_store {
     int wal_pages;          /* after the last commit */
     pthread_mutex_t pool_lock;
     struct db_conn *idle; /* under pool_lock */
+    struct db_finder finder;
 };
 
 /* ---- statements -------------------------------------------------------- */
@@ -175,6 +190,17 @@ void demur_db_hex(char out[static 65], const uint8_t hash[static 32]);
 /* What the blob counts for in demur_store_blob_waiting: 0 when it is not here, or
  * referenced. Within the transaction at hand; an SQLite result. */
 int demur_db_blob_waits(struct db_conn *conn, const uint8_t hash[static 32], uint64_t *bytes);
+void demur_db_finder_init(struct db_finder *finder);
+void demur_db_finder_free(struct db_finder *finder);
+/* Entries are about to be committed. MEMORY, LIMIT: nothing was taken in. */
+enum demur_err demur_db_finder_add(struct demur_store *store, const struct demur_store_batch *batch,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+/* They were not, after all. */
+void demur_db_finder_forget(struct demur_store *store);
+/* The lowest index of an entry with that hash; UNKNOWN. */
+enum demur_err demur_db_find(struct demur_store *store, enum db_hash_kind kind,
+                             const uint8_t hash[static 32], uint64_t *index,
+                             struct demur_diag *diag) DEMUR_CHECKED;
 /* Remove what is leaving, in transactions of a bounded size, so that other
  * writers get their turn between them. */
 enum demur_err demur_db_drop_leaving(struct demur_store *store,

@@ -165,6 +165,7 @@ static void store_free(struct demur_store *store)
         close(store->lock_fd);
     pthread_mutex_destroy(&store->write_lock);
     pthread_mutex_destroy(&store->pool_lock);
+    demur_db_finder_free(&store->finder);
     free(store->path);
     free(store->dir);
     free(store);
@@ -180,6 +181,7 @@ static struct demur_store *store_alloc(const char *real_dir, const char *file,
     store->mode = mode;
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
+    demur_db_finder_init(&store->finder);
     store->dir = strdup(real_dir);
     store->path = path_in(real_dir, file);
     if (!store->dir || !store->path) {

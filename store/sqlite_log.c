@@ -112,9 +112,13 @@ enum demur_err demur_store_append(struct demur_store *store, const struct demur_
     if (err != DEMUR_OK)
         return err;
     err = batch_put(store, conn, batch, &waited, diag);
+    if (err == DEMUR_OK)
+        err = demur_db_finder_add(store, batch, diag);
     err = demur_db_write_end(store, conn, err, diag);
     if (err == DEMUR_OK)
         atomic_fetch_sub(&store->waiting, waited);
+    else
+        demur_db_finder_forget(store);
     return err;
 }
 
@@ -217,38 +221,27 @@ enum demur_err demur_store_entry_get(struct demur_store *store, struct demur_sto
     return demur_store_entries(store, index, index + 1, entry_copy, &copy, diag);
 }
 
-static enum demur_err find(struct demur_store *store, enum db_sql n, uint64_t *index,
+static enum demur_err find(struct demur_store *store, enum db_hash_kind kind, uint64_t *index,
                            const uint8_t hash[static 32], const char *what, struct demur_diag *diag)
 {
-    struct db_conn *conn;
-    enum demur_err err = demur_db_read_begin(store, &conn, diag);
-    if (err != DEMUR_OK)
+    char hex[65];
+    enum demur_err err = demur_db_find(store, kind, hash, index, diag);
+    if (err != DEMUR_ERR_UNKNOWN)
         return err;
-    int rc = demur_db_first(conn, n, DB_ARGS(db_hash(hash)));
-    bool found = rc == SQLITE_ROW && sqlite3_column_type(conn->stmt[n], 0) == SQLITE_INTEGER;
-    if (found)
-        *index = (uint64_t)sqlite3_column_int64(conn->stmt[n], 0);
-    err = demur_db_fail(store, conn->db, rc, diag);
-    demur_db_end(conn, n);
-    demur_db_read_end(store, conn);
-    if (err == DEMUR_OK && !found) {
-        char hex[65];
-        demur_db_hex(hex, hash);
-        err = demur_fail(diag, DEMUR_ERR_UNKNOWN, "the log has no entry with the %s %s", what, hex);
-    }
-    return err;
+    demur_db_hex(hex, hash);
+    return demur_fail(diag, err, "the log has no entry with the %s %s", what, hex);
 }
 
 enum demur_err demur_store_leaf_find(struct demur_store *store, uint64_t *index,
                                      const uint8_t leaf[static 32], struct demur_diag *diag)
 {
-    return find(store, SQL_LEAF_FIND, index, leaf, "leaf hash", diag);
+    return find(store, DB_LEAF, index, leaf, "leaf hash", diag);
 }
 
 enum demur_err demur_store_record_find(struct demur_store *store, uint64_t *index,
                                        const uint8_t record[static 32], struct demur_diag *diag)
 {
-    return find(store, SQL_RECORD_FIND, index, record, "record hash", diag);
+    return find(store, DB_RECORD, index, record, "record hash", diag);
 }
 
 static enum demur_err width_check(size_t width, struct demur_diag *diag)

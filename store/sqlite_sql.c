@@ -48,7 +48,12 @@ static const char migration_1[] =
     "  root BLOB NOT NULL CHECK (length(root) = 32)) STRICT;"
     "PRAGMA user_version = 1;";
 
-const char *const demur_db_migrations[] = {migration_1};
+/* Entries are found by hash in memory (sqlite_find.c). */
+static const char migration_2[] = "DROP INDEX IF EXISTS entry_leaf;"
+                                  "DROP INDEX IF EXISTS entry_record;"
+                                  "PRAGMA user_version = 2;";
+
+const char *const demur_db_migrations[] = {migration_1, migration_2};
 const size_t demur_db_version = DEMUR_COUNT(demur_db_migrations);
 
 /* A schema that someone else wrote into the file is data, not code. */
@@ -76,8 +81,8 @@ const char *const demur_db_sql[SQL_COUNT] = {
     [SQL_ENTRY_RANGE] = "SELECT idx, leaf, record, bytes FROM entry"
                         " WHERE idx >= ?1 AND idx < ?2 ORDER BY idx",
     [SQL_ENTRY_BYTES] = "SELECT bytes FROM entry WHERE idx >= ?1 AND idx < ?2 ORDER BY idx",
-    [SQL_LEAF_FIND] = "SELECT min(idx) FROM entry WHERE leaf = ?1",
-    [SQL_RECORD_FIND] = "SELECT min(idx) FROM entry WHERE record = ?1",
+    [SQL_ENTRY_HASHES] = "SELECT idx, leaf, record FROM entry WHERE idx >= ?1 AND idx < ?2"
+                         " ORDER BY idx",
     [SQL_TILE_GET] = "SELECT hashes FROM tile WHERE key = ?1",
     [SQL_BLOB_STAT] = "SELECT o.size, b.put_s, b.entry IS NOT NULL, coalesce(b.entry, 0)"
                       " FROM blob b JOIN object o ON o.id = b.object WHERE b.hash = ?1",

@@ -122,7 +122,7 @@ TEST(store_open_refuses_what_is_none)
     CHECK(unlink(w.db) == 0);
     sql(&w, "CREATE TABLE cats (name TEXT)");
     check_refused_both(&w, DEMUR_ERR_IO, "not a demur store");
-    sql(&w, "PRAGMA application_id = 1684895090; PRAGMA user_version = 1");
+    sql(&w, "PRAGMA application_id = 1684895090; PRAGMA user_version = 2");
     check_refused_both(&w, DEMUR_ERR_IO, "tables are not those");
     world_end(&w);
 }
@@ -132,9 +132,9 @@ TEST(store_open_refuses_a_newer_schema)
     struct world w;
     world_init(&w);
     demur_store_close(world_open(&w));
-    sql(&w, "PRAGMA user_version = 2");
+    sql(&w, "PRAGMA user_version = 3");
     check_refused_both(&w, DEMUR_ERR_UPGRADE, "upgrade demur");
-    sql(&w, "PRAGMA user_version = 1");
+    sql(&w, "PRAGMA user_version = 2");
     demur_store_close(world_reopen(&w));
     world_end(&w);
 }

@@ -275,3 +275,51 @@ TEST(store_log_bounds_of_reads)
     maker_free(m);
     world_end(&w);
 }
+
+/* Whether it was there before the first look, came after it, was refused, or was
+ * written by another process: a hash finds what is in the log, and the first of two. */
+TEST(store_finds_by_hash)
+{
+    struct world w;
+    struct maker *m = maker_new();
+    uint64_t index;
+    world_init(&w);
+    struct demur_store *store = world_open(&w), *reader;
+    REQUIRE(store != NULL && m != NULL);
+    maker_append(m, store, 300);
+    CHECK_ERR(demur_store_open(&reader, w.dir, DEMUR_STORE_READ, NULL), DEMUR_OK);
+    check_finds(store, 300);
+    check_finds(reader, 300);
+    maker_append(m, store, 1400); /* the table grows */
+    check_finds(store, 1700);
+    check_finds(reader, 1700);
+
+    maker_batch(m, 50);
+    uint8_t fresh[32];
+    memcpy(fresh, m->batch.entries[49].leaf, 32);
+    m->batch.after.size++;
+    CHECK_ERR(demur_store_append(store, &m->batch, NULL), DEMUR_ERR_LIMIT);
+    m->batch.after.size--;
+    struct demur_store_ref ref = {.entry = 1700, .blob = {1}};
+    m->batch.refs = &ref;
+    m->batch.n_refs = 1;
+    CHECK_ERR(demur_store_append(store, &m->batch, NULL), DEMUR_ERR_MISSING);
+    m->batch.n_refs = 0;
+    CHECK_ERR(demur_store_leaf_find(store, &index, fresh, NULL), DEMUR_ERR_UNKNOWN);
+    check_finds(store, 1700);
+    /* the second half says that it is the records of the first */
+    for (size_t i = 25; i < 50; i++)
+        memcpy(m->entries[i].record, m->entries[i - 25].record, 32);
+    CHECK_ERR(demur_store_append(store, &m->batch, NULL), DEMUR_OK);
+    maker_accept(m);
+    CHECK_ERR(demur_store_leaf_find(store, &index, fresh, NULL), DEMUR_OK);
+    CHECK(index == 1749);
+    for (size_t i = 0; i < 25; i++) {
+        CHECK_ERR(demur_store_record_find(store, &index, m->entries[i].record, NULL), DEMUR_OK);
+        CHECK(index == 1700 + i);
+    }
+    demur_store_close(reader);
+    demur_store_close(store);
+    maker_free(m);
+    world_end(&w);
+}
