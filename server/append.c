@@ -37,7 +37,7 @@ void demur_engine_prepare(struct demur_engine *e, struct demur_append *a)
     }
     if (find_published(e, a))
         return;
-    demur_engine_read(e);
+    demur_engine_check(e);
     if (demur_engine_sound(e, &a->diag)) {
         a->state = DEMUR_APPEND_UNKNOWN;
     } else if (demur_blobs_check(e, a)) {
@@ -47,5 +47,5 @@ void demur_engine_prepare(struct demur_engine *e, struct demur_append *a)
         if (err)
             refuse(a, err, &diag);
     }
-    demur_engine_unread(e);
+    demur_engine_uncheck(e);
 }

@@ -150,6 +150,11 @@ static enum demur_err store_commit(struct turn *t, struct demur_growth *growth,
 {
     struct demur_tile_write write;
     struct demur_list tiles = {0};
+    /* For whoever copies the store's files: the newest checkpoint there is. */
+    struct demur_published published;
+    demur_engine_published(t->e, &published);
+    struct demur_store_kv kept = {span_lit(DEMUR_STORE_CHECKPOINT),
+                                  span_of(published.text, published.text_len)};
     enum demur_err err = DEMUR_OK;
     while (!err && demur_growth_next(growth, &write)) {
         struct demur_store_tile tile = {(uint8_t)write.tile.level, write.tile.index, write.bytes};
@@ -164,6 +169,8 @@ static enum demur_err store_commit(struct turn *t, struct demur_growth *growth,
             .n_entries = t->n,
             .tiles = tiles.items,
             .n_tiles = tiles.len,
+            .kvs = &kept,
+            .n_kvs = published.size > 0,
             .refs = t->refs.items,
             .n_refs = t->refs.len,
         };
@@ -188,6 +195,9 @@ static enum demur_err grow(struct turn *t, struct demur_diag *diag)
         err = store_commit(t, &growth, diag);
     if (!err)
         demur_edge_advance(&t->e->edge, &growth);
+    const uint8_t(*leaves)[32] = t->leaves.items;
+    for (size_t i = 0; i < t->n && !err; i++)
+        demur_nodes_grow(t->e->nodes, t->first + i, leaves[i]);
     free(work);
     return err;
 }
@@ -228,6 +238,7 @@ static void rest_answer(struct turn *t, struct demur_append *unseen, enum demur_
 {
     for (size_t i = 0; i < t->n; i++) {
         t->accepted[i]->index = t->first + i;
+        t->accepted[i]->at = t->at;
         t->accepted[i]->state = state;
         t->accepted[i]->answer(t->accepted[i]);
     }
@@ -248,15 +259,21 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
     pthread_rwlock_wrlock(&e->lock);
     t.at = demur_engine_now(e);
     t.first = e->edge.frontier.size;
+    pthread_rwlock_wrlock(&e->fold_lock);
     while (batch && !err) {
         struct demur_append *a = batch;
         batch = a->next;
         err = sequence_one(&t, a, diag);
     }
+    pthread_rwlock_unlock(&e->fold_lock);
     uint64_t refused = answer_all(t.refused);
     if (!err && t.n)
         err = steps(&t, diag);
-    e->failed = err != DEMUR_OK;
+    if (err) {
+        pthread_rwlock_wrlock(&e->fold_lock);
+        e->failed = true;
+        pthread_rwlock_unlock(&e->fold_lock);
+    }
     pthread_rwlock_unlock(&e->lock);
     e->figures = (struct demur_commit_figures){t.n, refused, demur_now_us() - started};
     rest_answer(&t, batch, err ? DEMUR_APPEND_UNKNOWN : DEMUR_APPEND_ACCEPTED);

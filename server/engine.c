@@ -21,8 +21,10 @@ enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
     /* A steady stream of readers must not keep the sequencer out. */
     pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&e->lock, &attr);
+    pthread_rwlock_init(&e->fold_lock, &attr);
     pthread_rwlockattr_destroy(&attr);
     pthread_mutex_init(&e->published_lock, NULL);
+    pthread_mutex_init(&e->keys_lock, NULL);
 
     /* The signer first: a fork must not inherit the store. */
     enum demur_err err = demur_signer_start(&e->signer, dir, hooks, diag);
@@ -35,7 +37,7 @@ enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
     }
     if (!err)
         err = demur_store_open(&e->store, dir, DEMUR_STORE_WRITE, diag);
-    if (!err && !(e->channel = demur_channel_new()))
+    if (!err && (!(e->channel = demur_channel_new()) || !(e->nodes = demur_nodes_new())))
         err = demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)
         err = demur_engine_recover(e, diag);
@@ -57,8 +59,12 @@ void demur_engine_close(struct demur_engine *e)
     demur_list_free(&e->rotates);
     demur_list_free(&e->calendars);
     demur_expunge_free(&e->expunge);
+    demur_list_free(&e->keys);
+    demur_nodes_free(e->nodes);
     pthread_rwlock_destroy(&e->lock);
+    pthread_rwlock_destroy(&e->fold_lock);
     pthread_mutex_destroy(&e->published_lock);
+    pthread_mutex_destroy(&e->keys_lock);
     sodium_memzero(e->server_secrets, sizeof e->server_secrets);
     free(e);
 }
@@ -100,6 +106,8 @@ enum demur_err demur_engine_sound(const struct demur_engine *e, struct demur_dia
 
 void demur_engine_read(struct demur_engine *e) { pthread_rwlock_rdlock(&e->lock); }
 void demur_engine_unread(struct demur_engine *e) { pthread_rwlock_unlock(&e->lock); }
+void demur_engine_check(struct demur_engine *e) { pthread_rwlock_rdlock(&e->fold_lock); }
+void demur_engine_uncheck(struct demur_engine *e) { pthread_rwlock_unlock(&e->fold_lock); }
 
 void demur_engine_published(struct demur_engine *e, struct demur_published *out)
 {
@@ -112,6 +120,7 @@ void demur_engine_publish(struct demur_engine *e, const struct demur_published *
 {
     pthread_mutex_lock(&e->published_lock);
     e->published = *published;
+    e->published.rotates = e->rotates.len;
     pthread_mutex_unlock(&e->published_lock);
 }
 
@@ -140,12 +149,24 @@ static bool tile_from_store(void *ctx, const struct demur_tile *tile, struct spa
     return true;
 }
 
+static bool node_read(void *ctx, unsigned level, uint64_t index, uint8_t out[32])
+{
+    struct demur_store_tiles *t = ctx;
+    struct demur_tree_reader from_tiles = demur_tile_reader(&t->source);
+    if (demur_nodes_get(t->engine->nodes, level, index, out))
+        return true;
+    if (!from_tiles.read(from_tiles.ctx, level, index, out))
+        return false;
+    demur_nodes_put(t->engine->nodes, level, index, out);
+    return true;
+}
+
 struct demur_tree_reader demur_engine_tree(struct demur_engine *e, struct demur_store_tiles *tiles,
                                            uint64_t size)
 {
     tiles->engine = e;
     tiles->source = (struct demur_tile_source){tile_from_store, tiles, size};
-    return demur_tile_reader(&tiles->source);
+    return (struct demur_tree_reader){node_read, tiles};
 }
 
 enum demur_err demur_engine_sign(struct demur_engine *e, uint64_t size,
@@ -181,7 +202,9 @@ enum demur_err demur_engine_note(struct demur_engine *e, const struct demur_reco
     if (record->type == DEMUR_RECORD_TICK) {
         e->tick_day = at / 86400;
     } else if (record->type == DEMUR_RECORD_ROTATE) {
+        pthread_mutex_lock(&e->published_lock);
         ok = demur_list_add(&e->rotates, &index, sizeof index);
+        pthread_mutex_unlock(&e->published_lock);
     } else if (record->type == DEMUR_RECORD_CALENDAR) {
         struct demur_text_entry entry = {.index = index, .at = at};
         struct span name = demur_record_get(record, DEMUR_FIELD_NAME);

@@ -2,8 +2,11 @@
  * way by which records get into the log. Inside server/.
  *
  * Threads. demur_engine_commit is the sequencer's alone. Everything else may
- * run in any thread beside it. The fold is read between demur_engine_read and
- * demur_engine_unread; a commit waits for readers, so they are short.
+ * run in any thread beside it. What the fold means is read between demur_engine_read
+ * and demur_engine_unread; a commit waits for readers, so they are short, and they
+ * see nothing that is not published. Signatures are verified between
+ * demur_engine_check and demur_engine_uncheck, beside a commit that waits for the
+ * disk: what they rest on is in the fold for good, or the server ends.
  */
 #ifndef DEMUR_SERVER_ENGINE_H
 #define DEMUR_SERVER_ENGINE_H
@@ -17,6 +20,7 @@
 #include "expunge.h"
 #include "hooks.h"
 #include "list.h"
+#include "nodes.h"
 #include "signer.h"
 
 /* The last published checkpoint: what everyone outside may know of. */
@@ -25,6 +29,7 @@ struct demur_published {
     uint8_t root[32];
     uint8_t text[DEMUR_CHECKPOINT_MAX];
     size_t text_len;
+    size_t rotates; /* `rotate` entries that it covers */
 };
 
 struct demur_text_entry {
@@ -49,7 +54,7 @@ struct demur_engine {
     struct demur_store *store;
     uint8_t server_secrets[2][64]; /* server.key, server.key.next; zero: none */
 
-    pthread_rwlock_t lock; /* of all that follows, but for `published` */
+    pthread_rwlock_t lock; /* of all that follows up to fold_lock: a commit's, to its end */
     struct demur_channel *channel;
     struct demur_edge edge;      /* of the tree: what the next batch grows from */
     struct demur_list rotates;   /* of uint64_t: accepted `rotate` entries */
@@ -57,9 +62,16 @@ struct demur_engine {
     uint64_t tick_day;           /* days since 1970 of the last accepted tick; 0: none */
     struct demur_expunge expunge;
     bool failed; /* a commit did: the fold is ahead of the log, and to be believed no more */
+    /* Taken after `lock`, and for writing only while a commit changes the channel, what
+     * is expunged, or `failed`. */
+    pthread_rwlock_t fold_lock;
 
-    pthread_mutex_t published_lock;
+    pthread_mutex_t published_lock; /* of this, and of reading `rotates` without `lock` */
     struct demur_published published;
+    struct demur_nodes *nodes; /* of the published tree, or about to be */
+    pthread_mutex_t keys_lock;
+    struct demur_list keys; /* bytes: a bundle of entry 0 and the first `keys_rotates` rotations */
+    size_t keys_rotates;
 
     struct demur_commit_figures figures;            /* the sequencer's */
     struct demur_append *accepted[DEMUR_BATCH_MAX]; /* a commit's; here, so that it cannot lack */
@@ -83,11 +95,14 @@ uint64_t demur_engine_now(const struct demur_engine *e);
 enum demur_err demur_engine_disk(const struct demur_engine *e, uint64_t keep,
                                  struct demur_diag *diag) DEMUR_CHECKED;
 /* IO when a commit failed: the fold is ahead of the log then, and nothing of it is
- * to be told or acted on. Call it between read and unread, before all else. */
+ * to be told or acted on. Call it between read and unread, or check and uncheck,
+ * before all else. */
 enum demur_err demur_engine_sound(const struct demur_engine *e,
                                   struct demur_diag *diag) DEMUR_CHECKED;
 void demur_engine_read(struct demur_engine *e);
 void demur_engine_unread(struct demur_engine *e);
+void demur_engine_check(struct demur_engine *e);
+void demur_engine_uncheck(struct demur_engine *e);
 void demur_engine_published(struct demur_engine *e, struct demur_published *out);
 /* The secret of the server key in force; KEY when server.key does not hold it.
  * Call it between read and unread. */
@@ -123,6 +138,7 @@ struct demur_append {
     bool has_latest; /* STALE: what `on` must be */
     uint8_t latest[32];
     uint64_t index;
+    uint64_t at; /* of its entry, when this batch made it; else 0 */
     /* Called once by the sequencer when state is no longer WAITING. */
     void (*answer)(struct demur_append *append);
     void *owner;
@@ -139,9 +155,10 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
                                    struct demur_diag *diag) DEMUR_CHECKED;
 
 /* Append the receipt of entry `index` under the published checkpoint. UNKNOWN
- * when that does not cover it. */
+ * when that does not cover it. `entry`: its bytes, or empty to read them. */
 enum demur_err demur_engine_receipt(struct demur_engine *e, struct demur_store_bytes *out,
-                                    uint64_t index, struct demur_diag *diag) DEMUR_CHECKED;
+                                    uint64_t index, struct span entry,
+                                    struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- parts of the above, each in its file --------------------------------- */
 

@@ -16,6 +16,19 @@ static void refused_answer(struct demur_service *s, struct demur_request *r)
         demur_reply_error(&r->reply, a->diag.code, &a->diag, a->has_latest ? a->latest : NULL);
 }
 
+static enum demur_err receipt_make(struct demur_service *s, const struct demur_append *a,
+                                   struct demur_store_bytes *out, struct demur_diag *diag)
+{
+    size_t cap = a->at ? a->text.len + 32 : 0;
+    uint8_t *bytes = cap ? malloc(cap) : NULL;
+    struct buf entry = buf_over(bytes, bytes ? cap : 0);
+    if (bytes)
+        demur_entry_write(&entry, a->at, a->text);
+    enum demur_err err = demur_engine_receipt(s->engine, out, a->index, buf_span(&entry), diag);
+    free(bytes);
+    return err;
+}
+
 static void finish(struct demur_service *s, struct demur_request *r)
 {
     struct demur_append *a = r->append;
@@ -24,7 +37,7 @@ static void finish(struct demur_service *s, struct demur_request *r)
     enum demur_err err;
     switch (a->state) {
     case DEMUR_APPEND_ACCEPTED:
-        err = demur_engine_receipt(s->engine, &receipt, a->index, &diag);
+        err = receipt_make(s, a, &receipt, &diag);
         if (err)
             demur_reply_error(&r->reply, err, &diag, NULL);
         else

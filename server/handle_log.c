@@ -73,7 +73,7 @@ bool demur_handle_receipt(struct demur_service *s, struct demur_request *r)
         return true;
     enum demur_err err = demur_store_leaf_find(s->engine->store, &index, leaf, &diag);
     if (!err)
-        err = demur_engine_receipt(s->engine, &receipt, index, &diag);
+        err = demur_engine_receipt(s->engine, &receipt, index, span_of(NULL, 0), &diag);
     if (err)
         demur_reply_error(&r->reply, err, &diag, NULL);
     else

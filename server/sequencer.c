@@ -5,6 +5,8 @@
 
 #include "journal.h"
 
+#define IDLE_MS 100
+
 struct demur_sequencer {
     struct demur_engine *engine;
     struct demur_metrics *metrics;
@@ -22,12 +24,20 @@ struct demur_sequencer {
     struct demur_diag diag;
 };
 
-/* The head of the queue, linked by next; NULL when the thread is to end. */
-static struct demur_append *batch_take(struct demur_sequencer *s)
+/* The head of the queue, linked by next. NULL when the thread is to end, or when
+ * nothing came for a while after a commit. */
+static struct demur_append *batch_take(struct demur_sequencer *s, bool committed)
 {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += IDLE_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    int timed_out = 0;
     pthread_mutex_lock(&s->lock);
-    while (!s->first && !s->ending)
-        pthread_cond_wait(&s->more, &s->lock);
+    while (!s->first && !s->ending && !timed_out)
+        timed_out = committed ? pthread_cond_timedwait(&s->more, &s->lock, &until)
+                              : pthread_cond_wait(&s->more, &s->lock);
     struct demur_append *batch = s->first, **end = &s->first;
     size_t n = 0;
     for (; *end && n < DEMUR_BATCH_MAX; n++)
@@ -42,7 +52,8 @@ static struct demur_append *batch_take(struct demur_sequencer *s)
     return batch;
 }
 
-/* For whoever copies the store's files. The answers do not wait for it. */
+/* For whoever copies the store's files. The next batch would take it along; when none
+ * comes, this does. */
 static void checkpoint_keep(struct demur_engine *e)
 {
     struct demur_published published;
@@ -89,8 +100,16 @@ static void give_up(struct demur_sequencer *s, enum demur_err err, const struct 
 static void *run(void *arg)
 {
     struct demur_sequencer *s = arg;
-    struct demur_append *batch;
-    while ((batch = batch_take(s))) {
+    bool committed = false; /* since the checkpoint was kept */
+    for (;;) {
+        struct demur_append *batch = batch_take(s, committed);
+        if (!batch && committed) {
+            checkpoint_keep(s->engine);
+            committed = false;
+            continue;
+        }
+        if (!batch)
+            return NULL;
         struct demur_diag diag = {0};
         enum demur_err err = demur_engine_commit(s->engine, batch, &diag);
         if (err) {
@@ -98,10 +117,8 @@ static void *run(void *arg)
             return NULL;
         }
         count(s);
-        if (s->engine->figures.accepted && !demur_sequencer_waiting(s))
-            checkpoint_keep(s->engine);
+        committed |= s->engine->figures.accepted > 0;
     }
-    return NULL;
 }
 
 enum demur_err demur_sequencer_start(struct demur_sequencer **out, struct demur_engine *engine,
@@ -117,7 +134,11 @@ enum demur_err demur_sequencer_start(struct demur_sequencer **out, struct demur_
     s->alarm_fd = alarm_fd;
     s->last = &s->first;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_cond_init(&s->more, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->more, &attr);
+    pthread_condattr_destroy(&attr);
     if (pthread_create(&s->thread, NULL, run, s)) {
         s->joined = true;
         demur_sequencer_free(s);
