@@ -126,7 +126,8 @@ $(OUT)/golden: $(call obj,$(wildcard tests/support/*.c tests/tools/golden.c) tes
 	@$(link)
 $(OUT)/bench/%.o: CFLAGS += -O3
 $(OUT)/bench-%: LIBS = $(LIBS_ALL) -lm
-$(OUT)/bench-%: $(OUT)/bench/%_bench.o $(call archives,$(needs_server))
+$(OUT)/bench-%: $(OUT)/bench/%_bench.o $(call obj,$(filter-out %_bench.c,$(wildcard bench/*.c))) \
+                $(call archives,$(needs_client))
 	$(call say,link)
 	@$(link)
 
@@ -186,7 +187,7 @@ unit: $(if $(filter wasm,$(VARIANT)),build/wasm/unit.wasm,unit-programs) ## run 
 	@VARIANT=$(VARIANT) tools/unit $(if $(T),-t $(T)) -- $(DATA)
 modules: $(addprefix build/wasm/,core.wasm unit.wasm whole.wasm)
 
-bench: $(patsubst %,$(OUT)/bench-%,$(bench_targets)) ## measure, one line a figure (T=name for one)
+bench: $(OUT)/demur $(patsubst %,$(OUT)/bench-%,$(bench_targets)) ## measure, one line a figure (T=name for one)
 	@for b in $(or $(T),$(bench_targets)); do $(OUT)/bench-$$b || exit 1; done
 
 ifeq ($(VARIANT),fuzz)
