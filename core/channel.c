@@ -329,6 +329,16 @@ uint64_t demur_channel_size(const struct demur_channel *c) { return c->size; }
 uint64_t demur_channel_refused(const struct demur_channel *c) { return c->refused; }
 uint64_t demur_channel_last_at(const struct demur_channel *c) { return c->last_at; }
 
+void demur_channel_chain(const struct demur_channel *c, uint8_t out[static 32])
+{
+    memcpy(out, c->chain, 32);
+}
+
+uint64_t demur_channel_tick_day(const struct demur_channel *c)
+{
+    return c->last_tick_day > 0 ? (uint64_t)c->last_tick_day : 0;
+}
+
 bool demur_channel_fingerprint(const struct demur_channel *c, uint8_t out[static 32])
 {
     if (c->founded)

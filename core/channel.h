@@ -55,10 +55,26 @@ enum demur_err demur_channel_entry(struct demur_channel *c, struct span entry, s
                                    struct demur_diag *diag) DEMUR_CHECKED;
 void demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry);
 
+/* The state as bytes: what a server restarts from (docs/formats/snapshot.md). The same
+ * state is always the same bytes, and a state that was read goes on as the one that
+ * was written. Saving, failures are in w->err. Loading returns NULL then: UPGRADE when
+ * another version of the fold wrote it, SYNTAX, MEMORY or IO; whatever the bytes are,
+ * what it returns is safe to use, but whether it is the meaning of some log only its
+ * writer can vouch for. Raise the version whenever the same log comes to mean something
+ * else, or the golden logs change. */
+#define DEMUR_FOLD_VERSION 1u
+struct demur_walk;
+void demur_channel_save(const struct demur_channel *c, struct demur_walk *w);
+struct demur_channel *demur_channel_load(struct demur_walk *w);
+
 /* Facts. Indexes count entries. */
 uint64_t demur_channel_size(const struct demur_channel *c);
 uint64_t demur_channel_refused(const struct demur_channel *c); /* entries without effect */
 uint64_t demur_channel_last_at(const struct demur_channel *c);
+/* Over every entry and what became of it (fold.md section 6). */
+void demur_channel_chain(const struct demur_channel *c, uint8_t out[static 32]);
+/* The day, since 1970, of the last tick; 0: none. */
+uint64_t demur_channel_tick_day(const struct demur_channel *c);
 bool demur_channel_fingerprint(const struct demur_channel *c, uint8_t out[static 32]);
 struct span demur_channel_origin(const struct demur_channel *c);
 void demur_channel_log_key(const struct demur_channel *c, uint8_t out[static 32]);

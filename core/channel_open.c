@@ -28,24 +28,24 @@ struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id
 
 /* A tag is unique within its scope. Different scopes give different tags but
  * with negligible probability; the key binds both all the same. */
-static void tag_key(uint8_t out[static 32], const struct applying *a, struct span scope_rest,
+static void tag_key(uint8_t out[static 32], const struct demur_channel *c, struct span scope_rest,
                     const uint8_t tag[static 32])
 {
     uint8_t scope[32];
     channel_key_of(scope, scope_rest);
-    struct span parts[] = {span_of(a->c->fingerprint, 32), span_of(scope, 32), span_of(tag, 32)};
+    struct span parts[] = {span_of(c->fingerprint, 32), span_of(scope, 32), span_of(tag, 32)};
     demur_hash_spans(out, "demur v1 tag", parts, 3);
 }
 
-static void cosign_key(uint8_t out[static 32], const struct applying *a,
-                       const uint8_t tag[static 32])
+void channel_cosign_key(uint8_t out[static 32], const struct demur_channel *c, struct span id,
+                        uint64_t revision, const uint8_t tag[static 32])
 {
     uint8_t text[80];
     struct buf b = buf_over(text, sizeof text);
-    buf_put_span(&b, channel_field(a, DEMUR_FIELD_DISSENT));
+    buf_put_span(&b, id);
     buf_put_byte(&b, ' ');
-    buf_put_span(&b, channel_field(a, DEMUR_FIELD_REVISION));
-    tag_key(out, a, buf_span(&b), tag);
+    buf_put_u64(&b, revision);
+    tag_key(out, c, buf_span(&b), tag);
 }
 
 static void slot_key(uint8_t out[static 32], const struct applying *a)
@@ -55,7 +55,7 @@ static void slot_key(uint8_t out[static 32], const struct applying *a)
     buf_put_span(&b, channel_field(a, DEMUR_FIELD_EPOCH));
     buf_put_byte(&b, ' ');
     buf_put_span(&b, channel_field(a, DEMUR_FIELD_SLOT));
-    tag_key(out, a, buf_span(&b), a->v->slot_tag);
+    tag_key(out, a->c, buf_span(&b), a->v->slot_tag);
 }
 
 static bool slot_spent(const struct demur_channel *c, const uint8_t slot[static 32])
@@ -81,7 +81,7 @@ static struct signer_tag *signature_by(const struct applying *a, const struct di
     uint64_t revision = demur_record_number(a->r, DEMUR_FIELD_REVISION);
     uint32_t dissent = (uint32_t)(d - c->dissents);
     uint8_t key[32];
-    cosign_key(key, a, tag);
+    channel_cosign_key(key, c, channel_field(a, DEMUR_FIELD_DISSENT), revision, tag);
     struct demur_probe p = demur_index_probe(&c->by.tags, key);
     while (demur_index_next(&c->by.tags, &p)) {
         struct signer_tag *t = &c->tags[p.item];
@@ -95,11 +95,11 @@ static void signature_put(struct applying *a, struct dissent *d)
 {
     uint8_t key[32];
     struct demur_channel *c = a->c;
-    cosign_key(key, a, a->v->tag);
+    channel_cosign_key(key, c, channel_field(a, DEMUR_FIELD_DISSENT), d->revision, a->v->tag);
     struct signer_tag *t = &c->tags[c->tags_len];
     *t = (struct signer_tag){
         .dissent = (uint32_t)channel_dissent_index(c, channel_field(a, DEMUR_FIELD_DISSENT)),
-        .revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION)};
+        .revision = d->revision};
     memcpy(t->tag, a->v->tag, 32);
     demur_index_put(&c->by.tags, key, c->tags_len++);
     d->signatures++;

@@ -42,9 +42,9 @@ static enum demur_err take_text(struct applying *a, uint8_t **out)
     return DEMUR_OK;
 }
 
-static enum demur_err policy_calendars_check(const struct demur_policy *p,
-                                             const struct demur_calendars *calendars,
-                                             struct demur_diag *diag)
+enum demur_err channel_policy_calendars_check(const struct demur_policy *p,
+                                              const struct demur_calendars *calendars,
+                                              struct demur_diag *diag)
 {
     enum demur_err err = demur_calendars_check(calendars, p->calendar, diag);
     for (int i = 0; !err && i < p->clocks_len; i++)
@@ -72,7 +72,7 @@ enum demur_err channel_apply_policy(struct applying *a)
     if (!err)
         err = demur_policy_executable(v.policy, a->diag);
     if (!err)
-        err = policy_calendars_check(v.policy, &calendars, a->diag);
+        err = channel_policy_calendars_check(v.policy, &calendars, a->diag);
     if (err) {
         free(v.text);
         free(v.policy);
@@ -89,7 +89,7 @@ static enum demur_err all_calendars_check(const struct demur_channel *c,
 {
     enum demur_err err = DEMUR_OK;
     for (size_t i = 0; !err && i < c->policies_len; i++)
-        err = policy_calendars_check(c->policies[i].policy, calendars, diag);
+        err = channel_policy_calendars_check(c->policies[i].policy, calendars, diag);
     return err;
 }
 

@@ -37,10 +37,10 @@ struct role_grant {
     char recipient[64];
     char attribute[100];
     bool acting;
-    uint64_t until;    /* 0: open-ended */
-    uint64_t ended_at; /* NONE while it runs */
+    uint64_t until;         /* 0: open-ended */
+    uint64_t ended_at;      /* NONE while it runs */
     uint64_t granted_index; /* of the entry that granted it */
-    uint32_t before; /* 1 + the same key's grant before this; 0: none */
+    uint32_t before;        /* 1 + the same key's grant before this; 0: none */
 };
 
 /* Whatever is said of one Ed25519 key: the sequence numbers that it has used, whose
@@ -265,6 +265,10 @@ enum demur_err channel_apply_calendar(struct applying *a);
 enum demur_err channel_apply_rotate(struct applying *a);
 enum demur_err channel_apply_role(struct applying *a);
 enum demur_err channel_apply_tick(struct applying *a);
+/* Are the calendars there that the policy counts by? */
+enum demur_err channel_policy_calendars_check(const struct demur_policy *p,
+                                              const struct demur_calendars *calendars,
+                                              struct demur_diag *diag);
 demur_set channel_roles_of(const struct demur_channel *c, const struct demur_policy *p,
                            const uint8_t key[static 32], uint64_t now);
 bool channel_grant_runs(const struct role_grant *g, uint64_t now);
@@ -314,6 +318,9 @@ enum demur_err channel_apply_revise(struct applying *a);
 enum demur_err channel_apply_cosign(struct applying *a);
 enum demur_err channel_apply_unsign(struct applying *a);
 enum demur_err channel_apply_disclose(struct applying *a);
+/* What a signature's tag is found by. */
+void channel_cosign_key(uint8_t out[static 32], const struct demur_channel *c, struct span id,
+                        uint64_t revision, const uint8_t tag[static 32]);
 struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id);
 uint64_t channel_dissent_index(const struct demur_channel *c, struct span id); /* or NONE */
 

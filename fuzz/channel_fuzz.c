@@ -4,11 +4,13 @@
  *     a refused record has changed nothing, now or later,
  *     no record is accepted twice, and none that was touched,
  *     a fresh fold of what was accepted is the same, and so is one
- *     whose timers fire when they run out and not when somebody looks.
+ *     whose timers fire when they run out and not when somebody looks,
+ *     and one that was saved and loaded on the way.
  *
  * For the last of these it reaches into the fold, which nobody else does. */
 #include "../core/channel_state.h"
 #include "../core/hash.h"
+#include "../tests/support/snapshot.h"
 #include "../tests/support/town.h"
 
 #include <stdlib.h>
@@ -503,6 +505,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         digest(w.c, w.now, after);
         must(memcmp(before, after, 32) == 0);
+        if (i % 16 == 7)
+            must(snapshot_renew(&w.c));
     }
     same(w.c, fold(&w, verdicts, false), w.now);
     same(w.c, fold(&w, verdicts, true), w.now);

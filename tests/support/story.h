@@ -1,5 +1,6 @@
 /* story.h - logs made up from a seed, for tests that compare folds: a town (town.h) whose
  * people do a hundred things, rightful and wrongful, well formed and spoilt, over months.
+ * Now and then the fold is saved, and goes on from what was loaded.
  * The same seed makes the same log wherever the fold means the same. */
 #ifndef DEMUR_TEST_STORY_H
 #define DEMUR_TEST_STORY_H
