@@ -193,6 +193,7 @@ static bool may_pass(CURLcode code)
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
+    case CURLE_SSL_CONNECT_ERROR: /* a handshake that broke off looks like this */
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
         return true;
@@ -234,6 +235,7 @@ static enum demur_err unreachable(const struct http *h, CURLcode code, struct de
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_PARTIAL_FILE:
+    case CURLE_SSL_CONNECT_ERROR:
         hint = ": the connection broke off";
         break;
     default:
