@@ -165,7 +165,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
 
 # --- what to ask for -----------------------------------------------------------------------
-.PHONY: help build demo check unit unit-programs modules bench fuzz fuzz-programs coverage ctime \
+.PHONY: help build demo check unit unit-programs modules abuse bench fuzz fuzz-programs coverage ctime \
         ctime-programs install format tidy clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sed "s,|,\t,"
@@ -186,6 +186,9 @@ unit-programs: $(patsubst %,$(OUT)/unit-%,$(tested))
 unit: $(if $(filter wasm,$(VARIANT)),build/wasm/unit.wasm,unit-programs) ## run the unit tests (T=part of a name, VARIANT=debug|wasm|coverage)
 	@VARIANT=$(VARIANT) tools/unit $(if $(T),-t $(T)) -- $(DATA)
 modules: $(addprefix build/wasm/,core.wasm unit.wasm whole.wasm)
+
+abuse: build ## abuse a server over HTTP for five minutes while honest people file
+	@ABUSE_SECONDS=$${ABUSE_SECONDS:-300} DEMUR=$(OUT)/demur tests/e2e/abuse
 
 bench: $(OUT)/demur $(patsubst %,$(OUT)/bench-%,$(bench_targets)) ## measure, one line a figure (T=name for one)
 	@for b in $(or $(T),$(bench_targets)); do $(OUT)/bench-$$b || exit 1; done

@@ -86,7 +86,7 @@ enum MHD_Result demur_answer_send(struct demur_request *r)
         return MHD_NO;
     headers_add(response, r);
     atomic_fetch_add(&s->metrics.answers[reply->status / 100 % DEMUR_METRIC_STATUSES], 1);
-    demur_conn_allow(s->connections, r->conn,
+    demur_conn_allow(s->connections, r->conn, demur_request_turn(r),
                      s->limits[DEMUR_LIMIT_BODY_SECONDS] + len / BYTES_PER_SECOND);
     enum MHD_Result result = MHD_queue_response(r->connection, reply->status, response);
     MHD_destroy_response(response);

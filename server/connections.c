@@ -8,26 +8,40 @@
 
 #include "metrics.h"
 
+#define BUCKETS 1024
+
 struct demur_conn {
     int fd;
-    bool uploading;
-    uint64_t from;   /* a keyed hash of the address */
-    uint64_t end_us; /* 0: none */
-    struct demur_conn *next, **link;
+    bool uploading, ended; /* ended: shut down, and soon removed */
+    enum demur_conn_turn turn;
+    uint64_t from;                       /* a keyed hash of the address */
+    uint64_t end_us;                     /* 0: none */
+    struct demur_conn *older, *newer;    /* among those of its turn */
+    struct demur_conn *neighbour, **way; /* in its bucket */
+};
+
+/* Ordered by when each last got on. */
+struct queue {
+    struct demur_conn *oldest, *newest;
+    size_t n;
 };
 
 struct demur_connections {
     pthread_mutex_t lock;
-    struct demur_conn *first;
-    size_t n;
+    size_t max, per_address;
+    size_t n, displaced;
+    struct queue queues[DEMUR_CONN_TURNS]; /* of those that have not ended */
+    struct demur_conn *buckets[BUCKETS];   /* all, by address */
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
 };
 
-struct demur_connections *demur_connections_new(void)
+struct demur_connections *demur_connections_new(size_t max, size_t per_address)
 {
     struct demur_connections *all = calloc(1, sizeof *all);
     if (!all)
         return NULL;
+    all->max = max;
+    all->per_address = per_address;
     pthread_mutex_init(&all->lock, NULL);
     randombytes_buf(all->hash_key, sizeof all->hash_key);
     return all;
@@ -62,6 +76,80 @@ static uint64_t from_hash(const struct demur_connections *all, const struct sock
     return hash;
 }
 
+/* ---- order; all of it under the lock ------------------------------------------- */
+
+static void leave_queue(struct demur_connections *all, struct demur_conn *c)
+{
+    struct queue *q = &all->queues[c->turn];
+    *(c->older ? &c->older->newer : &q->oldest) = c->newer;
+    *(c->newer ? &c->newer->older : &q->newest) = c->older;
+    q->n--;
+}
+
+static void join_queue(struct demur_connections *all, struct demur_conn *c,
+                       enum demur_conn_turn turn)
+{
+    struct queue *q = &all->queues[turn];
+    c->turn = turn;
+    c->newer = NULL;
+    c->older = q->newest;
+    *(q->newest ? &q->newest->newer : &q->oldest) = c;
+    q->newest = c;
+    q->n++;
+}
+
+/* libmicrohttpd sees the end of the stream, and closes it itself. */
+static void end(struct demur_connections *all, struct demur_conn *c)
+{
+    shutdown(c->fd, SHUT_RDWR);
+    leave_queue(all, c);
+    c->ended = true;
+}
+
+static void displace(struct demur_connections *all, struct demur_conn *c)
+{
+    if (!c)
+        return;
+    end(all, c);
+    all->displaced++;
+}
+
+/* The one of that address, or of any when `of` is NULL, that is to give way to
+ * `newcomer`, which it is itself only when all the others of its address are the
+ * server's. */
+static struct demur_conn *who_gives_way(struct demur_connections *all, const uint64_t *of,
+                                        struct demur_conn *newcomer)
+{
+    for (int turn = DEMUR_CONN_IDLE; turn <= DEMUR_CONN_REQUEST; turn++)
+        for (struct demur_conn *c = all->queues[turn].oldest; c; c = c->newer)
+            if (c != newcomer && (!of || c->from == *of))
+                return c;
+    return of ? newcomer : NULL;
+}
+
+static size_t count_from(const struct demur_connections *all, uint64_t from, bool uploading)
+{
+    size_t n = 0;
+    for (const struct demur_conn *c = all->buckets[from % BUCKETS]; c; c = c->neighbour)
+        n += c->from == from && !c->ended && (!uploading || c->uploading);
+    return n;
+}
+
+static void make_room(struct demur_connections *all, struct demur_conn *newcomer)
+{
+    size_t open = 0;
+    if (all->per_address && count_from(all, newcomer->from, false) > all->per_address) {
+        displace(all, who_gives_way(all, &newcomer->from, newcomer));
+        return;
+    }
+    for (size_t i = 0; i < DEMUR_CONN_TURNS; i++)
+        open += all->queues[i].n;
+    if (open > all->max - all->max / 4)
+        displace(all, who_gives_way(all, NULL, newcomer));
+}
+
+/* ---- what is called -------------------------------------------------------------- */
+
 struct demur_conn *demur_conn_add(struct demur_connections *all, int fd,
                                   const struct sockaddr *from, uint64_t seconds)
 {
@@ -72,12 +160,15 @@ struct demur_conn *demur_conn_add(struct demur_connections *all, int fd,
     conn->from = from_hash(all, from);
     conn->end_us = end_after(seconds);
     pthread_mutex_lock(&all->lock);
-    conn->next = all->first;
-    conn->link = &all->first;
-    if (conn->next)
-        conn->next->link = &conn->next;
-    all->first = conn;
+    struct demur_conn **bucket = &all->buckets[conn->from % BUCKETS];
+    conn->neighbour = *bucket;
+    conn->way = bucket;
+    if (conn->neighbour)
+        conn->neighbour->way = &conn->neighbour;
+    *bucket = conn;
     all->n++;
+    join_queue(all, conn, DEMUR_CONN_IDLE);
+    make_room(all, conn);
     pthread_mutex_unlock(&all->lock);
     return conn;
 }
@@ -87,34 +178,42 @@ void demur_conn_remove(struct demur_connections *all, struct demur_conn *conn)
     if (!conn)
         return;
     pthread_mutex_lock(&all->lock);
-    *conn->link = conn->next;
-    if (conn->next)
-        conn->next->link = conn->link;
+    if (!conn->ended)
+        leave_queue(all, conn);
+    *conn->way = conn->neighbour;
+    if (conn->neighbour)
+        conn->neighbour->way = conn->way;
     all->n--;
     pthread_mutex_unlock(&all->lock);
     free(conn);
 }
 
-void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn, uint64_t seconds)
+void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn,
+                      enum demur_conn_turn turn, uint64_t seconds)
 {
     if (!conn)
         return;
     pthread_mutex_lock(&all->lock);
-    conn->end_us = end_after(seconds);
+    if (!conn->ended) {
+        leave_queue(all, conn);
+        join_queue(all, conn, turn);
+        conn->end_us = turn == DEMUR_CONN_SERVER ? 0 : end_after(seconds);
+        if (all->queues[DEMUR_CONN_REQUEST].n > all->max / 2)
+            displace(all, all->queues[DEMUR_CONN_REQUEST].oldest);
+    }
     pthread_mutex_unlock(&all->lock);
 }
 
 bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn, uint64_t max)
 {
-    uint64_t others = 0;
     if (!conn)
         return true;
     pthread_mutex_lock(&all->lock);
-    for (struct demur_conn *c = all->first; c; c = c->next)
-        others += c != conn && c->uploading && c->from == conn->from;
-    conn->uploading = others < max;
+    conn->uploading = false;
+    conn->uploading = count_from(all, conn->from, true) < max;
+    bool taken = conn->uploading;
     pthread_mutex_unlock(&all->lock);
-    return others < max;
+    return taken;
 }
 
 void demur_conn_uploaded(struct demur_connections *all, struct demur_conn *conn)
@@ -131,13 +230,14 @@ size_t demur_connections_reap(struct demur_connections *all)
     size_t n = 0;
     uint64_t now = demur_now_us();
     pthread_mutex_lock(&all->lock);
-    for (struct demur_conn *c = all->first; c; c = c->next) {
-        if (!c->end_us || now < c->end_us)
-            continue;
-        /* libmicrohttpd sees the end of the stream and closes it itself. */
-        shutdown(c->fd, SHUT_RDWR);
-        c->end_us = 0;
-        n++;
+    for (int turn = DEMUR_CONN_IDLE; turn <= DEMUR_CONN_REQUEST; turn++) {
+        for (struct demur_conn *c = all->queues[turn].oldest, *newer; c; c = newer) {
+            newer = c->newer;
+            if (now < c->end_us)
+                continue;
+            end(all, c);
+            n++;
+        }
     }
     pthread_mutex_unlock(&all->lock);
     return n;
@@ -146,8 +246,9 @@ size_t demur_connections_reap(struct demur_connections *all)
 void demur_connections_drop(struct demur_connections *all)
 {
     pthread_mutex_lock(&all->lock);
-    for (struct demur_conn *c = all->first; c; c = c->next)
-        shutdown(c->fd, SHUT_RDWR);
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct demur_conn *c = all->buckets[i]; c; c = c->neighbour)
+            shutdown(c->fd, SHUT_RDWR);
     pthread_mutex_unlock(&all->lock);
 }
 
@@ -155,6 +256,15 @@ size_t demur_connections_count(struct demur_connections *all)
 {
     pthread_mutex_lock(&all->lock);
     size_t n = all->n;
+    pthread_mutex_unlock(&all->lock);
+    return n;
+}
+
+size_t demur_connections_displaced(struct demur_connections *all)
+{
+    pthread_mutex_lock(&all->lock);
+    size_t n = all->displaced;
+    all->displaced = 0;
     pthread_mutex_unlock(&all->lock);
     return n;
 }

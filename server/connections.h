@@ -1,10 +1,17 @@
-/* connections.h - open connections and how long each may go on as it does.
+/* connections.h - open connections, how long each may go on as it does, and which
+ * of them gives way when there are too many. Inside server/.
  *
  * libmicrohttpd's own timeout counts from the last byte, so that a client which
  * sends one byte now and then is never done. Here every phase (a request's
- * head, its body, the answer, the pause between requests) has an end. Of the
- * address it keeps a keyed hash, as long as the connection lasts, to tell whose
- * uploads are whose. Thread-safe. Inside server/.
+ * head, its body, the answer, the pause between requests) has an end.
+ *
+ * Nobody is turned away because others are there: whoever comes when the places
+ * are taken gets that of the connection which has not got on for longest. A
+ * quarter of `max` stays free, so that the listening socket is always served. Who
+ * has no request under way gives way before who has one, and who has one may
+ * take half of the places at most. The same holds within one address's share.
+ *
+ * Of the address it keeps a keyed hash, as long as the connection lasts. Thread-safe.
  */
 #ifndef DEMUR_SERVER_CONNECTIONS_H
 #define DEMUR_SERVER_CONNECTIONS_H
@@ -15,20 +22,31 @@ struct demur_connections;
 struct demur_conn;
 struct sockaddr;
 
-struct demur_connections *demur_connections_new(void); /* NULL when memory is out */
+enum demur_conn_turn {
+    DEMUR_CONN_IDLE,    /* the client's, who has no request that was taken */
+    DEMUR_CONN_REQUEST, /* the client's, who sends a body that is wanted, or reads */
+    DEMUR_CONN_SERVER,  /* ours: it has no end, and does not give way */
+};
+#define DEMUR_CONN_TURNS 3
+
+/* `max` open ones, at least 4 of them, `per_address` of one address (of an IPv6
+ * network of 64 bits); 0: no such limit. NULL when memory is out. */
+struct demur_connections *demur_connections_new(size_t max, size_t per_address);
 /* Every connection must be gone. NULL is fine. */
 void demur_connections_free(struct demur_connections *all);
 
-/* Register an open socket; NULL when memory is out. Remove it before the
- * socket is closed. NULL is fine for all but _add. */
+/* Register an open socket, IDLE for so many seconds; NULL when memory is out. It may
+ * have shut down another, or itself when all the others of its address have the
+ * server working. Remove it before the socket is closed. NULL is fine for all but _add. */
 struct demur_conn *demur_conn_add(struct demur_connections *all, int fd,
                                   const struct sockaddr *from, uint64_t seconds);
 void demur_conn_remove(struct demur_connections *all, struct demur_conn *conn);
-/* From now on it has so many seconds; 0: no end, while the server works on it. */
-void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn, uint64_t seconds);
+/* It got on: from now on it is that one's turn, and the client has so many seconds. */
+void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn,
+                      enum demur_conn_turn turn, uint64_t seconds);
 
 /* An upload begins; false, and nothing done, when `max` others of the same address
- * (of an IPv6 network of 64 bits) are under way. It ends with demur_conn_uploaded. */
+ * are under way. It ends with demur_conn_uploaded. */
 bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn,
                        uint64_t max) DEMUR_CHECKED;
 void demur_conn_uploaded(struct demur_connections *all, struct demur_conn *conn);
@@ -38,5 +56,7 @@ size_t demur_connections_reap(struct demur_connections *all);
 /* Shut all of them down. */
 void demur_connections_drop(struct demur_connections *all);
 size_t demur_connections_count(struct demur_connections *all);
+/* How many gave way since the last call. */
+size_t demur_connections_displaced(struct demur_connections *all);
 
 #endif

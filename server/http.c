@@ -48,7 +48,7 @@ static void handle_run(struct demur_work *work)
 /* Back to reading the body. */
 static void go_on(struct demur_request *r)
 {
-    demur_conn_allow(r->service->connections, r->conn,
+    demur_conn_allow(r->service->connections, r->conn, demur_request_turn(r),
                      r->service->limits[DEMUR_LIMIT_BODY_SECONDS]);
     MHD_resume_connection(r->connection);
 }
@@ -72,7 +72,7 @@ static enum MHD_Result hand_over(struct demur_request *r, void (*run)(struct dem
 {
     struct demur_service *s = r->service;
     r->work.run = run;
-    demur_conn_allow(s->connections, r->conn, 0);
+    demur_conn_allow(s->connections, r->conn, DEMUR_CONN_SERVER, 0);
     MHD_suspend_connection(r->connection);
     demur_workers_add(s->workers, &r->work);
     return MHD_YES;
@@ -131,7 +131,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **con_c
     if (!r)
         return;
     *con_cls = NULL;
-    demur_conn_allow(http->service->connections, r->conn,
+    demur_conn_allow(http->service->connections, r->conn, DEMUR_CONN_IDLE,
                      http->service->limits[DEMUR_LIMIT_IDLE_SECONDS]);
     demur_conn_uploaded(http->service->connections, r->conn);
     if (!r->upload) {
@@ -170,12 +170,6 @@ enum demur_err demur_http_start(struct demur_http **out, struct demur_service *s
     }
     http->service = service;
     http->listen_fd = config->listen_fd;
-    unsigned per_address = config->one_address_for_many
-                               ? 0
-                               : (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS_PER_ADDRESS];
-    service->uploads_per_address = config->one_address_for_many
-                                       ? UINT64_MAX
-                                       : service->limits[DEMUR_LIMIT_UPLOADS_PER_ADDRESS];
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)config->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)config->key},
@@ -188,9 +182,8 @@ enum demur_err demur_http_start(struct demur_http **out, struct demur_service *s
             (config->certificate ? (unsigned)MHD_USE_TLS : 0u),
         0, NULL, NULL, access_handler, http, MHD_OPTION_LISTEN_SOCKET, config->listen_fd,
         MHD_OPTION_THREAD_POOL_SIZE, THREADS, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS], MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-        per_address, MHD_OPTION_CONNECTION_MEMORY_LIMIT, DEMUR_HEAD_MAX,
-        MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        (unsigned)service->limits[DEMUR_LIMIT_CONNECTIONS], MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        DEMUR_HEAD_MAX, MHD_OPTION_CONNECTION_TIMEOUT, 0u, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_NOTIFY_COMPLETED,
         completed, http, MHD_OPTION_NOTIFY_CONNECTION, connection_notify, http, MHD_OPTION_ARRAY,
         config->certificate ? tls : &tls[DEMUR_COUNT(tls) - 1], MHD_OPTION_END);

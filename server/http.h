@@ -11,7 +11,6 @@ struct demur_http_config {
     int listen_fd;           /* bound and listening; http's from here on */
     const char *certificate; /* PEM text; NULL: plain HTTP */
     const char *key;
-    bool one_address_for_many; /* a proxy in front, or loopback: no limit per address */
 };
 
 enum demur_err demur_http_start(struct demur_http **out, struct demur_service *service,

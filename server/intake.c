@@ -153,6 +153,11 @@ static void room_make(struct demur_request *r)
     }
 }
 
+enum demur_conn_turn demur_request_turn(const struct demur_request *r)
+{
+    return r->refused ? DEMUR_CONN_IDLE : DEMUR_CONN_REQUEST;
+}
+
 struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Connection *connection,
                                          const char *method, const char *url, const char *version)
 {
@@ -171,7 +176,8 @@ struct demur_request *demur_intake_begin(struct demur_service *s, struct MHD_Con
     length_check(r);
     if (!r->refused)
         room_make(r);
-    demur_conn_allow(s->connections, r->conn, s->limits[DEMUR_LIMIT_BODY_SECONDS]);
+    demur_conn_allow(s->connections, r->conn, demur_request_turn(r),
+                     s->limits[DEMUR_LIMIT_BODY_SECONDS]);
     return r;
 }
 
@@ -181,7 +187,8 @@ void demur_request_progress(struct demur_request *r, uint64_t done)
     if (done - r->marked < DEMUR_PROGRESS)
         return;
     r->marked = done;
-    demur_conn_allow(s->connections, r->conn, s->limits[DEMUR_LIMIT_BODY_SECONDS]);
+    demur_conn_allow(s->connections, r->conn, demur_request_turn(r),
+                     s->limits[DEMUR_LIMIT_BODY_SECONDS]);
 }
 
 /* What of the bytes the upload takes without waiting for the disk. */

@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <unistd.h>
 
-#define BACKLOG 512
+#define BACKLOG 4096 /* the system may allow less */
 
 static bool split(struct span text, char host[static 64], uint64_t *port)
 {

@@ -110,6 +110,8 @@ void demur_metrics_put(struct buf *out, struct demur_metrics *m, const struct de
             atomic_load(&m->retried));
     put_one(out, "demur_connections_dropped_total", "counter",
             "Connections closed because they took too long.", atomic_load(&m->dropped));
+    put_one(out, "demur_connections_displaced_total", "counter",
+            "Connections closed to make room for others.", atomic_load(&m->displaced));
     put_head(out, "demur_refused_total", "counter", "Records refused, by code.");
     for (size_t i = 1; i < DEMUR_METRIC_CODES; i++)
         put_value(out, "demur_refused_total", "code", demur_err_name((enum demur_err)i),

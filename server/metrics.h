@@ -21,6 +21,7 @@ struct demur_metrics {
     atomic_uint_fast64_t refused[DEMUR_METRIC_CODES];    /* appends, by core's error */
     atomic_uint_fast64_t answers[DEMUR_METRIC_STATUSES]; /* by hundreds of the status */
     atomic_uint_fast64_t dropped;                        /* connections that took too long */
+    atomic_uint_fast64_t displaced;                      /* and that gave way to others */
     struct demur_histogram batch;                        /* entries in a commit */
     struct demur_histogram commit_us;                    /* store, signer, publishing */
     struct demur_histogram append_us;                    /* from the body's end to the answer */

@@ -107,8 +107,13 @@ static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
 {
     struct demur_service *v = &s->service;
     long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    /* A proxy, and loopback, are one address for many. */
+    bool per_address = !s->settings.behind_proxy && !s->address.loopback;
+    v->uploads_per_address = per_address ? v->limits[DEMUR_LIMIT_UPLOADS_PER_ADDRESS] : UINT64_MAX;
     enum demur_err err = DEMUR_OK;
-    if (!(v->connections = demur_connections_new()))
+    if (!(v->connections = demur_connections_new(
+              (size_t)v->limits[DEMUR_LIMIT_CONNECTIONS],
+              per_address ? (size_t)v->limits[DEMUR_LIMIT_CONNECTIONS_PER_ADDRESS] : 0)))
         err = demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)
         err = demur_sequencer_start(&v->sequencer, v->engine, &v->metrics,
@@ -124,7 +129,6 @@ static enum demur_err listening_start(struct server *s, struct demur_diag *diag)
     struct demur_http_config http = {
         .certificate = tls ? (const char *)s->certificate : NULL,
         .key = tls ? (const char *)s->key : NULL,
-        .one_address_for_many = s->settings.behind_proxy || s->address.loopback,
     };
     char url[128], line[160];
     enum demur_err err = tls ? pem_load(s->certificate, s->settings.certificate, diag) : DEMUR_OK;
@@ -181,6 +185,18 @@ static void signals_return(struct server *s)
     pthread_sigmask(SIG_SETMASK, &s->mask_before, NULL);
 }
 
+static void connections_look(struct demur_service *v)
+{
+    size_t late = demur_connections_reap(v->connections);
+    size_t displaced = demur_connections_displaced(v->connections);
+    atomic_fetch_add(&v->metrics.dropped, late);
+    atomic_fetch_add(&v->metrics.displaced, displaced);
+    if (late)
+        demur_journal("dropped %zu connections that took too long", late);
+    if (displaced)
+        demur_journal("closed %zu connections to make room for others", displaced);
+}
+
 /* Until a signal (OK) or something fatal. */
 static enum demur_err watch(struct server *s, struct demur_diag *diag)
 {
@@ -196,11 +212,7 @@ static enum demur_err watch(struct server *s, struct demur_diag *diag)
             return demur_fail(diag, DEMUR_ERR_IO, "the signer process has ended");
         if (p[0].revents)
             return DEMUR_OK;
-        size_t late = demur_connections_reap(s->service.connections);
-        if (late) {
-            atomic_fetch_add(&s->service.metrics.dropped, late);
-            demur_journal("dropped %zu connections that took too long", late);
-        }
+        connections_look(&s->service);
         demur_duties_run(&s->duties);
     }
 }

@@ -118,6 +118,10 @@ struct demur_request {
 /* So much of it is there, or sent: its deadline moves when that is enough. */
 void demur_request_progress(struct demur_request *r, uint64_t done);
 
+/* The client's turn: a body that is only thrown away, and the answer to it, count for
+ * no more than an idle connection. */
+enum demur_conn_turn demur_request_turn(const struct demur_request *r);
+
 /* The reply is set: let libmicrohttpd send it. Any thread; the request must
  * not be touched afterwards. */
 void demur_request_answered(struct demur_request *r);
