@@ -12,6 +12,7 @@
 #include "../store/store.h"
 #include "copy_state.h"
 #include "place.h"
+#include "state.h"
 
 #define SMALL_MAX 16384
 
@@ -54,23 +55,16 @@ static enum demur_err small_copy(const char *from, const char *to, struct demur_
 enum demur_err copy_signed_head(const char *dir, struct demur_signed_head *out,
                                 struct demur_diag *diag)
 {
-    struct buf b = buf_over(out->text, sizeof out->text);
-    bool there, found;
-    enum demur_err err = small_read(&b, dir, "signer.state", &there, diag);
+    struct demur_state state;
+    enum demur_err err = demur_state_read(&state, dir, diag);
     if (err)
         return err;
-    out->text_len = b.len;
-    struct span rest = buf_span(&b), line[3];
-    for (size_t i = 0; i < 3; i++)
-        line[i] = span_split(&rest, '\n', &found);
-    struct demur_checkpoint head;
-    struct demur_diag why = {0};
-    struct span body = span_of(b.p, (size_t)(line[2].p - b.p) + line[2].len + 1);
-    if (!found || demur_checkpoint_parse_text(&head, body, &why))
-        return demur_fail(diag, DEMUR_ERR_SYNTAX,
-                          "%.150s/signer.state is damaged: restore it from your latest copy", dir);
-    out->size = head.size;
-    memcpy(out->root, head.root, 32);
+    const struct demur_state_slot *newer = &state.slots[0];
+    if (!newer->len || (state.slots[1].len && state.slots[1].size > newer->size))
+        newer = &state.slots[1];
+    *out = (struct demur_signed_head){.size = newer->size, .text_len = newer->len};
+    memcpy(out->root, newer->root, 32);
+    memcpy(out->text, newer->text, newer->len);
     return DEMUR_OK;
 }
 
@@ -132,8 +126,7 @@ enum demur_err demur_server_backup(const char *dir, const char *to, uint64_t *en
     err = demur_store_backup(store, place.fresh, diag);
     demur_store_close(store);
     if (!err)
-        err = demur_file_write(place.fresh, "signer.state", span_of(head.text, head.text_len), 0600,
-                               diag);
+        err = demur_state_write(place.fresh, span_of(head.text, head.text_len), diag);
     if (!err)
         err = small_copy(dir, place.fresh, diag);
     if (!err)

@@ -12,6 +12,7 @@
 #include "../core/tile.h"
 #include "files.h"
 #include "signer_wire.h"
+#include "state.h"
 
 #define LOCK_WAIT_MS 5000
 
@@ -21,7 +22,9 @@ struct signer {
     const struct demur_server_hooks *hooks;
     uint8_t secrets[DEMUR_SIGNER_KEYS][64]; /* seed || public key; zero: none */
     bool held[DEMUR_SIGNER_KEYS];
-    size_t key;                         /* which one signed last */
+    size_t key; /* which one signed last */
+    int state_fd;
+    unsigned slot;                      /* of signer.state that holds the last checkpoint */
     uint8_t text[DEMUR_CHECKPOINT_MAX]; /* the last checkpoint; the origin borrows from it */
     size_t text_len;
     char origin[DEMUR_NOTE_NAME_MAX + 1];
@@ -41,7 +44,7 @@ enum demur_err demur_signer_create(const char *dir, struct span origin,
     if (!err)
         err = demur_key_write(dir, "log.key", "log-key", seed, diag);
     if (!err)
-        err = demur_file_write(dir, "signer.state", buf_span(&out), 0600, diag);
+        err = demur_state_write(dir, buf_span(&out), diag);
     return err;
 }
 
@@ -57,32 +60,46 @@ static enum demur_err keys_load(struct signer *s, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
+/* Take a slot's checkpoint as the last one, if one of the keys has signed it. */
+static bool slot_take(struct signer *s, const struct demur_state *state, unsigned slot)
+{
+    struct span text = span_of(state->slots[slot].text, state->slots[slot].len), rest = text;
+    bool found;
+    struct span origin = span_split(&rest, '\n', &found);
+    for (size_t i = 0; i < DEMUR_SIGNER_KEYS && origin.len < sizeof s->origin; i++) {
+        if (!s->held[i] ||
+            demur_checkpoint_open(&s->last, NULL, text, origin, s->secrets[i] + 32, NULL))
+            continue;
+        memcpy(s->origin, origin.p, origin.len);
+        memcpy(s->text, text.p, text.len);
+        s->text_len = text.len;
+        s->last.origin = span_of((const uint8_t *)s->origin, origin.len);
+        s->key = i;
+        s->slot = slot;
+        return true;
+    }
+    return false;
+}
+
+/* The newer slot has to be signed. The other may be from before a change of keys. */
 static enum demur_err state_load(struct signer *s, struct demur_diag *diag)
 {
-    struct buf b = buf_over(s->text, sizeof s->text);
-    enum demur_err err = demur_file_read(&b, s->dir, "signer.state", diag);
+    struct demur_state state;
+    enum demur_err err = demur_state_read(&state, s->dir, diag);
     if (err)
         return err;
-    bool found;
-    struct span rest = buf_span(&b), origin = span_split(&rest, '\n', &found);
-    if (origin.len >= sizeof s->origin)
-        return demur_fail(diag, DEMUR_ERR_SYNTAX,
-                          "signer.state is damaged: its first line is no "
-                          "origin; restore it from your latest copy");
-    memcpy(s->origin, origin.p, origin.len);
-    origin.p = (const uint8_t *)s->origin;
-    for (size_t i = 0; i < DEMUR_SIGNER_KEYS; i++) {
-        if (!s->held[i] ||
-            demur_checkpoint_open(&s->last, NULL, buf_span(&b), origin, s->secrets[i] + 32, NULL))
-            continue;
-        s->last.origin = origin;
-        s->key = i;
-        s->text_len = b.len;
-        return DEMUR_OK;
+    uint64_t sizes[DEMUR_STATE_SLOTS] = {state.slots[0].size, state.slots[1].size};
+    unsigned newer = !state.slots[0].len || (state.slots[1].len && sizes[1] > sizes[0]);
+    bool equal = state.slots[newer ^ 1].len && sizes[0] == sizes[1];
+    if (!slot_take(s, &state, newer) && !(equal && slot_take(s, &state, newer ^ 1)))
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "signer.state is not a checkpoint signed with the key in log.key; "
+                          "restore both from one copy");
+    if (!state.slotted) {
+        err = demur_state_write(s->dir, span_of(s->text, s->text_len), diag);
+        s->slot = 0;
     }
-    return demur_fail(diag, DEMUR_ERR_VERIFY,
-                      "signer.state is not a checkpoint signed with the key in log.key; "
-                      "restore both from one copy");
+    return err ? err : demur_state_open(&s->state_fd, s->dir, diag);
 }
 
 /* Another signer, of a server that was just killed, may still be writing. */
@@ -152,9 +169,10 @@ static enum demur_err head_sign(struct signer *s, const struct demur_signer_requ
     struct buf out = buf_over(text, sizeof text);
     err = demur_checkpoint_sign(&out, &head, s->secrets[key], diag);
     if (!err)
-        err = demur_file_write(s->dir, "signer.state", buf_span(&out), 0600, diag);
+        err = demur_state_put(s->state_fd, s->slot ^ 1, buf_span(&out), diag);
     if (err)
         return err;
+    s->slot ^= 1;
     if (s->hooks && s->hooks->at)
         s->hooks->at(s->hooks->ctx, DEMUR_POINT_PERSISTED);
     s->last = head;

@@ -187,6 +187,81 @@ TEST(signer_changes_its_key_when_told)
     tear_down(&b);
 }
 
+static uint8_t file[16384];
+
+static bool state_read(struct bench *b, size_t *len)
+{
+    struct buf out = buf_over(file, sizeof file);
+    bool ok = !demur_file_read(&out, b->dir, "signer.state", &b->diag);
+    *len = out.len;
+    return ok;
+}
+
+/* Restart on the state file as it is in `file` now; the size it then remembers, or
+ * UINT64_MAX when it does not start. */
+static uint64_t size_with(struct bench *b, size_t len)
+{
+    demur_signer_stop(b->signer);
+    b->signer = NULL;
+    if (demur_file_write(b->dir, "signer.state", span_of(file, len), 0600, NULL) ||
+        demur_signer_start(&b->signer, b->dir, NULL, &b->diag))
+        return UINT64_MAX;
+    return demur_signer_size(b->signer);
+}
+
+/* A write of the state that a crash breaks off anywhere leaves what was signed before
+ * or what was being signed, and the signer goes on from that. */
+TEST(signer_survives_a_torn_state)
+{
+    struct bench b;
+    static uint8_t before[sizeof file], after[sizeof file];
+    size_t len, torn = 0;
+    REQUIRE(set_up(&b));
+    for (uint64_t size = 5; size <= 8; size++) { /* into either slot */
+        CHECK_ERR(propose(&b, size, b.key), DEMUR_OK);
+        REQUIRE(state_read(&b, &len) && len == 8192);
+        memcpy(before, file, len);
+        CHECK_ERR(propose(&b, size + 1, b.key), DEMUR_OK);
+        REQUIRE(state_read(&b, &len) && len == 8192);
+        memcpy(after, file, len);
+        size_t first = 0;
+        while (first < len && before[first] == after[first])
+            first++;
+        for (size_t at = first; at<len; at += at % 4096> 400 && at % 4096 < 4064 ? 1021 : 17) {
+            memcpy(file, after, at);
+            memcpy(file + at, before + at, len - at);
+            uint64_t is = size_with(&b, len);
+            if (is != size && is != size + 1)
+                test_failed(__FILE__, __LINE__, "torn at %zu: %llu", at, (unsigned long long)is);
+            torn += is == size;
+        }
+        memcpy(file, before, len);
+        CHECK(size_with(&b, len) == size);
+    }
+    CHECK(torn > 40);
+    tear_down(&b);
+}
+
+/* As an older version or a backup leaves it: the checkpoint alone. And nothing whole. */
+TEST(signer_takes_a_bare_checkpoint)
+{
+    struct bench b;
+    size_t len;
+    REQUIRE(set_up(&b));
+    CHECK_ERR(propose(&b, 5, b.key), DEMUR_OK);
+    CHECK_ERR(propose(&b, 6, b.key), DEMUR_OK);
+    REQUIRE(state_read(&b, &len) && len == 8192);
+    CHECK(size_with(&b, strlen((char *)file)) == 6);
+    CHECK_ERR(propose(&b, 7, b.key), DEMUR_OK);
+    REQUIRE(state_read(&b, &len) && len == 8192);
+    file[20] ^= 1;
+    CHECK(size_with(&b, len) != UINT64_MAX);
+    file[4096 + 20] ^= 1;
+    CHECK(size_with(&b, len) == UINT64_MAX);
+    CHECK(strstr(b.diag.text, "damaged"));
+    tear_down(&b);
+}
+
 TEST(signer_alone)
 {
     struct bench b;
