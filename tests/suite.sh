@@ -3,7 +3,9 @@
 # Each of its cases prints one line, `ok NAME`, `FAIL NAME` or `skip NAME WHY`, and
 # after a FAIL what went wrong, indented. tools/check counts these lines, and counts a
 # suite as one failure more when it prints none, or ends with a status and no FAIL.
-# It runs in the top folder, without input, with DEMUR (the binary) and BUILD set.
+# It runs in the top folder, without input, with DEMUR (the binary) and BUILD set, and
+# beside others, unless one of its first lines is `# alone: WHY`. All of build/ that make
+# makes is there already; it may itself run JOBS things at a time.
 
 ok() { echo "ok $1"; }
 fail() { # fail NAME [TEXT]

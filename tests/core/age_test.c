@@ -216,7 +216,7 @@ TEST(age_every_changed_bit_is_seen)
 {
     struct span file = seal(40, 2, 13);
     for (size_t i = 0; i < file.len; i++) {
-        for (unsigned bit = 0; bit < 8; bit++) {
+        for (unsigned bit = test_quick() ? i % 8 : 0; bit < 8; bit += test_quick() ? 8 : 1) {
             struct buf out;
             file_room[i] ^= (uint8_t)(1u << bit);
             enum demur_err err = open_with(file, 2, &out);

@@ -82,7 +82,9 @@ TEST(ring_signatures_are_those_of_the_oracle)
 {
     static const size_t sizes[] = {1, 2, 3, 4, 5, 16, 31, 127, 129, 200, 1025};
     struct span scope = span_lit("scope"), message = span_lit("message");
-    for (size_t i = 0; i < DEMUR_COUNT(sizes) - test_quick(); i++) {
+    for (size_t i = 0; i < DEMUR_COUNT(sizes); i++) {
+        if (test_quick() && sizes[i] > 31 && sizes[i] != 129)
+            continue;
         uint8_t secret[32], key[32], tag[32], entropy[64] = {(uint8_t)i};
         struct signature fast, slow;
         struct buf out = buf_over(fast.mem, sizeof fast.mem);
