@@ -24,6 +24,7 @@ const struct cli_command *const cli_commands[] = {
     &command_share,
     &command_receipt,
     &command_audit,
+    &command_evidence,
     &command_demo,
     &command_check,
     &command_backup,

@@ -412,6 +412,28 @@ void demur_receipt_report_free(struct demur_receipt_report *report);
 enum demur_err demur_receipts_kept(const char *data, bool (*each)(void *ctx, const char *path),
                                    void *ctx, struct demur_diag *diag) DEMUR_CHECKED;
 
+/* ---- evidence, offline (evidence_check.c) ---- */
+
+#define DEMUR_EVIDENCE_MAX (64u << 20) /* bytes in an evidence file */
+struct demur_evidence_report {
+    /* What the file says of itself; nobody vouches for it. */
+    uint64_t time_s;
+    char kind[24], said[DEMUR_FINDING_TEXT];
+    char origin[256];
+    /* One sentence without full stop: what follows from the log's own signatures. */
+    char proves[DEMUR_FINDING_TEXT];
+    /* A head in it is signed with a log key that was replaced later: whoever stole that
+     * key could have made it as well. */
+    bool replaced;
+};
+/* Does the file prove that the log's operator broke the rules, to somebody who trusts
+ * nothing but the channel's fingerprint? VERIFY, with the reason, when it does not: it
+ * is forged or damaged, or it only tells what its maker saw. SYNTAX or LIMIT when it is
+ * no such file, UPGRADE when it needs a newer demur. */
+enum demur_err demur_evidence_check(struct demur_evidence_report *out, struct span text,
+                                    const uint8_t fingerprint[static 32],
+                                    struct demur_diag *diag) DEMUR_CHECKED;
+
 /* ---- the audit (audit.c) ---- */
 
 /* A receipt that an audit is given: its text, and what findings call it. */

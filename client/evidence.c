@@ -1,12 +1,28 @@
-/* Evidence against the operator: what is held, and why, in files that outlive us. */
+/* Evidence against the operator: what is held, and why, in files that outlive us.
+ * docs/formats/evidence.md. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "../core/civil.h"
+#include "../core/lines.h"
 #include "../core/table.h"
 #include "internal.h"
 
 #define HEAD "demur evidence v1\n"
+
+static const char *const part_names[EVIDENCE_PARTS] = {
+    [EVIDENCE_CHECKPOINT_BEFORE] = "checkpoint-before",
+    [EVIDENCE_CHECKPOINT_NOW] = "checkpoint-now",
+    [EVIDENCE_ENTRY_BEFORE] = "entry-before",
+    [EVIDENCE_ENTRY_NOW] = "entry-now",
+    [EVIDENCE_KEYS] = "keys",
+    [EVIDENCE_KEYS_BEFORE] = "keys-before",
+    [EVIDENCE_LEAF] = "leaf",
+    [EVIDENCE_LOG] = "log",
+    [EVIDENCE_PREFIX] = "prefix",
+    [EVIDENCE_RECEIPT] = "receipt",
+    [EVIDENCE_TEXT] = "text",
+};
 
 static bool add(struct demur_client *c, const struct demur_finding *finding)
 {
@@ -32,30 +48,57 @@ static void put_field(struct buf *out, const char *name, const char *value)
     buf_put_byte(out, '\n');
 }
 
-static void write_file(const struct demur_finding *f, const struct evidence_part *parts, size_t n)
+void evidence_put(struct buf *out, const struct demur_finding *f, const struct evidence_part *parts,
+                  size_t n)
 {
     char when[32];
+    time_text(when, f->time_s);
+    buf_put_str(out, HEAD);
+    put_field(out, "time", when);
+    put_field(out, "kind", f->kind);
+    put_field(out, "text", f->text);
+    for (size_t i = 0; i < n; i++) {
+        buf_put_str(out, "\n== ");
+        buf_put_str(out, part_names[parts[i].name]);
+        buf_put_str(out, ", ");
+        buf_put_u64(out, parts[i].bytes.len);
+        buf_put_str(out, " bytes\n");
+        buf_put_span(out, parts[i].bytes);
+    }
+}
+
+static void write_file(const struct demur_finding *f, const struct evidence_part *parts, size_t n)
+{
     size_t len = 1024;
     for (size_t i = 0; i < n; i++)
-        len += parts[i].bytes.len + strlen(parts[i].title) + 40;
+        len += parts[i].bytes.len + 64;
     struct buf out = heap_buf(len);
-    time_text(when, f->time_s);
-    buf_put_str(&out, HEAD);
-    put_field(&out, "time", when);
-    put_field(&out, "kind", f->kind);
-    put_field(&out, "text", f->text);
-    for (size_t i = 0; i < n; i++) {
-        buf_put_str(&out, "\n== ");
-        buf_put_str(&out, parts[i].title);
-        buf_put_str(&out, ", ");
-        buf_put_u64(&out, parts[i].bytes.len);
-        buf_put_str(&out, " bytes\n");
-        buf_put_span(&out, parts[i].bytes);
-    }
+    if (out.p)
+        evidence_put(&out, f, parts, n);
     /* The finding is reported in any case; where the disk is full, without a file. */
     if (out.p && buf_ok(&out))
         (void)!demur_path_write(f->path, buf_span(&out), NULL);
     heap_buf_free(&out);
+}
+
+static bool file_name(const struct demur_client *c, const char *name, char *out, size_t cap)
+{
+    int n = snprintf(out, cap, "%s/evidence/%s.txt", c->data, name);
+    return n >= 0 && (size_t)n < cap;
+}
+
+bool evidence_kept(const struct demur_client *c, const char *name)
+{
+    char path[sizeof((struct demur_finding *)0)->path];
+    return file_name(c, name, path, sizeof path) && known(c, path);
+}
+
+bool evidence_of(const struct demur_client *c, const char *kind)
+{
+    for (size_t i = 0; i < c->findings_len; i++)
+        if (strcmp(c->findings[i].kind, kind) == 0)
+            return true;
+    return false;
 }
 
 void evidence_keep(struct demur_client *c, const char *kind, const char *name, const char *text,
@@ -64,8 +107,7 @@ void evidence_keep(struct demur_client *c, const char *kind, const char *name, c
     struct demur_finding f = {.time_s = demur_client_now(c)};
     (void)copy_text(f.kind, sizeof f.kind, span_str(kind));
     snprintf(f.text, sizeof f.text, "%s", text);
-    int n = snprintf(f.path, sizeof f.path, "%s/evidence/%s.txt", c->data, name);
-    if (n < 0 || (size_t)n >= sizeof f.path)
+    if (!file_name(c, name, f.path, sizeof f.path))
         f.path[0] = 0;
     if (f.path[0] && known(c, f.path))
         return;
@@ -76,28 +118,87 @@ void evidence_keep(struct demur_client *c, const char *kind, const char *name, c
 
 /* ---- reading it back ---- */
 
-static bool take_field(struct span *rest, const char *name, struct span *value)
+static enum demur_err unreadable(struct demur_diag *diag, const char *what)
+{
+    return demur_fail(diag, DEMUR_ERR_SYNTAX, "this is no evidence file, or it is damaged: %s",
+                      what);
+}
+
+/* A line of text, without control characters, short enough for a finding. */
+static bool take_line(struct span *rest, const char *name, char *out, size_t cap)
 {
     bool found;
-    *value = span_split(rest, '\n', &found);
-    if (!found || !span_starts(*value, name))
+    struct demur_lines lines;
+    struct span all = *rest, line = span_split(rest, '\n', &found);
+    if (!found || !span_starts(line, name))
         return false;
-    *value = span_skip(*value, strlen(name));
+    if (demur_lines_init(&lines, span_take(all, line.len + 1), cap + 64, NULL) != DEMUR_OK)
+        return false;
+    return copy_text(out, cap, span_skip(line, strlen(name)));
+}
+
+static bool take_head(struct demur_finding *f, struct span *rest)
+{
+    char when[32], again[32];
+    int64_t time = 0;
+    if (!span_starts(*rest, HEAD))
+        return false;
+    *rest = span_skip(*rest, sizeof HEAD - 1);
+    if (!take_line(rest, "time ", when, sizeof when) ||
+        !take_line(rest, "kind ", f->kind, sizeof f->kind) || !demur_name_ok(span_str(f->kind)) ||
+        !take_line(rest, "text ", f->text, sizeof f->text) ||
+        demur_time_parse(&time, span_str(when), NULL) != DEMUR_OK || time < 0)
+        return false;
+    f->time_s = (uint64_t)time;
+    time_text(again, f->time_s);
+    return strcmp(again, when) == 0;
+}
+
+static bool take_part(struct evidence_part *part, struct span *rest)
+{
+    bool found;
+    uint64_t len;
+    size_t name = 0;
+    if (!span_starts(*rest, "\n== "))
+        return false;
+    *rest = span_skip(*rest, 4);
+    struct span line = span_split(rest, '\n', &found), title = span_split(&line, ',', &found);
+    while (name < EVIDENCE_PARTS && !span_eq_str(title, part_names[name]))
+        name++;
+    if (!found || name == EVIDENCE_PARTS || !span_starts(line, " ") || line.len < 7 ||
+        !span_eq_str(span_skip(line, line.len - 6), " bytes") ||
+        !span_u64(span_take(span_skip(line, 1), line.len - 7), SIZE_MAX, &len) || len > rest->len)
+        return false;
+    *part = (struct evidence_part){(enum evidence_name)name, span_take(*rest, (size_t)len)};
+    *rest = span_skip(*rest, (size_t)len);
     return true;
 }
 
-static bool parse(struct demur_finding *f, struct span text)
+enum demur_err evidence_parse(struct evidence *out, struct span text, struct demur_diag *diag)
 {
-    struct span when, kind, sentence;
-    int64_t time = 0;
-    if (!span_starts(text, HEAD))
-        return false;
-    text = span_skip(text, sizeof HEAD - 1);
-    if (!take_field(&text, "time ", &when) || !take_field(&text, "kind ", &kind) ||
-        !take_field(&text, "text ", &sentence) || demur_time_parse(&time, when, NULL) != DEMUR_OK)
-        return false;
-    f->time_s = (uint64_t)time;
-    return copy_text(f->kind, sizeof f->kind, kind) && copy_text(f->text, sizeof f->text, sentence);
+    struct evidence e = {0};
+    if (text.len > DEMUR_EVIDENCE_MAX)
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "that is too long to be an evidence file");
+    if (!take_head(&e.finding, &text))
+        return unreadable(diag, "its first four lines are not what they should be");
+    while (text.len) {
+        if (e.parts_len == DEMUR_COUNT(e.parts))
+            return demur_fail(diag, DEMUR_ERR_LIMIT, "this evidence file has too many parts");
+        if (!take_part(&e.parts[e.parts_len++], &text))
+            return unreadable(diag, "one of its parts is unknown or broken off");
+    }
+    *out = e;
+    return DEMUR_OK;
+}
+
+bool evidence_has(const struct evidence *e, enum evidence_name name, struct span *out)
+{
+    for (size_t i = 0; i < e->parts_len; i++)
+        if (e->parts[i].name == name) {
+            *out = e->parts[i].bytes;
+            return true;
+        }
+    return false;
 }
 
 struct reading {
@@ -115,7 +216,8 @@ static bool read_one(void *ctx, const char *name)
     if (n < 0 || (size_t)n >= sizeof f.path ||
         demur_path_read(f.path, SIZE_MAX / 2, &file, NULL) != DEMUR_OK)
         return true;
-    bool more = !parse(&f, demur_bytes_span(&file)) || r->each(r->ctx, &f);
+    struct span text = demur_bytes_span(&file);
+    bool more = !take_head(&f, &text) || r->each(r->ctx, &f);
     demur_bytes_free(&file);
     return more;
 }

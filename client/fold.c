@@ -62,30 +62,6 @@ static enum demur_err note_refused(struct demur_client *c, uint64_t index,
     return DEMUR_OK;
 }
 
-enum demur_err fold_evidence(struct demur_client *c, struct demur_diag *diag)
-{
-    enum demur_err err = DEMUR_OK;
-    for (size_t i = 0; !err && i < c->refused_len; i++) {
-        const struct refused *r = &c->refused[i];
-        struct demur_bytes entry = {0};
-        char name[48], text[DEMUR_FINDING_TEXT];
-        err = demur_client_entry(c, r->index, &entry, diag);
-        if (err)
-            break;
-        snprintf(name, sizeof name, "refused-entry-%llu", (unsigned long long)r->index);
-        snprintf(text, sizeof text,
-                 "the operator put entry %llu into the log, which the rules of the channel refuse: "
-                 "%.120s",
-                 (unsigned long long)r->index, r->why);
-        struct evidence_part parts[] = {{"the entry", demur_bytes_span(&entry)},
-                                        {"the signed checkpoint", c->head}};
-        evidence_keep(c, "refused-entry", name, text, parts, 2);
-        demur_bytes_free(&entry);
-    }
-    c->refused_len = 0;
-    return err;
-}
-
 static enum demur_err apply(struct demur_client *c, uint64_t at, uint64_t index, bool trusted,
                             bool *stops, struct demur_diag *diag)
 {

@@ -139,6 +139,46 @@ void entries_tidy(const struct demur_client *c);
 enum demur_err head_fetch(struct demur_client *c, struct demur_bytes *out,
                           struct demur_checkpoint *head, struct demur_diag *diag);
 
+/* authority.c: the keys that the channel's entries establish, one after the other. */
+#define AUTHORITY_ROTATIONS_MAX 256
+struct authority {
+    struct demur_record *record; /* work space, the caller's */
+    uint8_t fingerprint[32];
+    uint8_t log_key[32], root[32], next_root[32];
+    uint64_t seq; /* of the root's last rotation: they count up, also within a second */
+    char origin[DEMUR_NOTE_NAME_MAX + 1];
+};
+/* Begin with entry 0. VERIFY, with what is wrong with "it". */
+enum demur_err authority_found(struct authority *a, struct span entry,
+                               const uint8_t fingerprint[static 32], struct demur_diag *diag);
+/* Take a rotation; *a is as before when it is VERIFY. */
+enum demur_err authority_rotate(struct authority *a, struct span entry, struct demur_diag *diag);
+/* Does the entry say that it is one? *at is its time then. */
+bool authority_rotates(struct span entry, uint64_t *at);
+
+/* history.c: a log's leaves and keys, from which others are proven something. */
+struct history {
+    uint8_t (*leaves)[32];
+    size_t len, cap;
+    struct demur_bytes keys; /* a bundle: entry 0, and the rotations that hold */
+    size_t rotations;
+    struct authority keys_of;
+    struct demur_record *record;
+};
+void history_free(struct history *h);
+/* Its next entry. MEMORY. */
+enum demur_err history_add(struct history *h, const struct demur_client *c, struct span entry,
+                           struct demur_diag *diag);
+/* The entries on disk, up to `size`. UNKNOWN when there are not so many. */
+enum demur_err history_read(struct history *h, const struct demur_client *c, uint64_t size,
+                            struct demur_diag *diag);
+/* What `PROOF` parts hold (docs/formats/evidence.md): the root of the first `size`
+ * entries, 1 to h->len, and the proof that they begin the tree; the leaf hash of an
+ * entry, and the proof that it stands there. False when out has no room. */
+#define HISTORY_PROOF_MAX (45 * (DEMUR_PROOF_MAX + 1))
+bool history_prefix(const struct history *h, uint64_t size, struct buf *out);
+bool history_leaf(const struct history *h, uint64_t index, struct buf *out);
+
 /* receipt.c: the log's key as the rotations in a receipt leave it, which has to hold;
  * they must go on from the keys in `since`, when that is given. */
 enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
@@ -174,6 +214,8 @@ enum demur_err fold_entry(struct demur_client *c, struct span entry, bool truste
                           struct demur_diag *diag);
 /* Make a checkpoint, whose entries are folded and on disk, the copy's own. */
 enum demur_err fold_commit(struct demur_client *c, struct span checkpoint, struct demur_diag *diag);
+
+/* refused.c */
 /* Make what c->refused holds findings, now that the log has signed the copy that they are in. */
 enum demur_err fold_evidence(struct demur_client *c, struct demur_diag *diag);
 
@@ -186,11 +228,42 @@ void seen_keep(struct demur_client *c, uint64_t at);
  * than clocks may differ? */
 bool seen_before(const struct demur_client *c, uint64_t index, uint64_t at);
 
-/* evidence.c */
+/* evidence.c: docs/formats/evidence.md */
+enum evidence_name {
+    EVIDENCE_CHECKPOINT_BEFORE,
+    EVIDENCE_CHECKPOINT_NOW,
+    EVIDENCE_ENTRY_BEFORE,
+    EVIDENCE_ENTRY_NOW,
+    EVIDENCE_KEYS,
+    EVIDENCE_KEYS_BEFORE,
+    EVIDENCE_LEAF,
+    EVIDENCE_LOG,
+    EVIDENCE_PREFIX,
+    EVIDENCE_RECEIPT,
+    EVIDENCE_TEXT,
+    EVIDENCE_PARTS
+};
 struct evidence_part {
-    const char *title;
+    enum evidence_name name;
     struct span bytes;
 };
+#define EVIDENCE_TEXTS_MAX 240       /* policies and calendars in one file */
+#define EVIDENCE_LOG_MAX (32u << 20) /* bytes of entries in one file */
+struct evidence {
+    struct demur_finding finding; /* its path is empty */
+    struct evidence_part parts[256];
+    size_t parts_len;
+};
+/* Append an evidence file. What parses re-encodes to the same bytes. */
+void evidence_put(struct buf *out, const struct demur_finding *f, const struct evidence_part *parts,
+                  size_t n);
+/* SYNTAX, LIMIT; *out borrows the text, and is untouched on failure. */
+enum demur_err evidence_parse(struct evidence *out, struct span text, struct demur_diag *diag);
+/* The first part of that name. */
+bool evidence_has(const struct evidence *e, enum evidence_name name, struct span *out);
+/* Is it kept already under that name; is anything kept of that kind? */
+bool evidence_kept(const struct demur_client *c, const char *name);
+bool evidence_of(const struct demur_client *c, const char *kind);
 /* Keep evidence against the operator: a file in the copy's folder, and a finding.
  * `name` makes the file's name, so that the same thing is kept once. `text` is the
  * sentence; `parts` are what proves it. */

@@ -39,6 +39,44 @@ static enum demur_err kept(struct demur_client *c, const struct promise *p, bool
     return err;
 }
 
+static uint64_t size_of(struct span checkpoint)
+{
+    struct demur_checkpoint head = {0};
+    struct demur_note *note = malloc(sizeof *note);
+    if (!note || demur_note_parse(note, checkpoint, NULL) != DEMUR_OK ||
+        demur_checkpoint_parse_text(&head, note->text, NULL) != DEMUR_OK)
+        head.size = 0;
+    free(note);
+    return head.size;
+}
+
+/* The receipt, what is shown now, and the proof that the two cannot both be. An author may
+ * have put the receipt elsewhere: then that is where it is to be had. */
+static void keep_broken(struct demur_client *c, const struct promise *p, const char *name,
+                        const char *text, struct span receipt, struct span entry,
+                        struct span checkpoint)
+{
+    uint8_t bytes[HISTORY_PROOF_MAX];
+    struct buf proof = buf_over(bytes, sizeof bytes);
+    struct history now = {0};
+    struct evidence_part parts[5] = {{EVIDENCE_CHECKPOINT_NOW, checkpoint}};
+    size_t n = 1;
+    if (entry.p)
+        parts[n++] = (struct evidence_part){EVIDENCE_ENTRY_NOW, entry};
+    if (receipt.p)
+        parts[n++] = (struct evidence_part){EVIDENCE_RECEIPT, receipt};
+    uint64_t size = size_of(checkpoint);
+    if (receipt.p && p->size <= size && !history_read(&now, c, size, NULL) &&
+        (p->root ? history_prefix(&now, p->size, &proof) : history_leaf(&now, p->size, &proof))) {
+        if (!p->root || p->size < size)
+            parts[n++] =
+                (struct evidence_part){p->root ? EVIDENCE_PREFIX : EVIDENCE_LEAF, buf_span(&proof)};
+        parts[n++] = (struct evidence_part){EVIDENCE_KEYS, demur_bytes_span(&now.keys)};
+    }
+    evidence_keep(c, "broken-receipt", name, text, parts, n);
+    history_free(&now);
+}
+
 void promise_broken(struct demur_client *c, const struct promise *p, struct span receipt,
                     struct span entry, struct span checkpoint, char text[static DEMUR_FINDING_TEXT])
 {
@@ -56,16 +94,11 @@ void promise_broken(struct demur_client *c, const struct promise *p, struct span
                  "the log gave a receipt for entry %llu and holds another entry there now: what "
                  "was in the log was taken out or changed",
                  (unsigned long long)p->size);
+    if (evidence_kept(c, name))
+        return;
     if (!receipt.p && demur_path_read(p->receipt, DEMUR_RECEIPT_MAX, &file, NULL) == DEMUR_OK)
         receipt = demur_bytes_span(&file);
-    /* An author may have put the receipt elsewhere: then that is where it is to be had. */
-    struct evidence_part parts[3] = {{"the checkpoint shown now", checkpoint}};
-    size_t n = 1;
-    if (entry.p)
-        parts[n++] = (struct evidence_part){"the entry shown now", entry};
-    if (receipt.p)
-        parts[n++] = (struct evidence_part){"the receipt", receipt};
-    evidence_keep(c, "broken-receipt", name, text, parts, n);
+    keep_broken(c, p, name, text, receipt, entry, checkpoint);
     demur_bytes_free(&file);
 }
 

@@ -2,132 +2,57 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "../core/hash.h"
 #include "../core/receipt.h"
 #include "../core/tile.h"
 #include "internal.h"
 
-#define ROTATIONS_MAX 256
-
-/* The keys that the channel's own entries establish, one entry after the other. */
-struct authority {
-    struct demur_record *record; /* work space */
-    uint8_t log_key[32], root[32], next_root[32];
-    uint64_t seq; /* of the root's last rotation: they count up, also within a second */
-    char origin[DEMUR_NOTE_NAME_MAX + 1];
+/* The chain of keys that a receipt shows. */
+struct shown {
+    struct authority a;
     const struct demur_channel *since; /* whose keys must be among those; or NULL */
     bool passed;                       /* and they were */
 };
-
-/* A chain that leaves out rotations which are known is one that a stolen key made. */
-static void pass(struct authority *a)
-{
-    uint8_t log_key[32], root[32];
-    if (!a->since)
-        return;
-    demur_channel_log_key(a->since, log_key);
-    demur_channel_root_key(a->since, root);
-    a->passed |= memcmp(log_key, a->log_key, 32) == 0 && memcmp(root, a->root, 32) == 0;
-}
 
 static enum demur_err unsound(struct demur_diag *diag, const char *what)
 {
     return demur_fail(diag, DEMUR_ERR_VERIFY, "this receipt does not hold: %s", what);
 }
 
-static enum demur_err found(struct authority *a, struct span entry,
+/* A chain that leaves out rotations which are known is one that a stolen key made. */
+static void pass(struct shown *s)
+{
+    uint8_t log_key[32], root[32];
+    if (!s->since)
+        return;
+    demur_channel_log_key(s->since, log_key);
+    demur_channel_root_key(s->since, root);
+    s->passed |= memcmp(log_key, s->a.log_key, 32) == 0 && memcmp(root, s->a.root, 32) == 0;
+}
+
+static enum demur_err chain(struct shown *s, const struct span *entries, size_t n,
                             const uint8_t fingerprint[static 32], struct demur_diag *diag)
 {
-    uint8_t leaf[32];
-    uint64_t at;
-    struct span text;
-    demur_merkle_leaf(leaf, entry);
-    if (memcmp(leaf, fingerprint, 32) != 0)
-        return unsound(diag, "it is of another channel than the one with this fingerprint");
-    if (demur_entry_parse(&at, &text, entry, NULL) != DEMUR_OK ||
-        demur_record_parse(a->record, text, NULL) != DEMUR_OK ||
-        a->record->type != DEMUR_RECORD_CHANNEL)
-        return unsound(diag, "its first entry is no channel");
-    demur_record_key(a->record, DEMUR_FIELD_LOG_KEY, a->log_key);
-    demur_record_key(a->record, DEMUR_FIELD_ROOT_KEY, a->root);
-    demur_record_hash(a->record, DEMUR_FIELD_NEXT_ROOT, a->next_root);
-    (void)copy_text(a->origin, sizeof a->origin, demur_record_get(a->record, DEMUR_FIELD_ORIGIN));
-    return demur_record_verify(a->record, DEMUR_FIELD_SIG, a->root)
-               ? DEMUR_OK
-               : unsound(diag, "the channel is not signed by its root key");
-}
-
-/* Does the rotation name the key that was to be the next root? */
-static bool next_root_takes_over(struct authority *a, const uint8_t by[static 32])
-{
-    uint8_t key[32], hash[32];
-    if (!demur_record_key(a->record, DEMUR_FIELD_ROOT_KEY, key))
-        return false;
-    demur_hash(hash, span_of(key, 32));
-    return memcmp(key, by, 32) == 0 && memcmp(hash, a->next_root, 32) == 0;
-}
-
-static enum demur_err rotate(struct authority *a, struct span entry,
-                             const uint8_t fingerprint[static 32], struct demur_diag *diag)
-{
-    uint8_t by[32], channel[32];
-    uint64_t at;
-    struct span text;
-    struct demur_record *r = a->record;
-    if (demur_entry_parse(&at, &text, entry, NULL) != DEMUR_OK ||
-        demur_record_parse(r, text, NULL) != DEMUR_OK || r->type != DEMUR_RECORD_ROTATE ||
-        !demur_record_hash(r, DEMUR_FIELD_CHANNEL, channel) ||
-        memcmp(channel, fingerprint, 32) != 0)
-        return unsound(diag, "an entry in it is no rotation of this channel's keys");
-    demur_record_key(r, DEMUR_FIELD_BY, by);
-    bool root = next_root_takes_over(a, by);
-    if (!root && (demur_record_has(r, DEMUR_FIELD_ROOT_KEY) || memcmp(by, a->root, 32) != 0))
-        return unsound(diag, "a rotation of keys in it is not by the channel's root");
-    uint64_t seq = demur_record_number(r, DEMUR_FIELD_SEQ);
-    if (!root && seq <= a->seq)
-        return unsound(diag, "the rotations of keys in it are not in the order of the log");
-    if (!demur_record_verify(r, DEMUR_FIELD_SIG, by))
-        return unsound(diag, "a rotation of keys in it is not signed");
-    a->seq = seq;
-    if (root) {
-        memcpy(a->root, by, 32);
-        demur_record_hash(r, DEMUR_FIELD_NEXT_ROOT, a->next_root);
-    }
-    demur_record_key(r, DEMUR_FIELD_LOG_KEY, a->log_key);
-    return DEMUR_OK;
-}
-
-static bool is_rotation(struct span entry, uint64_t *at)
-{
-    struct span text;
-    return demur_entry_parse(at, &text, entry, NULL) == DEMUR_OK &&
-           span_starts(text, "demur rotate v1\n");
-}
-
-static enum demur_err chain(struct authority *a, const struct span *entries, size_t n,
-                            const uint8_t fingerprint[static 32], struct demur_diag *diag)
-{
-    a->seq = 0;
-    a->passed = !a->since;
-    enum demur_err err = found(a, entries[0], fingerprint, diag);
-    pass(a);
+    struct demur_diag why = {0};
+    s->passed = !s->since;
+    enum demur_err err = authority_found(&s->a, entries[0], fingerprint, &why);
+    pass(s);
     for (size_t i = 1; !err && i < n; i++) {
-        err = rotate(a, entries[i], fingerprint, diag);
-        pass(a);
+        err = authority_rotate(&s->a, entries[i], &why);
+        pass(s);
     }
-    if (!err && !a->passed)
-        err = unsound(diag, "it leaves out rotations of keys that are known");
-    return err;
+    if (err)
+        return unsound(diag, why.text);
+    return s->passed ? DEMUR_OK : unsound(diag, "it leaves out rotations of keys that are known");
 }
 
 /* The bundle's entries but the last, to which the receipt is. Where that is a rotation
  * itself, some give it only there: then it belongs among the others by its time, and
  * within a second wherever the keys and their counting up let it stand. */
-static enum demur_err establish(struct authority *a, struct span bundle,
+static enum demur_err establish(struct shown *s, struct span bundle,
                                 const uint8_t fingerprint[static 32], struct span *subject,
                                 struct demur_diag *diag)
 {
-    struct span entries[ROTATIONS_MAX + 2], rest = bundle;
+    struct span entries[AUTHORITY_ROTATIONS_MAX + 2], rest = bundle;
     size_t n = 0;
     while (n < DEMUR_COUNT(entries) && demur_bundle_next(&rest, &entries[n]))
         n++;
@@ -135,18 +60,18 @@ static enum demur_err establish(struct authority *a, struct span bundle,
         return demur_fail(diag, DEMUR_ERR_LIMIT, "this receipt holds too many entries");
     *subject = entries[n - 1];
     uint64_t at, other = 0;
-    bool placed = n == 1 || !is_rotation(*subject, &at);
+    bool placed = n == 1 || !authority_rotates(*subject, &at);
     for (size_t i = 1; !placed && i + 1 < n; i++)
         placed = span_eq(entries[i], *subject);
     if (placed)
-        return chain(a, entries, n > 1 ? n - 1 : 1, fingerprint, diag);
-    enum demur_err err = chain(a, entries, n, fingerprint, diag);
+        return chain(s, entries, n > 1 ? n - 1 : 1, fingerprint, diag);
+    enum demur_err err = chain(s, entries, n, fingerprint, diag);
     for (size_t place = n - 1; err && place > 1; place--) {
-        if (!is_rotation(entries[place - 1], &other) || other < at)
+        if (!authority_rotates(entries[place - 1], &other) || other < at)
             break;
         entries[place] = entries[place - 1];
         entries[place - 1] = *subject;
-        err = chain(a, entries, n, fingerprint, diag);
+        err = chain(s, entries, n, fingerprint, diag);
     }
     return err;
 }
@@ -177,7 +102,7 @@ static enum demur_err report(struct demur_receipt_report *out, struct demur_reco
 }
 
 static enum demur_err check(struct demur_receipt_report *out, struct span text,
-                            const uint8_t fingerprint[static 32], struct authority *a,
+                            const uint8_t fingerprint[static 32], struct shown *s,
                             struct demur_receipt *receipt, struct demur_diag *diag)
 {
     struct demur_diag why = {0};
@@ -194,16 +119,17 @@ static enum demur_err check(struct demur_receipt_report *out, struct span text,
         err = demur_fail(diag, err, "this receipt lacks the entries that explain it: %.120s",
                          why.text);
     if (!err)
-        err = establish(a, buf_span(&bundle), fingerprint, &subject, diag);
+        err = establish(s, buf_span(&bundle), fingerprint, &subject, diag);
     if (!err) {
         demur_merkle_leaf(out->leaf, subject);
-        if (demur_receipt_verify(receipt, span_str(a->origin), a->log_key, out->leaf, &head, &why))
+        if (demur_receipt_verify(receipt, span_str(s->a.origin), s->a.log_key, out->leaf, &head,
+                                 &why))
             err = unsound(diag, why.text);
     }
     if (!err)
-        err = report(out, a->record, subject, fingerprint, diag);
+        err = report(out, s->a.record, subject, fingerprint, diag);
     if (!err) {
-        memcpy(out->origin, a->origin, sizeof out->origin);
+        memcpy(out->origin, s->a.origin, sizeof out->origin);
         out->index = receipt->index;
         out->size = head.size;
         memcpy(out->root, head.root, 32);
@@ -219,11 +145,11 @@ static enum demur_err receipt_check(struct demur_receipt_report *out, struct spa
                                     struct demur_diag *diag)
 {
     struct demur_receipt_report r = {0};
-    struct authority a = {.record = malloc(sizeof *a.record), .since = since};
+    struct shown s = {.a.record = malloc(sizeof *s.a.record), .since = since};
     struct demur_receipt *receipt = malloc(sizeof *receipt);
     enum demur_err err =
-        a.record && receipt ? check(&r, text, fingerprint, &a, receipt, diag) : no_memory(diag);
-    free(a.record);
+        s.a.record && receipt ? check(&r, text, fingerprint, &s, receipt, diag) : no_memory(diag);
+    free(s.a.record);
     free(receipt);
     if (err) {
         demur_receipt_report_free(&r);
@@ -231,7 +157,7 @@ static enum demur_err receipt_check(struct demur_receipt_report *out, struct spa
     }
     *out = r;
     if (key)
-        memcpy(key, a.log_key, 32);
+        memcpy(key, s.a.log_key, 32);
     return DEMUR_OK;
 }
 

@@ -26,22 +26,39 @@ struct sync {
 
 /* ---- lies ---- */
 
-/* Two heads, both signed by the log, that contradict each other. */
+/* Two heads, both signed by the log, that contradict each other. `larger` is the log of
+ * the larger one, by which others see that it does not begin as the smaller one says. */
 static enum demur_err lie(struct sync *s, const char *kind, const char *sentence,
-                          const struct evidence_part *more, size_t more_len,
-                          struct demur_diag *diag)
+                          const struct history *larger, const struct evidence_part *more,
+                          size_t more_len, struct demur_diag *diag)
 {
     struct demur_client *c = s->c;
     char name[128], root[65];
+    uint8_t proof[HISTORY_PROOF_MAX];
+    struct buf prefix = buf_over(proof, sizeof proof);
+    struct history own = {0};
     hex_text(root, s->head.root);
     snprintf(name, sizeof name, "%s-%llu-%.16s", kind, (unsigned long long)s->head.size, root);
-    struct evidence_part parts[4] = {
-        {"the checkpoint seen before", demur_bytes_span(&c->checkpoint)},
-        {"the checkpoint shown now", demur_bytes_span(&s->checkpoint)},
+    struct evidence_part parts[7] = {
+        {EVIDENCE_CHECKPOINT_BEFORE, demur_bytes_span(&c->checkpoint)},
+        {EVIDENCE_CHECKPOINT_NOW, demur_bytes_span(&s->checkpoint)},
     };
+    size_t n = 2;
     for (size_t i = 0; i < more_len && i < 2; i++)
-        parts[2 + i] = more[i];
-    evidence_keep(c, kind, name, sentence, parts, 2 + more_len);
+        parts[n++] = more[i];
+    uint64_t smaller = s->head.size < c->size ? s->head.size : c->size;
+    if (!history_read(&own, c, c->size, NULL) &&
+        history_prefix(larger ? larger : &own, smaller, &prefix)) {
+        if (s->head.size != c->size)
+            parts[n++] = (struct evidence_part){EVIDENCE_PREFIX, buf_span(&prefix)};
+        struct span keys = demur_bytes_span(larger ? &larger->keys : &own.keys),
+                    before = demur_bytes_span(&own.keys);
+        parts[n++] = (struct evidence_part){EVIDENCE_KEYS, keys};
+        if (!span_eq(keys, before))
+            parts[n++] = (struct evidence_part){EVIDENCE_KEYS_BEFORE, before};
+    }
+    evidence_keep(c, kind, name, sentence, parts, n);
+    history_free(&own);
     return demur_fail(diag, DEMUR_ERR_VERIFY, "%s; both signed checkpoints are kept in %s/evidence",
                       sentence, c->data);
 }
@@ -51,6 +68,7 @@ struct difference {
     bool found, signed_now; /* the log's head covers what it shows now */
     uint64_t index;
     struct demur_bytes ours, theirs;
+    struct history now; /* the log as it is shown now */
 };
 
 static enum demur_err keep_bytes(struct demur_bytes *out, struct span bytes,
@@ -71,7 +89,10 @@ static enum demur_err compare_bundle(struct sync *s, struct span theirs, struct 
     struct span now, before;
     enum demur_err err = DEMUR_OK;
     while (!err && demur_bundle_next(&theirs, &now)) {
-        uint8_t leaf[32];
+        err = history_add(&d->now, s->c, now, diag);
+        if (err)
+            return err;
+        uint8_t *leaf = d->now.leaves[d->now.len - 1];
         if (s->tree.size < s->c->size && demur_bundle_next(&ours, &before) && !d->found &&
             !span_eq(now, before)) {
             d->found = true;
@@ -80,7 +101,6 @@ static enum demur_err compare_bundle(struct sync *s, struct span theirs, struct 
             if (!err)
                 err = keep_bytes(&d->theirs, now, diag);
         }
-        demur_merkle_leaf(leaf, now);
         if (!err && !demur_frontier_append(&s->tree, leaf))
             err = demur_fail(diag, DEMUR_ERR_LIMIT, "the log is too long");
     }
@@ -126,9 +146,9 @@ static enum demur_err not_leading(struct sync *s, struct demur_diag *diag)
                  "the log signed two different histories: entry %llu is another one now than it "
                  "was before",
                  (unsigned long long)d.index);
-        struct evidence_part entries[] = {{"the entry before", demur_bytes_span(&d.ours)},
-                                          {"the entry now", demur_bytes_span(&d.theirs)}};
-        err = lie(s, "fork", sentence, entries, 2, diag);
+        struct evidence_part entries[] = {{EVIDENCE_ENTRY_BEFORE, demur_bytes_span(&d.ours)},
+                                          {EVIDENCE_ENTRY_NOW, demur_bytes_span(&d.theirs)}};
+        err = lie(s, "fork", sentence, &d.now, entries, 2, diag);
     } else if (!err || err == DEMUR_ERR_VERIFY) {
         err = demur_fail(diag, DEMUR_ERR_VERIFY,
                          "the entries do not hash to the root that the log signed: at least one of "
@@ -137,6 +157,7 @@ static enum demur_err not_leading(struct sync *s, struct demur_diag *diag)
     }
     demur_bytes_free(&d.ours);
     demur_bytes_free(&d.theirs);
+    history_free(&d.now);
     return err;
 }
 
@@ -171,9 +192,9 @@ static void keep_late(struct sync *s)
              "it: it was dated back, or held back by the server or by somebody in between",
              (unsigned long long)s->late_index, said, more, seen);
     struct evidence_part parts[] = {
-        {"the entry", demur_bytes_span(&s->late_entry)},
-        {"the checkpoint seen before", demur_bytes_span(&c->checkpoint)},
-        {"the checkpoint shown now", demur_bytes_span(&s->checkpoint)},
+        {EVIDENCE_ENTRY_NOW, demur_bytes_span(&s->late_entry)},
+        {EVIDENCE_CHECKPOINT_BEFORE, demur_bytes_span(&c->checkpoint)},
+        {EVIDENCE_CHECKPOINT_NOW, demur_bytes_span(&s->checkpoint)},
     };
     evidence_keep(c, "dated-back", name, text, parts, 3);
 }
@@ -338,7 +359,7 @@ static enum demur_err not_longer(struct sync *s, struct demur_diag *diag)
         return lie(s, "fork",
                    "the log signed two different histories of the same length, so it shows people "
                    "different things",
-                   NULL, 0, diag);
+                   NULL, NULL, 0, diag);
     return s->head.size < s->c->size ? stale(s, s->c->size, diag) : DEMUR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../core/hash.h"
 #include "../../core/receipt.h"
 #include "../../core/tile.h"
 
@@ -13,6 +14,50 @@
 static struct span entry(const struct liar *liar, size_t i)
 {
     return demur_bytes_span(&liar->entries[i]);
+}
+
+/* ---- a channel whose operator is the test ---- */
+
+struct town *liar_found(void)
+{
+    static char texts[2][65536];
+    static const char *const names[] = {"eu-weekdays.calendar", "company.policy"};
+    for (size_t i = 0; i < 2; i++) {
+        struct span text = test_data(names[i]);
+        if (!text.p) {
+            test_skip("%s is not loaded", names[i]);
+            return NULL;
+        }
+        memcpy(texts[i], text.p, text.len);
+        texts[i][text.len] = 0;
+    }
+    const char *const calendars[][2] = {{"eu-weekdays", texts[0]}};
+    struct town *w = town_new(LIAR_FOUNDED, 11, calendars, 1, span_str(texts[1]));
+    if (!w)
+        return NULL;
+    /* Officer 0 is the people office, which keeps the roster too; officer 1 the board. */
+    w->keeper = w->officers[0];
+    CHECK_ERR(town_grant(w, 0, "people-office"), DEMUR_OK);
+    CHECK_ERR(town_grant(w, 1, "board"), DEMUR_OK);
+    for (size_t i = 0; i < LIAR_MEMBERS; i++) {
+        CHECK_ERR(town_invite(w, i, "team=blue"), DEMUR_OK);
+        CHECK_ERR(town_join(w, i), DEMUR_OK);
+    }
+    w->officers[0].seq = w->keeper.seq;
+    w->now += 7200;
+    return w;
+}
+
+void liar_end(struct liar *liar)
+{
+    struct town *w = liar->w;
+    liar_free(liar);
+    town_free(w);
+}
+
+void liar_spoil(struct liar *liar, size_t entry)
+{
+    liar->entries[entry].p[liar->entries[entry].len - 5] ^= 1;
 }
 
 /* ---- the log ---- */
@@ -54,7 +99,7 @@ void liar_claim(struct liar *liar, uint64_t size, const uint8_t root[static 32],
                 const uint8_t secret[static 64])
 {
     struct buf b = buf_over(liar->checkpoint, sizeof liar->checkpoint);
-    struct demur_checkpoint head = {.origin = demur_channel_origin(liar->l->f->w->c), .size = size};
+    struct demur_checkpoint head = {.origin = demur_channel_origin(liar->w->c), .size = size};
     memcpy(head.root, root, 32);
     CHECK_ERR(demur_checkpoint_sign(&b, &head, secret, NULL), DEMUR_OK);
     liar->checkpoint_len = b.len;
@@ -106,31 +151,21 @@ static void answer_bundle(int fd, struct liar *liar, const struct demur_tile *ti
     liar->bundles++;
     for (uint64_t i = tile->index * DEMUR_TILE_WIDTH, end = i + tile->width;
          i < end && i < liar->len; i++)
-        demur_bundle_put(&b, entry(liar, i));
+        if (!liar->withheld || i != liar->withheld)
+            demur_bundle_put(&b, entry(liar, i));
     answer(fd, "200 OK", buf_span(&b));
 }
 
-static void answer_receipt(int fd, struct liar *liar, struct span hex)
+struct demur_bytes liar_receipt(struct liar *liar, size_t subject)
 {
     static uint8_t bytes[1 << 20], bundle_bytes[1 << 19];
     struct buf out = buf_over(bytes, sizeof bytes),
                bundle = buf_over(bundle_bytes, sizeof bundle_bytes);
     struct demur_tree_reader reader = {read_tree, liar};
     struct demur_proof proof;
-    uint8_t leaf[32];
-    char text[65];
-    size_t subject = 0;
-    for (; subject < liar->size; subject++) {
-        demur_merkle_leaf(leaf, entry(liar, subject));
-        for (size_t i = 0; i < 32; i++)
-            snprintf(text + 2 * i, 3, "%02x", leaf[i]);
-        if (span_eq_str(hex, text))
-            break;
-    }
-    if (subject == liar->size || !demur_inclusion_prove(&proof, subject, liar->size, &reader)) {
-        answer(fd, "404 Not Found", span_lit(""));
-        return;
-    }
+    struct demur_bytes receipt = {0};
+    if (!demur_inclusion_prove(&proof, subject, liar->size, &reader))
+        return receipt;
     demur_bundle_put(&bundle, entry(liar, 0));
     for (size_t i = 1; i < liar->size; i++)
         if (strstr((const char *)liar->entries[i].p, "\ndemur rotate v1\n"))
@@ -138,7 +173,70 @@ static void answer_receipt(int fd, struct liar *liar, struct span hex)
     demur_bundle_put(&bundle, entry(liar, subject));
     demur_receipt_put(&out, buf_span(&bundle), subject, &proof,
                       span_of(liar->checkpoint, liar->checkpoint_len));
-    answer(fd, "200 OK", buf_span(&out));
+    receipt.p = malloc(out.len + 1);
+    if (receipt.p) {
+        memcpy(receipt.p, out.p, out.len);
+        receipt.p[receipt.len = out.len] = 0;
+    }
+    return receipt;
+}
+
+static void hex_of(char text[static 65], const uint8_t hash[static 32])
+{
+    for (size_t i = 0; i < 32; i++)
+        snprintf(text + 2 * i, 3, "%02x", hash[i]);
+}
+
+static void answer_receipt(int fd, struct liar *liar, struct span hex)
+{
+    uint8_t leaf[32];
+    char text[65];
+    size_t subject = 0;
+    struct demur_bytes receipt = {0};
+    for (; subject < liar->size; subject++) {
+        demur_merkle_leaf(leaf, entry(liar, subject));
+        hex_of(text, leaf);
+        if (span_eq_str(hex, text))
+            break;
+    }
+    if (subject < liar->size)
+        receipt = liar_receipt(liar, subject);
+    answer(fd, receipt.p ? "200 OK" : "404 Not Found", demur_bytes_span(&receipt));
+    demur_bytes_free(&receipt);
+}
+
+/* A town's text, or another than was asked for. */
+static void answer_text(int fd, const struct liar *liar, struct span hex)
+{
+    static uint8_t other[1 << 17];
+    uint8_t hash[32];
+    char text[65];
+    for (size_t i = 0; i < liar->w->entries_len; i++) {
+        struct span is = liar->w->entries[i].text;
+        demur_hash(hash, is);
+        hex_of(text, hash);
+        if (!is.p || !span_eq_str(hex, text))
+            continue;
+        if (liar->swaps && is.len <= sizeof other) {
+            memcpy(other, is.p, is.len);
+            other[is.len / 2] ^= 1;
+            is.p = other;
+        }
+        answer(fd, "200 OK", is);
+        return;
+    }
+    answer(fd, "404 Not Found", span_lit(""));
+}
+
+/* As many bytes as were asked for, and not those. */
+static void answer_swapped(int fd, const struct liar *liar, struct span hex)
+{
+    static struct fixture_answer truth;
+    char path[80];
+    snprintf(path, sizeof path, "/blob/%.*s", SPAN_ARG(hex));
+    if (fixture_ask(liar->l->f, &truth, "GET", path, span_of(NULL, 0)) && truth.len)
+        truth.body[truth.len / 2] ^= 1;
+    answer(fd, "200 OK", span_of(truth.body, truth.len));
 }
 
 /* To the real server, asking it to close afterwards. */
@@ -184,7 +282,8 @@ static void serve_one(struct liar *liar, int fd)
     struct span path = span_of(request, len);
     struct demur_tile tile;
     bool found;
-    bool get = span_eq_str(span_split(&path, ' ', &found), "GET");
+    struct span method = span_split(&path, ' ', &found);
+    bool get = span_eq_str(method, "GET"), post = span_eq_str(method, "POST");
     path = span_skip(span_split(&path, ' ', &found), 1);
     if (get && span_eq_str(path, "checkpoint"))
         answer(fd, "200 OK", span_of(liar->checkpoint, liar->checkpoint_len));
@@ -193,8 +292,16 @@ static void serve_one(struct liar *liar, int fd)
     else if (get && demur_tile_parse_path(&tile, path, NULL) == DEMUR_OK &&
              tile.level == DEMUR_TILE_ENTRIES)
         answer_bundle(fd, liar, &tile);
-    else if (found)
+    else if (get && span_starts(path, "blob/") && !liar->l)
+        answer_text(fd, liar, span_skip(path, 5));
+    else if (get && span_starts(path, "blob/") && liar->swaps)
+        answer_swapped(fd, liar, span_skip(path, 5));
+    else if (post && liar->promise)
+        answer(fd, "200 OK", demur_bytes_span(liar->promise));
+    else if (found && liar->l)
         hand_on(fd, liar, request, len);
+    else
+        answer(fd, "404 Not Found", span_lit(""));
 }
 
 static void *serve(void *ctx)
@@ -228,6 +335,7 @@ struct liar *liar_new(struct live *l)
     if (!liar)
         return NULL;
     liar->l = l;
+    liar->w = l->f->w;
     bool good = demur_client_sync(l->c, &l->diag) == DEMUR_OK;
     uint64_t size = demur_channel_size(demur_client_channel(l->c));
     for (uint64_t i = 0; good && i < size; i++) {
@@ -249,10 +357,42 @@ struct liar *liar_new(struct live *l)
     return NULL;
 }
 
+struct liar *liar_of_town(struct town *w)
+{
+    struct liar *liar = calloc(1, sizeof *liar);
+    char template[] = "/tmp/demur-liar-XXXXXX";
+    struct demur_diag diag;
+    if (!liar)
+        return NULL;
+    liar->w = w;
+    if (mkdtemp(template))
+        snprintf(liar->home, sizeof liar->home, "%s", template);
+    liar_catch_up(liar);
+    if (liar->home[0] && demur_http_init(&diag) == DEMUR_OK && begin(liar))
+        return liar;
+    test_failed(__FILE__, __LINE__, "there is no liar");
+    liar->thread = 0;
+    liar_free(liar);
+    return NULL;
+}
+
+void liar_catch_up(struct liar *liar)
+{
+    const struct town *w = liar->w;
+    for (size_t i = liar->len; i < w->entries_len; i++)
+        CHECK(put(liar, span_of(w->entries[i].bytes, w->entries[i].len)));
+    liar_sign(liar, liar->len, w->log.secret);
+}
+
 void liar_free(struct liar *liar)
 {
     if (!liar)
         return;
+    if (liar->home[0]) {
+        char command[160];
+        snprintf(command, sizeof command, "rm -r '%s'", liar->home);
+        CHECK(system(command) == 0);
+    }
     if (liar->fd > 0)
         shutdown(liar->fd, SHUT_RDWR);
     if (liar->thread)
@@ -264,12 +404,24 @@ void liar_free(struct liar *liar)
     free(liar);
 }
 
+static uint64_t town_now(void *ctx) { return ((const struct liar *)ctx)->w->now; }
+
 struct demur_client *liar_open(struct liar *liar, const char *name)
 {
     struct demur_client *c = NULL;
-    struct live *l = liar->l;
-    struct demur_client_options o = live_options(l, name);
+    struct demur_diag own = {0}, *diag = liar->l ? &liar->l->diag : &own;
+    struct demur_client_options o = {.now = town_now, .ctx = liar};
+    char folder[256];
+    if (liar->l) {
+        o = live_options(liar->l, name);
+    } else {
+        snprintf(folder, sizeof folder, "%s/%s", liar->home, name);
+        o.data = folder;
+        memcpy(o.channel, liar->w->fingerprint, 32);
+    }
     o.url = liar->url;
-    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
+    enum demur_err err = demur_client_open(&c, &o, diag);
+    if (err)
+        test_failed(__FILE__, __LINE__, "the copy %s does not open: %s", name, diag->text);
     return c;
 }

@@ -276,7 +276,7 @@ static void refused(struct town *w, const char *folder)
     }
     CHECK_ERR(demur_path_read(f[0].path, 1 << 20, &evidence, &diag), DEMUR_OK);
     CHECK(evidence.p && strstr((char *)evidence.p, "demur revoke v1\n") &&
-          strstr((char *)evidence.p, "the signed checkpoint"));
+          strstr((char *)evidence.p, "== checkpoint-now, "));
     demur_bytes_free(&evidence);
 }
 
