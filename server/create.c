@@ -66,7 +66,7 @@ static enum demur_err log_begin(const struct demur_server_birth *b, const char *
     struct demur_engine *e = NULL;
     const struct demur_server_hooks hooks = {.ctx = (void *)(uintptr_t)b, .clock_s = birth_clock};
     struct demur_append *a = malloc(sizeof *a);
-    enum demur_err err = a ? demur_engine_open(&e, dir, &hooks, diag)
+    enum demur_err err = a ? demur_engine_open(&e, dir, false, &hooks, diag)
                            : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < b->blobs_len && !err; i++) {
         uint8_t hash[32];

@@ -7,7 +7,7 @@
 #include "files.h"
 #include "journal.h"
 
-enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
+enum demur_err demur_engine_open(struct demur_engine **out, const char *dir, bool confined,
                                  const struct demur_server_hooks *hooks, struct demur_diag *diag)
 {
     static const char *const keys[] = {"server.key", "server.key.next"};
@@ -27,7 +27,7 @@ enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
     pthread_mutex_init(&e->keys_lock, NULL);
 
     /* The signer first: a fork must not inherit the store. */
-    enum demur_err err = demur_signer_start(&e->signer, dir, hooks, diag);
+    enum demur_err err = demur_signer_start(&e->signer, dir, confined, hooks, diag);
     if (!err)
         err = demur_expunge_init(&e->expunge, diag);
     for (size_t i = 0; i < DEMUR_COUNT(keys) && !err; i++) {

@@ -78,10 +78,10 @@ struct demur_engine {
     bool scrub_due;                                 /* demur_engine_destroy's */
 };
 
-/* Start the signer, open the store, fold every entry, compare the root, and
- * publish what the store's head is after it was proposed to the signer again.
- * Call it while the process has one thread. Errors as demur_server_run. */
-enum demur_err demur_engine_open(struct demur_engine **out, const char *dir,
+/* Start the signer, confined if it shall be (confine.h), open the store, fold every entry, compare
+ * the root, and publish what the store's head is after it was proposed to the signer again. Call it
+ * while the process has one thread. Errors as demur_server_run. */
+enum demur_err demur_engine_open(struct demur_engine **out, const char *dir, bool confined,
                                  const struct demur_server_hooks *hooks,
                                  struct demur_diag *diag) DEMUR_CHECKED;
 /* Nobody may use it any more. NULL is fine. */

@@ -38,6 +38,7 @@ bool demur_handle_metrics(struct demur_service *s, struct demur_request *r)
     demur_engine_read(s->engine);
     now.without_effect = demur_channel_refused(s->engine->channel);
     demur_engine_unread(s->engine);
+    now.confined = s->confined;
     now.connections = demur_connections_count(s->connections);
     now.memory = atomic_load(&s->memory);
     now.appends_waiting = demur_sequencer_waiting(s->sequencer);

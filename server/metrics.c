@@ -104,6 +104,8 @@ void demur_metrics_put(struct buf *out, struct demur_metrics *m, const struct de
             now->memory);
     put_one(out, "demur_appends_waiting", "gauge", "Records that wait for the sequencer.",
             now->appends_waiting);
+    put_one(out, "demur_confined", "gauge",
+            "Whether Landlock and seccomp confine the server: 1 or 0.", now->confined);
     put_one(out, "demur_appended_total", "counter", "Records accepted since the start.",
             atomic_load(&m->appended));
     put_one(out, "demur_retried_total", "counter", "Records that were in the log already.",

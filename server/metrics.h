@@ -32,6 +32,7 @@ void demur_histogram_add(struct demur_histogram *h, enum demur_metric_unit unit,
 
 struct demur_gauges { /* what holds at this moment */
     uint64_t log_size, without_effect, blobs_waiting, connections, memory, appends_waiting;
+    bool confined;
 };
 void demur_metrics_put(struct buf *out, struct demur_metrics *m, const struct demur_gauges *now);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../core/hash.h"
+#include "confine.h"
 #include "duties.h"
 #include "files.h"
 #include "http.h"
@@ -31,7 +32,8 @@ struct server {
     struct demur_service service;
     struct demur_duties duties;
     struct demur_http *http;
-    int signals_fd, alarm_fd;
+    int listen_fd, signals_fd, alarm_fd;
+    char url[128];
     sigset_t mask_before;
     struct sigaction pipe_before;
 };
@@ -123,32 +125,52 @@ static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
     return err;
 }
 
-static enum demur_err listening_start(struct server *s, struct demur_diag *diag)
+/* Whatever the server has to open or bind that it may not once it is confined. */
+static enum demur_err all_open(struct server *s, struct demur_diag *diag)
 {
     bool tls = s->settings.certificate.len > 0;
-    struct demur_http_config http = {
-        .certificate = tls ? (const char *)s->certificate : NULL,
-        .key = tls ? (const char *)s->key : NULL,
-    };
-    char url[128], line[160];
+    char line[160];
     enum demur_err err = tls ? pem_load(s->certificate, s->settings.certificate, diag) : DEMUR_OK;
     if (tls && !err)
         err = pem_load(s->key, s->settings.key, diag);
     if (!err)
-        err = demur_address_listen(&http.listen_fd, &s->address, diag);
+        err = demur_address_listen(&s->listen_fd, &s->address, diag);
     if (err)
         return err;
-    demur_address_url(url, sizeof url, http.listen_fd, tls);
-    err = demur_http_start(&s->http, &s->service, &http, diag);
+    demur_address_url(s->url, sizeof s->url, s->listen_fd, tls);
+    snprintf(line, sizeof line, "%s\n", s->url);
+    return demur_file_write(s->config->dir, "url", span_str(line), 0644, diag);
+}
+
+static enum demur_err confine(struct server *s, struct demur_diag *diag)
+{
+    int abi = demur_landlock_abi(); /* nobody may ask afterwards */
+    s->service.confined = !s->config->unconfined;
+    enum demur_err err =
+        s->service.confined ? demur_confine(DEMUR_CONFINE_SERVER, s->config->dir, diag) : DEMUR_OK;
+    if (!err && s->service.confined)
+        demur_journal("server and signer are confined by seccomp and Landlock (ABI %d)", abi);
+    else if (!err)
+        demur_journal("server and signer are NOT confined, as --unconfined says");
+    return err;
+}
+
+static enum demur_err listening_start(struct server *s, struct demur_diag *diag)
+{
+    bool tls = s->settings.certificate.len > 0;
+    struct demur_http_config http = {
+        .listen_fd = s->listen_fd,
+        .certificate = tls ? (const char *)s->certificate : NULL,
+        .key = tls ? (const char *)s->key : NULL,
+    };
+    char line[160];
+    s->listen_fd = -1;
+    enum demur_err err = demur_http_start(&s->http, &s->service, &http, diag);
     sodium_memzero(s->key, sizeof s->key);
     if (err)
         return err;
-    snprintf(line, sizeof line, "%s\n", url);
-    err = demur_file_write(s->config->dir, "url", span_str(line), 0644, diag);
-    if (err)
-        return err;
-    demur_journal("listening on %s", url);
-    snprintf(line, sizeof line, "listening on %s\n", url);
+    demur_journal("listening on %s", s->url);
+    snprintf(line, sizeof line, "listening on %s\n", s->url);
     if (s->config->announce_fd >= 0 &&
         write(s->config->announce_fd, line, strlen(line)) != (ssize_t)strlen(line))
         demur_journal("nobody reads where the server listens");
@@ -251,6 +273,8 @@ static void stop(struct server *s, bool failed)
     demur_sequencer_free(v->sequencer);
     demur_connections_free(v->connections);
     demur_engine_close(v->engine);
+    if (s->listen_fd >= 0)
+        close(s->listen_fd);
 }
 
 static enum demur_err serve(struct server *s, struct demur_diag *diag)
@@ -260,7 +284,8 @@ static enum demur_err serve(struct server *s, struct demur_diag *diag)
     if (!err)
         err = descriptors_take(s, diag);
     if (!err)
-        err = demur_engine_open(&v->engine, s->config->dir, s->config->hooks, diag);
+        err = demur_engine_open(&v->engine, s->config->dir, !s->config->unconfined,
+                                s->config->hooks, diag);
     if (!err && !demur_channel_size(v->engine->channel))
         err = demur_fail(diag, DEMUR_ERR_MISSING, "the log of this directory is empty");
     if (!err) {
@@ -269,8 +294,12 @@ static enum demur_err serve(struct server *s, struct demur_diag *diag)
         for (size_t i = 0; i < v->tokens_len; i++)
             demur_hash(v->tokens[i], s->settings.tokens[i]);
         demur_duties_init(&s->duties, v);
-        err = threads_start(s, diag);
+        err = all_open(s, diag);
     }
+    if (!err)
+        err = confine(s, diag);
+    if (!err)
+        err = threads_start(s, diag);
     if (!err)
         err = listening_start(s, diag);
     if (!err)
@@ -287,6 +316,7 @@ enum demur_err demur_server_run(const struct demur_server_config *config, struct
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     }
     s->config = config;
+    s->listen_fd = -1;
     enum demur_err err = signals_take(s, diag);
     if (!err)
         err = serve(s, diag);

@@ -66,6 +66,7 @@ struct demur_server_config {
     const char *dir;
     const char *listen;                     /* instead of the config's; NULL: as it says */
     bool behind_proxy;                      /* as if the config said so */
+    bool unconfined;                        /* without what confine.h does */
     int announce_fd;                        /* gets `listening on <url>` LF; -1: nobody */
     const struct demur_server_hooks *hooks; /* NULL but in tests */
 };
@@ -74,7 +75,8 @@ struct demur_server_config {
  * is finished, then OK is returned. Any failure ends it too: IO for a commit or
  * signature whose outcome is unknown, VERIFY for a store that does not hash to
  * its root or that the signer has outrun, FORBIDDEN for plain HTTP where it may
- * not be. A program ends with a non-zero status then, and is started anew. */
+ * not be, and on a system that cannot confine it. A program ends with a non-zero status then, and
+ * is started anew. */
 enum demur_err demur_server_run(const struct demur_server_config *config,
                                 struct demur_diag *diag) DEMUR_CHECKED;
 

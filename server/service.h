@@ -25,6 +25,7 @@ struct demur_service {
     struct demur_workers *workers;
     struct demur_connections *connections;
     struct demur_metrics metrics;
+    bool confined; /* confine.h */
     uint64_t limits[DEMUR_LIMITS];
     uint8_t tokens[DEMUR_SERVER_TOKENS_MAX][32]; /* SHA-256 of each */
     size_t tokens_len;

@@ -39,7 +39,7 @@ static enum demur_err hear(struct demur_signer *s, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
-enum demur_err demur_signer_start(struct demur_signer **out, const char *dir,
+enum demur_err demur_signer_start(struct demur_signer **out, const char *dir, bool confined,
                                   const struct demur_server_hooks *hooks, struct demur_diag *diag)
 {
     int ends[2];
@@ -53,7 +53,7 @@ enum demur_err demur_signer_start(struct demur_signer **out, const char *dir,
     s->fd = ends[0];
     s->pid = fork();
     if (s->pid == 0)
-        _exit(demur_signer_main(ends[1], dir, hooks));
+        _exit(demur_signer_main(ends[1], dir, confined, hooks));
     close(ends[1]);
     enum demur_err err = s->pid < 0
                              ? demur_fail(diag, DEMUR_ERR_IO, "cannot fork: %s", strerror(errno))

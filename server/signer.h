@@ -21,9 +21,9 @@ struct demur_signer;
 enum demur_err demur_signer_create(const char *dir, struct span origin,
                                    const uint8_t seed[static 32],
                                    struct demur_diag *diag) DEMUR_CHECKED;
-/* Fork it. Returns once it is ready: its state read and verified, its lock
- * held. Errors: what it met, IO above all. */
-enum demur_err demur_signer_start(struct demur_signer **out, const char *dir,
+/* Fork it. Returns once it is ready: its state read and verified, its lock held, and, if it
+ * shall be, it is confined (confine.h). Errors: what it met, IO above all. */
+enum demur_err demur_signer_start(struct demur_signer **out, const char *dir, bool confined,
                                   const struct demur_server_hooks *hooks,
                                   struct demur_diag *diag) DEMUR_CHECKED;
 /* What it signed last. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../core/tile.h"
+#include "confine.h"
 #include "files.h"
 #include "signer_wire.h"
 #include "state.h"
@@ -197,7 +198,7 @@ static bool answer(const struct signer *s, enum demur_err code, const struct dem
 }
 
 /* Everything that came along with the fork: the caller's files and its signals. */
-static void confine(int fd)
+static void detach(int fd)
 {
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
     for (size_t i = 0; i < DEMUR_COUNT(ignored); i++)
@@ -218,12 +219,13 @@ static void confine(int fd)
     prctl(PR_SET_NAME, "demur-signer");
 }
 
-int demur_signer_main(int fd, const char *dir, const struct demur_server_hooks *hooks)
+int demur_signer_main(int fd, const char *dir, bool confined,
+                      const struct demur_server_hooks *hooks)
 {
     static struct signer s; /* one a process, and locked in memory */
     struct demur_signer_request request;
     struct demur_diag diag = {0};
-    confine(fd);
+    detach(fd);
     sodium_mlock(&s, sizeof s);
     s.fd = fd;
     s.dir = dir;
@@ -233,6 +235,8 @@ int demur_signer_main(int fd, const char *dir, const struct demur_server_hooks *
         err = keys_load(&s, &diag);
     if (!err)
         err = state_load(&s, &diag);
+    if (!err && confined)
+        err = demur_confine(DEMUR_CONFINE_SIGNER, dir, &diag);
     bool going = answer(&s, err, &diag) && !err;
     while (going && demur_signer_request_receive(fd, &request)) {
         err = head_sign(&s, &request, &diag);

@@ -34,6 +34,7 @@ bool demur_signer_reply_send(int fd, const struct demur_signer_reply *r) DEMUR_C
 bool demur_signer_reply_receive(int fd, struct demur_signer_reply *r) DEMUR_CHECKED;
 
 /* The signer process's whole life; returns its exit status. */
-int demur_signer_main(int fd, const char *dir, const struct demur_server_hooks *hooks);
+int demur_signer_main(int fd, const char *dir, bool confined,
+                      const struct demur_server_hooks *hooks);
 
 #endif

@@ -116,7 +116,7 @@ int main(int argc, char **argv)
     uint8_t next[RECORD];
     if (argc != 5 || sodium_init() < 0)
         return 2;
-    enum demur_err err = demur_engine_open(&c.engine, argv[1], NULL, &diag);
+    enum demur_err err = demur_engine_open(&c.engine, argv[1], false, NULL, &diag);
     if (!err)
         err = keeper_open(&c, argv[2], &diag);
     for (size_t left = strtoull(argv[3], NULL, 10); left && !err;) {

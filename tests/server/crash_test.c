@@ -126,6 +126,7 @@ static struct fixture *bombed_new(struct bomb **out, struct demur_server_hooks *
     }
     *b = (struct bomb){f->clock_s, -1, 0};
     *hooks = (struct demur_server_hooks){b, bomb_at, bomb_clock, NULL};
+    f->unconfined = true;
     f->hooks = hooks;
     CHECK(fixture_stop(f, SIGTERM) == 0);
     *out = b;

@@ -303,6 +303,7 @@ TEST(expunge_survives_being_killed)
     struct fixture *f = fixture_new();
     REQUIRE(f != NULL && bomb != MAP_FAILED);
     struct demur_server_hooks hooks = {bomb, bomb_at, bomb_clock, NULL};
+    f->unconfined = true;
     *bomb = (struct bomb){f->clock_s, -1, 0};
     f->hooks = &hooks;
     CHECK(fixture_people(f, 6) && fixture_stop(f, SIGTERM) == 0);

@@ -103,8 +103,11 @@ bool fixture_create(struct fixture *f)
 static void serve(struct fixture *f, int announce_fd)
 {
     struct demur_server_hooks hooks = {.ctx = f->clock_s, .clock_s = shared_clock};
-    struct demur_server_config config = {
-        .dir = f->dir, .listen = f->listen, .announce_fd = announce_fd, .hooks = &hooks};
+    struct demur_server_config config = {.dir = f->dir,
+                                         .listen = f->listen,
+                                         .announce_fd = announce_fd,
+                                         .unconfined = f->unconfined,
+                                         .hooks = &hooks};
     struct demur_diag diag = {0};
     if (f->hooks)
         config.hooks = f->hooks;
@@ -120,6 +123,8 @@ static void serve(struct fixture *f, int announce_fd)
         dup2(null, STDERR_FILENO);
         close(null);
     }
+    if (f->before)
+        f->before();
     enum demur_err err = demur_server_run(&config, &diag);
     if (err)
         dprintf(announce_fd, "%s: %s\n", demur_err_name(err), diag.text);

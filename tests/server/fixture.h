@@ -21,6 +21,8 @@ struct fixture {
     int said_fd; /* what the server announces */
     size_t sent; /* entries of the town that the server has */
     struct demur_server_settings settings;
+    bool unconfined;      /* for hooks that kill, which a confined process may not */
+    void (*before)(void); /* in the server's process, before it starts; may be NULL */
     const struct demur_server_hooks *hooks; /* of the next start; may be NULL */
     const char *listen;                     /* of the next start; NULL: the config's */
     unsigned long files_soft, files_hard;   /* descriptors it may have; 0: as they are */

@@ -45,7 +45,7 @@ static void root_of(struct bench *b, uint64_t size, uint8_t root[32])
 
 static bool start(struct bench *b)
 {
-    enum demur_err err = demur_signer_start(&b->signer, b->dir, NULL, &b->diag);
+    enum demur_err err = demur_signer_start(&b->signer, b->dir, true, NULL, &b->diag);
     if (err)
         test_failed(__FILE__, __LINE__, "signer: %s", b->diag.text);
     return !err;
@@ -156,11 +156,11 @@ TEST(signer_wants_a_state_that_its_key_signed)
     demur_signer_stop(b.signer);
     b.signer = NULL;
     REQUIRE(!demur_key_write(b.dir, "log.key", "log-key", other, NULL));
-    CHECK_ERR(demur_signer_start(&b.signer, b.dir, NULL, &b.diag), DEMUR_ERR_VERIFY);
+    CHECK_ERR(demur_signer_start(&b.signer, b.dir, true, NULL, &b.diag), DEMUR_ERR_VERIFY);
     CHECK(strstr(b.diag.text, "signer.state"));
     REQUIRE(
         !demur_file_write(b.dir, "log.key", span_lit("demur log-key v1\nseed x\n"), 0600, NULL));
-    CHECK_ERR(demur_signer_start(&b.signer, b.dir, NULL, &b.diag), DEMUR_ERR_SYNTAX);
+    CHECK_ERR(demur_signer_start(&b.signer, b.dir, true, NULL, &b.diag), DEMUR_ERR_SYNTAX);
     CHECK(strstr(b.diag.text, "log.key"));
     tear_down(&b);
 }
@@ -267,7 +267,7 @@ TEST(signer_alone)
     struct bench b;
     struct demur_signer *second = NULL;
     REQUIRE(set_up(&b));
-    CHECK_ERR(demur_signer_start(&second, b.dir, NULL, &b.diag), DEMUR_ERR_IO);
+    CHECK_ERR(demur_signer_start(&second, b.dir, true, NULL, &b.diag), DEMUR_ERR_IO);
     CHECK(strstr(b.diag.text, "another signer"));
     CHECK_ERR(propose(&b, 3, b.key), DEMUR_OK);
     tear_down(&b);
