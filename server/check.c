@@ -1,13 +1,14 @@
 /* check.c - examining a channel's directory; see copy.h. */
 #include <sodium.h>
 #include <stdarg.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "../core/checkpoint.h"
 #include "copy.h"
 #include "copy_state.h"
 #include "engine.h"
 #include "files.h"
+#include "modes.h"
 #include "server.h"
 
 struct blob_named {
@@ -51,34 +52,19 @@ static void store_fault(void *ctx, const struct demur_store_finding *finding)
 
 /* ---- the files ---- */
 
-static void check_file(struct check *c, const char *name, bool required)
-{
-    char path[DEMUR_PATH_MAX];
-    struct stat status;
-    if (demur_path(path, c->dir, name, NULL))
-        return;
-    if (stat(path, &status)) {
-        if (required)
-            fault(c, "%s is not there: put it back from a backup", name);
-        return;
-    }
-    if (status.st_mode & 077)
-        fault(c, "%s may be read or written by other users: chmod 600 it", name);
-}
+static void mode_fault(void *ctx, const char *text) { fault(ctx, "%s", text); }
 
 static void check_files(struct check *c)
 {
     static const char *const required[] = {"log.db", "log.key", "server.key", "signer.state",
                                            "config"};
-    static const char *const others[] = {"log.db-wal", "log.db-shm", "log.key.next",
-                                         "server.key.next"};
-    struct stat status;
-    if (!stat(c->dir, &status) && status.st_mode & 077)
-        fault(c, "%.150s may be entered by other users: chmod 700 it", c->dir);
+    char path[DEMUR_PATH_MAX];
+    unsigned owner;
     for (size_t i = 0; i < DEMUR_COUNT(required); i++)
-        check_file(c, required[i], true);
-    for (size_t i = 0; i < DEMUR_COUNT(others); i++)
-        check_file(c, others[i], false);
+        if (!demur_path(path, c->dir, required[i], NULL) && access(path, F_OK))
+            fault(c, "%s is not there: put it back from a backup", required[i]);
+    if (demur_modes_owner(c->dir, &owner))
+        demur_modes_check(c->dir, owner, mode_fault, c);
 }
 
 static void check_config(struct check *c)

@@ -15,6 +15,7 @@
 #include "http.h"
 #include "journal.h"
 #include "listen.h"
+#include "modes.h"
 
 #define CONFIG_MAX 16384
 #define PEM_MAX 262144
@@ -62,6 +63,22 @@ static enum demur_err settings_load(struct server *s, struct demur_diag *diag)
     return DEMUR_OK;
 }
 
+static void mode_fault(void *ctx, const char *text)
+{
+    struct demur_diag *first = ctx;
+    if (!first->text[0])
+        snprintf(first->text, sizeof first->text, "%s", text);
+}
+
+/* A key that others can read is no key any more, so nothing is signed with it. */
+static enum demur_err modes_check(const struct server *s, struct demur_diag *diag)
+{
+    struct demur_diag first = {0};
+    if (!demur_modes_check(s->config->dir, geteuid(), mode_fault, &first))
+        return DEMUR_OK;
+    return demur_fail(diag, DEMUR_ERR_FORBIDDEN, "%s", first.text);
+}
+
 /* A descriptor for each connection and for what the server opens itself: it would
  * otherwise run out of them at the worst of times, in the middle of a commit. */
 static enum demur_err descriptors_take(const struct server *s, struct demur_diag *diag)
@@ -88,7 +105,7 @@ static enum demur_err descriptors_take(const struct server *s, struct demur_diag
 }
 
 /* PEM texts, NUL-ended as libmicrohttpd wants them. */
-static enum demur_err pem_load(uint8_t *out, struct span path, struct demur_diag *diag)
+static enum demur_err pem_load(uint8_t *out, struct span path, bool secret, struct demur_diag *diag)
 {
     char name[DEMUR_PATH_MAX];
     struct buf b = buf_over(out, PEM_MAX - 1);
@@ -96,6 +113,8 @@ static enum demur_err pem_load(uint8_t *out, struct span path, struct demur_diag
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of a certificate or key is too long");
     memcpy(name, path.p, path.len);
     name[path.len] = 0;
+    if (secret && demur_modes_tls_key(name, diag))
+        return DEMUR_ERR_FORBIDDEN;
     char *slash = strrchr(name, '/');
     if (slash)
         *slash = 0;
@@ -130,9 +149,10 @@ static enum demur_err all_open(struct server *s, struct demur_diag *diag)
 {
     bool tls = s->settings.certificate.len > 0;
     char line[160];
-    enum demur_err err = tls ? pem_load(s->certificate, s->settings.certificate, diag) : DEMUR_OK;
+    enum demur_err err =
+        tls ? pem_load(s->certificate, s->settings.certificate, false, diag) : DEMUR_OK;
     if (tls && !err)
-        err = pem_load(s->key, s->settings.key, diag);
+        err = pem_load(s->key, s->settings.key, true, diag);
     if (!err)
         err = demur_address_listen(&s->listen_fd, &s->address, diag);
     if (err)
@@ -281,6 +301,8 @@ static enum demur_err serve(struct server *s, struct demur_diag *diag)
 {
     struct demur_service *v = &s->service;
     enum demur_err err = settings_load(s, diag);
+    if (!err)
+        err = modes_check(s, diag);
     if (!err)
         err = descriptors_take(s, diag);
     if (!err)
