@@ -15,7 +15,7 @@
 
 enum demur_confine_role {
     DEMUR_CONFINE_SERVER, /* keeps its sockets, and log.db with its companions */
-    DEMUR_CONFINE_SIGNER, /* keeps its socket, and replaces signer.state */
+    DEMUR_CONFINE_SIGNER, /* keeps the descriptors that it has, and opens none */
 };
 
 /* Both, for the channel's directory `dir`. FORBIDDEN when this system lacks one of them,

@@ -49,7 +49,6 @@ static size_t ruleset_for(struct ruleset *out, int abi)
 #define READ LANDLOCK_ACCESS_FS_READ_FILE
 #define WRITE (LANDLOCK_ACCESS_FS_WRITE_FILE | FS_TRUNCATE)
 #define LIST LANDLOCK_ACCESS_FS_READ_DIR /* without which a directory cannot be synced */
-#define MAKE LANDLOCK_ACCESS_FS_MAKE_REG
 #define REMOVE LANDLOCK_ACCESS_FS_REMOVE_FILE
 
 /* Paths below the channel's directory; those that begin with `/` are what they say. Rights on a
@@ -63,10 +62,8 @@ static const struct rule server_rules[] = {
     {".", LIST | REMOVE}, /* SQLite removes its companions when it closes */
     {"log.db", READ | WRITE}, {"log.db-wal", READ | WRITE}, {"log.db-shm", READ | WRITE}, {NULL, 0},
 };
-static const struct rule signer_rules[] = {
-    {".", LIST | REMOVE | MAKE | WRITE}, /* signer.state.new takes the place of signer.state */
-    {NULL, 0},
-};
+/* The signer opens nothing more: its state, its lock and its socket are open. */
+static const struct rule signer_rules[] = {{NULL, 0}};
 /* A sanitizer reads itself, to name the place of what it reports. */
 static const struct rule sanitizer_rules[] = {
 #ifdef __SANITIZE_ADDRESS__

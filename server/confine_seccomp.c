@@ -7,7 +7,6 @@
  */
 #define _GNU_SOURCE /* CLONE_* */
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -21,8 +20,8 @@
 #define PR_SET_VMA 0x53564d41 /* a name for a mapping: glibc 2.38 and later */
 #endif
 
-/* Memory, clocks, ending, and what abort() does when an assertion fails. Memory that can be
- * executed is made by nobody: see memory_allow. */
+/* All that the signer has: memory, clocks, its own descriptors, ending, and what abort() does when
+ * an assertion fails. Memory that can be executed is made by nobody: see memory_allow. */
 static const char *const for_all[] = {
     "brk",
     "munmap",
@@ -130,10 +129,6 @@ static const char *const for_server[] = {
     "waitid",
     NULL,
 };
-/* The signer opens nothing but the file that takes the place of its state: openat_allow. */
-static const char *const for_signer[] = {
-    "fchmod", "rename", "renameat", "renameat2", "unlink", "unlinkat", NULL,
-};
 /* The leak checker stops this process from a clone of it; reports look things up. */
 static const char *const for_sanitizers[] = {
 #ifdef __SANITIZE_ADDRESS__
@@ -207,17 +202,6 @@ static int threads_allow(scmp_filter_ctx filter)
     return failed;
 }
 
-/* As demur_file_write opens: a new file for writing, and the directory to sync it. */
-static int openat_allow(scmp_filter_ctx filter)
-{
-    int failed = call_allow(filter, "openat",
-                            SCMP_A2_64(SCMP_CMP_EQ, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC));
-    if (!failed)
-        failed = call_allow(filter, "openat",
-                            SCMP_A2_64(SCMP_CMP_EQ, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    return failed;
-}
-
 enum demur_err demur_seccomp(enum demur_confine_role role, struct demur_diag *diag)
 {
     bool server = role == DEMUR_CONFINE_SERVER;
@@ -231,10 +215,10 @@ enum demur_err demur_seccomp(enum demur_confine_role role, struct demur_diag *di
         failed = names_allow(filter, for_all);
     if (!failed)
         failed = memory_allow(filter);
-    if (!failed)
-        failed = names_allow(filter, server ? for_server : for_signer);
-    if (!failed)
-        failed = server ? threads_allow(filter) : openat_allow(filter);
+    if (!failed && server)
+        failed = names_allow(filter, for_server);
+    if (!failed && server)
+        failed = threads_allow(filter);
     if (!failed)
         failed = names_allow(filter, for_sanitizers);
     if (!failed)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sodium.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -361,7 +362,7 @@ TEST(crash_into_an_old_copy_is_refused)
     CHECK(fixture_stop(f, SIGTERM) == 0);
     unlink(store);
     FILE *to = fopen(store, "wb");
-    CHECK(fwrite(bytes, 1, n, to) == n);
+    CHECK(fwrite(bytes, 1, n, to) == n && fchmod(fileno(to), 0600) == 0);
     fclose(to);
     int status = 0;
     CHECK(!fixture_start(f, &status));

@@ -204,7 +204,7 @@ static uint64_t size_with(struct bench *b, size_t len)
     demur_signer_stop(b->signer);
     b->signer = NULL;
     if (demur_file_write(b->dir, "signer.state", span_of(file, len), 0600, NULL) ||
-        demur_signer_start(&b->signer, b->dir, NULL, &b->diag))
+        demur_signer_start(&b->signer, b->dir, true, NULL, &b->diag))
         return UINT64_MAX;
     return demur_signer_size(b->signer);
 }
