@@ -110,6 +110,8 @@ struct demur_member_info {
     char recipient[64];
     bool joined, revoked;
     uint64_t invited_index, joined_index;
+    bool invited;           /* an invitation waits for its answer, */
+    uint8_t invitation[32]; /* with this key */
 };
 size_t demur_channel_members(const struct demur_channel *c);
 bool demur_channel_member(const struct demur_channel *c, size_t i, struct demur_member_info *out);

@@ -52,7 +52,9 @@ static void member_fill(const struct member *m, struct demur_member_info *out)
                                       .joined = m->joined_index != NONE,
                                       .revoked = m->revoked_index != NONE,
                                       .invited_index = m->invited_index,
-                                      .joined_index = m->joined_index};
+                                      .joined_index = m->joined_index,
+                                      .invited = m->invited};
+    memcpy(out->invitation, m->invitation, 32);
     memcpy(out->key, m->key, 32);
     memcpy(out->recipient, m->recipient, sizeof out->recipient);
 }

@@ -1,4 +1,5 @@
-/* compose.h - writing the two records that carry proofs: `member` and `file`.
+/* compose.h - writing the records that carry proofs: `member`, `renew`, and those with
+ * which a dissent comes to be and is signed.
  *
  * The other records are a few lines of record.h's demur_put_* and a signature.
  * Natively and in wasm the same: entropy is an argument, nothing allocates.
@@ -22,11 +23,24 @@ enum demur_err demur_compose_member(struct buf *out, const struct demur_identity
                                     uint64_t seq, const uint8_t entropy[static 64],
                                     struct demur_diag *diag) DEMUR_CHECKED;
 
-/* What a `file` record that opens its dissent says. Pointers borrow. */
+/* The record with which a member goes on: n ring keys, from `epoch` on, of months that
+ * have not begun. Errors as above; LIMIT for n of 0 or above DEMUR_MEMBER_EPOCHS. */
+enum demur_err demur_compose_renew(struct buf *out, const struct demur_identity *identity,
+                                   uint32_t epoch, uint32_t n, uint64_t seq,
+                                   const uint8_t entropy[static 64],
+                                   struct demur_diag *diag) DEMUR_CHECKED;
+
+enum demur_audience { DEMUR_AUDIENCE_INVITED, DEMUR_AUDIENCE_MEMBERS };
+
+/* What the records of an author say. Pointers borrow. What a type has no field for is
+ * not used. */
 struct demur_filing_facts {
     const uint8_t *channel; /* 32 bytes */
     const struct demur_keys *case_keys;
-    const uint8_t *policy; /* leaf hash of the policy's entry */
+    const uint8_t *on;            /* `revise`, and `file` after circulation: the latest entry */
+    enum demur_audience audience; /* `circulate` */
+    uint64_t until;               /* `circulate`: end of the window */
+    const uint8_t *policy;        /* leaf hash of the policy's entry */
     uint32_t epoch;
     uint64_t roster;
     const struct demur_ring *ring;    /* the whole ring that is pinned */
@@ -43,12 +57,46 @@ struct demur_filing_facts {
     const struct span *to; /* roles, increasing */
     size_t to_len;
 };
-/* Append it, with both proofs by the member who holds ring_secret, and the case
- * key's signature. entropy: 128 bytes. UNKNOWN when the member is not in one of
- * the rings, SPACE. */
+/* Append a `file` that opens its dissent, or a `circulate`, with both proofs by the
+ * member who holds ring_secret, and the case key's signature. entropy: 128 bytes.
+ * UNKNOWN when the member is not in one of the rings, SPACE. */
 enum demur_err demur_compose_file(struct buf *out, const struct demur_filing_facts *facts,
                                   const uint8_t ring_secret[static 32],
                                   const uint8_t entropy[static 128],
                                   struct demur_diag *diag) DEMUR_CHECKED;
+enum demur_err demur_compose_circulate(struct buf *out, const struct demur_filing_facts *facts,
+                                       const uint8_t ring_secret[static 32],
+                                       const uint8_t entropy[static 128],
+                                       struct demur_diag *diag) DEMUR_CHECKED;
+/* The same for `revise`, which has one proof. entropy: 64 bytes. */
+enum demur_err demur_compose_revise(struct buf *out, const struct demur_filing_facts *facts,
+                                    const uint8_t ring_secret[static 32],
+                                    const uint8_t entropy[static 64],
+                                    struct demur_diag *diag) DEMUR_CHECKED;
+/* A `file` of what circulated: the case key's signature alone. SPACE. */
+enum demur_err demur_compose_file_after(struct buf *out, const struct demur_filing_facts *facts,
+                                        struct demur_diag *diag) DEMUR_CHECKED;
+
+/* What a co-signature says. Pointers borrow. */
+struct demur_cosign_facts {
+    const uint8_t *channel; /* 32 bytes */
+    struct span dissent;
+    const struct demur_ring *signers; /* the part of the pinned ring that the subsets select */
+    const struct span *subsets;       /* increasing */
+    size_t subsets_len;
+    uint32_t revision;
+    struct demur_blob_ref card; /* `cosign` */
+    const uint8_t *commitment;  /* `cosign` */
+};
+/* Append it. entropy: 64 bytes. UNKNOWN when the member is not in the ring, SPACE. */
+enum demur_err demur_compose_cosign(struct buf *out, const struct demur_cosign_facts *facts,
+                                    const uint8_t ring_secret[static 32],
+                                    const uint8_t entropy[static 64],
+                                    struct demur_diag *diag) DEMUR_CHECKED;
+/* The same for `unsign`. */
+enum demur_err demur_compose_unsign(struct buf *out, const struct demur_cosign_facts *facts,
+                                    const uint8_t ring_secret[static 32],
+                                    const uint8_t entropy[static 64],
+                                    struct demur_diag *diag) DEMUR_CHECKED;
 
 #endif

@@ -45,15 +45,33 @@ void demur_keys_from_phrase(struct demur_keys *out,
 
 void demur_keys_wipe(struct demur_keys *keys) { sodium_memzero(keys, sizeof *keys); }
 
-void demur_release_key(uint8_t out[static 32], const uint8_t secret[static DEMUR_PHRASE_SECRET_LEN],
-                       const uint8_t fingerprint[static 32], uint32_t revision)
+/* A key of one revision of a dissent's memo. */
+static void revision_key(uint8_t out[static 32],
+                         const uint8_t secret[static DEMUR_PHRASE_SECRET_LEN],
+                         const uint8_t fingerprint[static 32], const char *what, uint32_t revision)
 {
-    char text[32];
+    char text[40];
     struct buf info = buf_over(text, sizeof text);
-    buf_put_str(&info, "demur v1 release ");
+    buf_put_str(&info, what);
     buf_put_u64(&info, revision);
     demur_hkdf(out, 32, span_of(fingerprint, 32), span_of(secret, DEMUR_PHRASE_SECRET_LEN),
                buf_span(&info));
+}
+
+void demur_release_key(uint8_t out[static 32], const uint8_t secret[static DEMUR_PHRASE_SECRET_LEN],
+                       const uint8_t fingerprint[static 32], uint32_t revision)
+{
+    revision_key(out, secret, fingerprint, "demur v1 release ", revision);
+}
+
+void demur_circulation_key(struct demur_age_identity *out,
+                           const uint8_t secret[static DEMUR_PHRASE_SECRET_LEN],
+                           const uint8_t fingerprint[static 32], uint32_t revision)
+{
+    uint8_t key[32];
+    revision_key(key, secret, fingerprint, "demur v1 circulation ", revision);
+    demur_age_identity_init(out, key);
+    sodium_memzero(key, sizeof key);
 }
 
 void demur_chain_ring_key(uint8_t secret[static 32], uint8_t public_key[static 32],

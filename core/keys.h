@@ -45,6 +45,12 @@ void demur_keys_wipe(struct demur_keys *keys);
 void demur_release_key(uint8_t out[static 32], const uint8_t secret[static DEMUR_PHRASE_SECRET_LEN],
                        const uint8_t fingerprint[static 32], uint32_t revision);
 
+/* The key that opens one revision of a memo that circulates, and that a signing link
+ * carries (link.h). */
+void demur_circulation_key(struct demur_age_identity *out,
+                           const uint8_t secret[static DEMUR_PHRASE_SECRET_LEN],
+                           const uint8_t fingerprint[static 32], uint32_t revision);
+
 /* The ring key of the month that a chain value stands for, and the chain value
  * of the month after, which does not lead back. `chain` may be advanced in place. */
 void demur_chain_ring_key(uint8_t secret[static 32], uint8_t public_key[static 32],

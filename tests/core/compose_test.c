@@ -71,51 +71,223 @@ static bool settle(struct people *p)
     return !err;
 }
 
-static enum demur_err file(struct people *p, size_t author, uint64_t slot, size_t subsets)
-{
-    static uint8_t keys[MEMBERS][32];
-    struct town *w = p->w;
-    struct demur_ring ring;
+/* A case of one author's, and all that its records have in common. */
+struct writing {
     struct demur_keys case_keys;
-    uint8_t phrase[16], policy[32], entropy[128], secret[32], public_key[32], hash[32] = {7};
-    size_t n = 0;
-    struct span to = span_lit("people-office"), subset = span_lit("team=blue");
+    char id[33];
+    uint8_t policy[32], keys[MEMBERS][32], some_keys[MEMBERS][32], on[32], hash[32];
+    struct demur_ring ring, some;
+    struct span to, subset;
+    struct demur_blob_ref blob;
+    struct demur_filing_facts facts;
+};
+
+static struct demur_blob_ref new_blob(struct people *p)
+{
     struct demur_blob_ref blob = {.size = 4096};
+    test_random(&p->w->seed, blob.hash, 32);
+    return blob;
+}
+
+static enum demur_err begin(struct people *p, uint64_t slot, size_t subsets, struct writing *x)
+{
+    struct town *w = p->w;
+    uint8_t phrase[16];
+    size_t n = 0;
+    *x = (struct writing){.to = span_lit("people-office"), .subset = span_lit("team=blue")};
+    x->hash[0] = 7;
+    x->blob = new_blob(p);
     test_random(&w->seed, phrase, sizeof phrase);
-    test_random(&w->seed, entropy, sizeof entropy);
-    test_random(&w->seed, blob.hash, 32);
-    demur_keys_from_phrase(&case_keys, phrase, w->fingerprint);
-    (void)demur_channel_policy(w->c, policy);
+    demur_keys_from_phrase(&x->case_keys, phrase, w->fingerprint);
+    demur_dissent_id(x->id, x->case_keys.public_key);
+    (void)demur_channel_policy(w->c, x->policy);
     uint64_t roster = demur_channel_size(w->c);
-    enum demur_err err =
-        demur_channel_ring(w->c, policy, p->epoch, roster, NULL, 0, keys, MEMBERS, &n, &w->diag);
+    enum demur_err err = demur_channel_ring(w->c, x->policy, p->epoch, roster, NULL, 0, x->keys,
+                                            MEMBERS, &n, &w->diag);
     if (!err)
-        err = demur_ring_init(&ring, (const uint8_t(*)[32])keys, n, &w->diag);
+        err = demur_ring_init(&x->ring, (const uint8_t(*)[32])x->keys, n, &w->diag);
+    x->facts = (struct demur_filing_facts){.channel = w->fingerprint,
+                                           .case_keys = &x->case_keys,
+                                           .on = x->on,
+                                           .audience = DEMUR_AUDIENCE_INVITED,
+                                           .until = w->now + 86400,
+                                           .policy = x->policy,
+                                           .epoch = p->epoch,
+                                           .roster = roster,
+                                           .ring = &x->ring,
+                                           .signers = &x->ring,
+                                           .subsets = &x->subset,
+                                           .subsets_len = subsets,
+                                           .slot = slot,
+                                           .card = x->blob,
+                                           .memo = x->blob,
+                                           .revision = 1,
+                                           .commitment = x->hash,
+                                           .release = x->hash,
+                                           .attachments = &x->blob,
+                                           .attachments_len = 1,
+                                           .to = &x->to,
+                                           .to_len = 1};
+    return err;
+}
+
+typedef enum demur_err opening(struct buf *out, const struct demur_filing_facts *facts,
+                               const uint8_t ring_secret[static 32],
+                               const uint8_t entropy[static 128], struct demur_diag *diag);
+
+static enum demur_err open_as(struct people *p, size_t author, uint64_t slot, size_t subsets,
+                              opening *compose, struct writing *x)
+{
+    struct town *w = p->w;
+    uint8_t entropy[128], secret[32], public_key[32];
+    test_random(&w->seed, entropy, sizeof entropy);
+    enum demur_err err = begin(p, slot, subsets, x);
     if (!err)
         err = demur_identity_ring_key(&p->id[author], p->epoch, secret, public_key, &w->diag);
-    struct demur_filing_facts facts = {.channel = w->fingerprint,
-                                       .case_keys = &case_keys,
-                                       .policy = policy,
-                                       .epoch = p->epoch,
-                                       .roster = roster,
-                                       .ring = &ring,
-                                       .signers = &ring,
-                                       .subsets = &subset,
-                                       .subsets_len = subsets,
-                                       .slot = slot,
-                                       .card = blob,
-                                       .memo = blob,
-                                       .revision = 1,
-                                       .commitment = hash,
-                                       .release = hash,
-                                       .attachments = &blob,
-                                       .attachments_len = 1,
-                                       .to = &to,
-                                       .to_len = 1};
     w->out = buf_over(w->record, sizeof w->record);
     if (!err)
-        err = demur_compose_file(&w->out, &facts, secret, entropy, &w->diag);
+        err = compose(&w->out, &x->facts, secret, entropy, &w->diag);
     return err ? err : town_send(w, span_of(NULL, 0));
+}
+
+static enum demur_err file(struct people *p, size_t author, uint64_t slot, size_t subsets)
+{
+    struct writing x;
+    return open_as(p, author, slot, subsets, demur_compose_file, &x);
+}
+
+/* The latest entry of the case, that the next record is `on`. */
+static void read_on(struct people *p, struct writing *x)
+{
+    struct demur_dissent_info info;
+    REQUIRE(demur_channel_dissent_find(p->w->c, span_str(x->id), p->w->now, &info));
+    memcpy(x->on, info.latest, 32);
+    x->facts.on = x->on; /* it may be a copy */
+    x->facts.commitment = x->hash;
+}
+
+static enum demur_err revise(struct people *p, size_t author, struct writing *x)
+{
+    struct town *w = p->w;
+    uint8_t entropy[64], secret[32], public_key[32];
+    test_random(&w->seed, entropy, sizeof entropy);
+    read_on(p, x);
+    x->facts.revision++;
+    x->hash[1]++;
+    x->facts.card = new_blob(p);
+    x->facts.memo = new_blob(p);
+    enum demur_err err =
+        demur_identity_ring_key(&p->id[author], p->epoch, secret, public_key, &w->diag);
+    w->out = buf_over(w->record, sizeof w->record);
+    if (!err)
+        err = demur_compose_revise(&w->out, &x->facts, secret, entropy, &w->diag);
+    return err ? err : town_send(w, span_of(NULL, 0));
+}
+
+static enum demur_err file_after(struct people *p, struct writing *x)
+{
+    struct town *w = p->w;
+    read_on(p, x);
+    x->facts.memo = new_blob(p);
+    w->out = buf_over(w->record, sizeof w->record);
+    enum demur_err err = demur_compose_file_after(&w->out, &x->facts, &w->diag);
+    return err ? err : town_send(w, span_of(NULL, 0));
+}
+
+static enum demur_err sign(struct people *p, size_t member, const struct writing *x, bool back)
+{
+    struct town *w = p->w;
+    uint8_t entropy[64], secret[32], public_key[32];
+    const struct demur_cosign_facts facts = {.channel = w->fingerprint,
+                                             .dissent = span_str(x->id),
+                                             .signers = &x->ring,
+                                             .revision = x->facts.revision,
+                                             .card = new_blob(p),
+                                             .commitment = x->hash};
+    test_random(&w->seed, entropy, sizeof entropy);
+    enum demur_err err =
+        demur_identity_ring_key(&p->id[member], p->epoch, secret, public_key, &w->diag);
+    w->out = buf_over(w->record, sizeof w->record);
+    if (!err)
+        err = back ? demur_compose_unsign(&w->out, &facts, secret, entropy, &w->diag)
+                   : demur_compose_cosign(&w->out, &facts, secret, entropy, &w->diag);
+    return err ? err : town_send(w, span_of(NULL, 0));
+}
+
+static uint64_t signatures(const struct people *p, const struct writing *x)
+{
+    struct demur_dissent_info info;
+    return demur_channel_dissent_find(p->w->c, span_str(x->id), p->w->now, &info) ? info.signatures
+                                                                                  : UINT64_MAX;
+}
+
+static void a_whole_circulation(struct people *p)
+{
+    struct writing x;
+    CHECK_ERR(open_as(p, 1, 0, 0, demur_compose_circulate, &x), DEMUR_OK);
+    CHECK_ERR(sign(p, 2, &x, false), DEMUR_OK);
+    CHECK_ERR(sign(p, 3, &x, false), DEMUR_OK);
+    CHECK_ERR(sign(p, 2, &x, false), DEMUR_ERR_REPLAY);
+    CHECK_ERR(sign(p, 1, &x, false), DEMUR_ERR_REPLAY); /* the author has signed */
+    CHECK_ERR(sign(p, 3, &x, true), DEMUR_OK);
+    CHECK_ERR(sign(p, 3, &x, true), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(sign(p, 4, &x, true), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(sign(p, 1, &x, true), DEMUR_ERR_FORBIDDEN);
+    CHECK(signatures(p, &x) == 2);
+    CHECK_ERR(sign(p, MEMBERS, &x, false), DEMUR_ERR_UNKNOWN); /* a stranger makes none */
+    const struct writing earlier = x;
+    CHECK_ERR(revise(p, 1, &x), DEMUR_OK);
+    CHECK(signatures(p, &x) == 1);
+    CHECK_ERR(sign(p, 5, &earlier, false), DEMUR_ERR_STALE);
+    CHECK_ERR(sign(p, 3, &x, false), DEMUR_OK);
+    struct writing other = x;
+    other.hash[5] ^= 1; /* another text */
+    CHECK_ERR(sign(p, 5, &other, false), DEMUR_ERR_FORBIDDEN);
+    CHECK_ERR(file_after(p, &other), DEMUR_ERR_FORBIDDEN);
+    CHECK_ERR(file_after(p, &x), DEMUR_OK);
+    CHECK_ERR(sign(p, 5, &x, false), DEMUR_ERR_STAGE);
+    CHECK_ERR(revise(p, 1, &x), DEMUR_ERR_STAGE);
+    CHECK(signatures(p, &x) == 2);
+}
+
+TEST(compose_a_whole_circulation)
+{
+    struct people p = {0};
+    if (settle(&p)) {
+        p.id[MEMBERS] = p.id[0];
+        p.id[MEMBERS].chain[0] ^= 1;
+        a_whole_circulation(&p);
+    }
+    town_free(p.w);
+}
+
+TEST(compose_renew_gives_the_months_after)
+{
+    struct people p = {0};
+    uint8_t entropy[64] = {3};
+    if (settle(&p)) {
+        struct town *w = p.w;
+        struct demur_identity *id = &p.id[2];
+        w->out = buf_over(w->record, sizeof w->record);
+        CHECK_ERR(demur_compose_renew(&w->out, id, p.epoch + 13, 0, 2, entropy, &w->diag),
+                  DEMUR_ERR_LIMIT);
+        CHECK_ERR(demur_compose_renew(&w->out, id, p.epoch + 13, 14, 2, entropy, &w->diag),
+                  DEMUR_ERR_LIMIT);
+        w->now += 40u * 86400;
+        CHECK_ERR(demur_compose_renew(&w->out, id, p.epoch + 13, 2, 2, entropy, &w->diag),
+                  DEMUR_OK);
+        CHECK_ERR(town_send(w, span_of(NULL, 0)), DEMUR_OK);
+        uint8_t secret[32], key[32];
+        struct demur_member_info owner;
+        CHECK_ERR(demur_identity_ring_key(id, p.epoch + 14, secret, key, &w->diag), DEMUR_OK);
+        CHECK(demur_channel_ring_key_owner(w->c, key, &owner) &&
+              span_eq_str(owner.handle, id->handle));
+        w->out = buf_over(w->record, sizeof w->record); /* nobody gets a second key */
+        CHECK_ERR(demur_compose_renew(&w->out, id, p.epoch + 14, 1, 3, entropy, &w->diag),
+                  DEMUR_OK);
+        CHECK(town_send(w, span_of(NULL, 0)) != DEMUR_OK);
+    }
+    town_free(p.w);
 }
 
 TEST(compose_member_and_file_are_what_the_fold_takes)

@@ -46,6 +46,13 @@ TEST(keys_are_derived_as_written)
     check_hex(release, 32, "cbc83e1f5bb4c252cb33a1d99c0850d294af3f76b3d07536fe691b1c11835c62");
     demur_release_key(release, phrase, fingerprint, 12);
     check_hex(release, 32, "339e56b506cbb59fecbd3f65742f13d2725346a99ec3e0f8c73ea230d684eab9");
+    struct demur_age_identity circulation;
+    demur_circulation_key(&circulation, phrase, fingerprint, 1);
+    check_hex(circulation.secret, 32,
+              "dbb52c869d7d58a7c969d47d036687d758112fe3ebe401fdef84a28203ef9842");
+    demur_circulation_key(&circulation, phrase, fingerprint, 12);
+    check_hex(circulation.secret, 32,
+              "c93381f7c60af0c442b0b88b76b4590c17d62856cbfbbf689bd6861fe8fd7454");
 }
 
 TEST(keys_chain_goes_forward_only)
