@@ -106,6 +106,47 @@ enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor 
     return err;
 }
 
+/* ---- a lost device ---- */
+
+struct reinvite_act {
+    struct demur_actor *actor;
+    struct demur_invitation invitation;
+    uint64_t seq;
+};
+
+static enum demur_err build_reinvite(struct demur_client *c, void *ctx, struct buf *record,
+                                     struct demur_diag *diag)
+{
+    struct reinvite_act *t = ctx;
+    uint8_t public_key[32], secret_key[64];
+    (void)diag;
+    crypto_sign_seed_keypair(public_key, secret_key, t->invitation.secret);
+    sodium_memzero(secret_key, sizeof secret_key);
+    t->seq = act_seq(c, t->actor);
+    demur_record_begin(record, DEMUR_RECORD_REKEY, c->options.channel);
+    act_put_by(record, c, t->actor);
+    demur_put_text(record, DEMUR_FIELD_HANDLE, span_str(t->invitation.handle));
+    demur_put_bytes(record, DEMUR_FIELD_INVITATION, span_of(public_key, 32));
+    demur_put_signature(record, DEMUR_FIELD_SIG, t->actor->keys.secret_key);
+    return DEMUR_OK;
+}
+
+enum demur_err demur_act_reinvite(struct demur_client *client, struct demur_actor *actor,
+                                  struct span invitation, struct demur_sent *sent,
+                                  struct demur_diag *diag)
+{
+    struct reinvite_act t = {.actor = actor};
+    enum demur_err err = demur_invitation_parse(&t.invitation, invitation, diag);
+    if (!err && memcmp(t.invitation.channel, client->options.channel, 32) != 0)
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN, "this invitation is to another channel");
+    if (!err)
+        err = act_run(client, RECENT_S, ACT_ONCE, build_reinvite, &t, sent, diag);
+    if (!err)
+        act_done(actor, t.seq);
+    demur_invitation_wipe(&t.invitation);
+    return err;
+}
+
 /* ---- removing ---- */
 
 struct revoke_act {
@@ -144,6 +185,7 @@ struct join_act {
     struct demur_identity *identity;
     const struct demur_invitation *invitation;
     uint64_t seq;
+    bool again;
 };
 
 static enum demur_err build_join(struct demur_client *c, void *ctx, struct buf *record,
@@ -154,6 +196,9 @@ static enum demur_err build_join(struct demur_client *c, void *ctx, struct buf *
     uint32_t now = demur_time_epoch((int64_t)demur_client_now(c));
     /* A month may have ended since the identity was made. */
     uint32_t epoch = now > t->identity->epoch ? now : t->identity->epoch;
+    /* Who joined before has a key for this month, and gets none beside it. */
+    if (t->again && epoch == now)
+        epoch++;
     struct demur_actor self;
     demur_actor_from_identity(&self, t->identity);
     t->seq = act_seq(c, &self);
@@ -169,7 +214,7 @@ enum demur_err demur_act_join(struct demur_client *client, struct demur_identity
                               const struct demur_invitation *invitation, struct demur_sent *sent,
                               struct demur_diag *diag)
 {
-    struct join_act t = {identity, invitation, 0};
+    struct join_act t = {.identity = identity, .invitation = invitation};
     struct demur_member_info info;
     enum demur_err err = act_begin(client, 0, diag);
     if (err)
@@ -186,11 +231,87 @@ enum demur_err demur_act_join(struct demur_client *client, struct demur_identity
     demur_actor_wipe(&self);
     if (done)
         return act_receipt(client, info.joined_index, sent, diag);
+    t.again = info.joined;
     err = demur_client_clock_check(client, diag);
     if (err)
         return err;
     err = act_run(client, RECENT_S, ACT_ONCE, build_join, &t, sent, diag);
     if (!err || err == DEMUR_ERR_TIME)
         identity->seq = t.seq;
+    return err;
+}
+
+/* ---- going on ---- */
+
+/* Does the log have the identity's own ring key of that month? */
+static bool month_given(const struct demur_client *c, const struct demur_identity *id,
+                        uint32_t epoch)
+{
+    uint8_t secret[32], key[32];
+    struct demur_member_info owner;
+    bool given = demur_identity_ring_key(id, epoch, secret, key, NULL) == DEMUR_OK &&
+                 demur_channel_ring_key_owner(c->channel, key, &owner) &&
+                 span_eq_str(owner.handle, id->handle);
+    sodium_memzero(secret, sizeof secret);
+    return given;
+}
+
+int demur_ring_months(const struct demur_client *client, const struct demur_identity *identity)
+{
+    uint32_t now = demur_time_epoch((int64_t)demur_client_view_time(client));
+    int months = -1;
+    while (months <= DEMUR_MEMBER_EPOCHS &&
+           month_given(client, identity, now + (uint32_t)(months + 1)))
+        months++;
+    return months;
+}
+
+struct renew_act {
+    struct demur_actor *member;
+    uint32_t epoch, months;
+    uint64_t seq;
+};
+
+static enum demur_err build_renew(struct demur_client *c, void *ctx, struct buf *record,
+                                  struct demur_diag *diag)
+{
+    struct renew_act *t = ctx;
+    uint8_t entropy[64];
+    t->seq = act_seq(c, t->member);
+    randombytes_buf(entropy, sizeof entropy);
+    enum demur_err err = demur_compose_renew(record, t->member->identity, t->epoch, t->months,
+                                             t->seq, entropy, diag);
+    sodium_memzero(entropy, sizeof entropy);
+    return err;
+}
+
+enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *member,
+                               struct demur_sent *sent, struct demur_diag *diag)
+{
+    struct renew_act t = {.member = member};
+    struct demur_member_info info;
+    const struct demur_identity *id = member->identity;
+    enum demur_err err = act_begin(client, 0, diag);
+    if (!err)
+        err = demur_client_clock_check(client, diag);
+    if (!err && (!id->handle[0] ||
+                 !demur_channel_member_find(client->channel, span_str(id->handle), &info) ||
+                 !info.joined || info.revoked))
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN,
+                         "only a member renews: you have not joined this channel, or were removed");
+    if (err)
+        return err;
+    /* The month under way has its key, or gets none any more. */
+    uint32_t now = demur_time_epoch((int64_t)demur_client_view_time(client));
+    uint32_t last = now + DEMUR_MEMBER_EPOCHS;
+    for (t.epoch = now + 1; t.epoch <= last && month_given(client, id, t.epoch);)
+        t.epoch++;
+    t.months = last + 1 - t.epoch;
+    if (t.months == 0)
+        return demur_fail(diag, DEMUR_ERR_REPLAY,
+                          "your ring keys reach 13 months ahead already: renew later");
+    err = act_run(client, RECENT_S, ACT_ONCE, build_renew, &t, sent, diag);
+    if (!err)
+        act_done(member, t.seq);
     return err;
 }

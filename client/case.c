@@ -244,6 +244,40 @@ enum demur_err case_recipients(struct demur_client *c, const struct demur_dissen
     return DEMUR_OK;
 }
 
+enum demur_err case_filing_recipients(struct demur_client *c, const struct demur_dissent_info *info,
+                                      const struct demur_actor *author, const struct span *to,
+                                      size_t to_len, struct demur_age_recipient **out, size_t *n,
+                                      struct demur_diag *diag)
+{
+    struct recipients r = {0};
+    struct demur_age_recipient own;
+    struct demur_holder holder;
+    struct part part = {0};
+    struct writer by = {author, ""};
+    uint64_t now = demur_client_view_time(c);
+    enum demur_err err = demur_age_recipient_parse(&own, span_str(info->case_recipient), diag);
+    if (!err)
+        err = find_part(c, info, &by, &part, diag);
+    if (!err && !add(&r, own.public))
+        err = no_memory(diag);
+    for (size_t i = 0; !err && i < to_len; i++)
+        for (size_t k = 0; !err && demur_channel_holder(c->channel, to[i], now, k, &holder); k++)
+            if ((holder.attribute.len == 0 || part_has_it(c, &part, holder.attribute)) &&
+                !add(&r, holder.x25519))
+                err = no_memory(diag);
+    if (!err && r.len < 2)
+        err = demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
+                            "nobody holds any of the roles that the memo goes to, so that nobody "
+                            "could read it: tell the channel's root");
+    if (err) {
+        free(r.list);
+        return err;
+    }
+    *n = demur_recipients_order(r.list, r.len);
+    *out = r.list;
+    return DEMUR_OK;
+}
+
 enum demur_err case_holder(const struct demur_client *c, const struct demur_dissent_info *info,
                            const uint8_t key[static 32], struct demur_age_recipient *out,
                            struct demur_diag *diag)

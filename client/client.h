@@ -13,8 +13,10 @@
 #define DEMUR_CLIENT_CLIENT_H
 
 #include "../core/channel.h"
+#include "../core/compose.h"
 #include "../core/keys.h"
 #include "../core/letter.h"
+#include "../core/link.h"
 
 /* Heap bytes, always followed by a NUL that len does not count. */
 struct demur_bytes {
@@ -82,18 +84,21 @@ enum demur_err demur_identity_save(const struct demur_identity *identity, const 
 struct demur_client;
 bool demur_identity_tidy(struct demur_identity *identity, const struct demur_client *client);
 
-/* Who acts: an identity, or the holder of a receipt phrase as the case itself. */
+/* Who acts: an identity; or the holder of a receipt phrase as the case itself; or the
+ * holder of a signing link, who can do nothing but read. */
 struct demur_actor {
     struct demur_keys keys;
     struct demur_identity *identity;         /* borrowed: its seq moves on; NULL for a case */
     uint8_t phrase[DEMUR_PHRASE_SECRET_LEN]; /* a case's */
-    char dissent[33];                        /* a case's, else empty */
+    char dissent[33];                        /* a case's or a link's, else empty */
+    uint32_t link_revision;                  /* a link's, else 0 */
 };
 void demur_actor_from_identity(struct demur_actor *out, struct demur_identity *identity);
 /* Errors of demur_phrase_decode: they name the word that is wrong. */
 enum demur_err demur_actor_from_phrase(struct demur_actor *out, struct span phrase,
                                        const uint8_t channel[static 32],
                                        struct demur_diag *diag) DEMUR_CHECKED;
+void demur_actor_from_link(struct demur_actor *out, const struct demur_link *link);
 void demur_actor_wipe(struct demur_actor *actor);
 
 /* ---- the client (client.c) ---- */
@@ -237,12 +242,25 @@ enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor 
 enum demur_err demur_act_revoke(struct demur_client *client, struct demur_actor *actor,
                                 const char *handle, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;
+/* Invite the member anew whose handle the invitation has: their device is lost. What
+ * they join with replaces their identity key, and their ring keys from next month on. */
+enum demur_err demur_act_reinvite(struct demur_client *client, struct demur_actor *actor,
+                                  struct span invitation, struct demur_sent *sent,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
 /* Join with an identity made from the invitation, and saved. Done again, it gives
  * the receipt of the first time. demur_client_clock_check goes before the identity is
  * made, for its ring keys begin with the month. */
 enum demur_err demur_act_join(struct demur_client *client, struct demur_identity *identity,
                               const struct demur_invitation *invitation, struct demur_sent *sent,
                               struct demur_diag *diag) DEMUR_CHECKED;
+
+/* Hand in ring keys for as many months as may be: the next 13. REPLAY when they are in
+ * the log already. */
+enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *member,
+                               struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+/* For how many months after this one the log has the identity's ring keys, without a gap;
+ * -1 when it has none for this month either. */
+int demur_ring_months(const struct demur_client *client, const struct demur_identity *identity);
 
 /* ---- filing (filing.c, outbox.c) ---- */
 
@@ -257,6 +275,8 @@ struct demur_filing {
     bool named;                 /* with a name card: name and handle, sealed to the offices */
     const struct span *subsets; /* "grade=FS-01,FS-02": sign as one of these; none: as anyone */
     size_t subsets_len;
+    uint64_t until;               /* it goes round for signatures until then; 0: it is filed */
+    enum demur_audience audience; /* to whom it goes round */
 };
 /* A memo that is ready to be sent, and not sent yet. */
 struct demur_draft;
@@ -270,6 +290,15 @@ struct demur_draft;
 enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *client,
                                 struct demur_actor *member, const struct demur_filing *filing,
                                 struct demur_diag *diag) DEMUR_CHECKED;
+/* The next revision of a dissent that circulates, by the holder of its phrase and the
+ * member who opened it. Earlier signatures no longer count, and earlier links open nothing
+ * of it. It is not kept in an outbox: after an error, look whether the log has it. */
+enum demur_err demur_draft_revise(struct demur_draft **out, struct demur_client *client,
+                                  const struct demur_actor *author, struct demur_actor *member,
+                                  const struct demur_filing *filing,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+/* The signing link of a draft that circulates; false for one that does not. */
+bool demur_draft_link(const struct demur_draft *draft, struct demur_link *out);
 const char *demur_draft_phrase(const struct demur_draft *draft);  /* nine words */
 const char *demur_draft_dissent(const struct demur_draft *draft); /* the id */
 uint64_t demur_draft_ring(const struct demur_draft *draft);       /* among how many the author is */
@@ -301,6 +330,61 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
  * sent->receipt is the new path then. REPLAY when something is there, IO. */
 enum demur_err demur_receipt_move(struct demur_sent *sent, const char *path,
                                   struct demur_diag *diag) DEMUR_CHECKED;
+
+/* ---- circulation and signatures (circulating.c, signing.c, signatures.c) ---- */
+
+/* The signing link of a dissent that circulates, for the holder of its phrase. */
+enum demur_err demur_link_of(struct demur_client *client, const struct demur_actor *author,
+                             struct demur_link *out, struct demur_diag *diag) DEMUR_CHECKED;
+/* File what circulated: sealed anew to the offices. Done again, it gives the receipt of
+ * the first time. */
+enum demur_err demur_act_file(struct demur_client *client, struct demur_actor *author,
+                              struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+
+struct demur_signing {
+    const char *dissent;
+    const struct demur_link *link; /* NULL: the memo is sealed to the member */
+    bool named;                    /* with a name card, sealed to the offices */
+    const struct span *subsets;    /* as one of these: "grade=FS-01,FS-02" */
+    size_t subsets_len;
+};
+struct demur_signature_made {
+    char dissent[33];
+    uint32_t revision;
+    uint64_t ring; /* among how many it hides the member */
+    char title[DEMUR_LETTER_TITLE_MAX * 4 + 1];
+};
+/* Read the memo, check it and its attachments against what is signed, and put a signature
+ * on it into the outbox: nothing is sent. Errors besides the common ones: STAGE when the
+ * window is closed or a signature waits already, REPLAY when the member has signed,
+ * LIMIT when too few would hide them, STALE when the link is to an earlier revision. */
+enum demur_err demur_signature_make(struct demur_client *client, struct demur_actor *member,
+                                    const struct demur_signing *signing,
+                                    struct demur_signature_made *made,
+                                    struct demur_diag *diag) DEMUR_CHECKED;
+/* Send it. As with filings it stays in the outbox after an error, and the same bytes sign
+ * once. */
+enum demur_err demur_signature_send(struct demur_client *client, const char *dissent,
+                                    struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+/* The i-th dissent on which a signature waits; false past the end. */
+bool demur_signature_next(const struct demur_client *client, size_t i, char dissent[static 33]);
+enum demur_err demur_signature_drop(struct demur_client *client, const char *dissent,
+                                    struct demur_diag *diag) DEMUR_CHECKED;
+/* Take a signature back while the window is open. Done again, it gives the receipt of the
+ * first time. */
+enum demur_err demur_act_unsign(struct demur_client *client, struct demur_actor *member,
+                                const char *dissent, struct demur_sent *sent,
+                                struct demur_diag *diag) DEMUR_CHECKED;
+/* Tell the offices whose signature it is: a name card for one that was unnamed. The log shows
+ * everybody that this member disclosed a signature. link: as for signing; NULL once it is filed. */
+enum demur_err demur_act_disclose(struct demur_client *client, struct demur_actor *member,
+                                  const char *dissent, const struct demur_link *link,
+                                  struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+/* A proof of authorship, a name card in clear: the member's signature on the present
+ * revision is theirs. Put in *out, of DEMUR_CARD_LEN bytes at most. */
+enum demur_err demur_claim_write(struct demur_client *client, const struct demur_actor *member,
+                                 const char *dissent, struct buf *out,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- acts in a case (act_case.c) ---- */
 
@@ -345,6 +429,13 @@ enum demur_err demur_act_appeal(struct demur_client *client, struct demur_actor 
 enum demur_err demur_act_withdraw(struct demur_client *client, struct demur_actor *author,
                                   struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
 
+/* Have everything that the dissent's records name destroyed, once the policy's time of
+ * retention is over: by a role that the policy names (NULL: the one that the actor holds).
+ * *blobs is how many. `sent` is the last entry's. */
+enum demur_err demur_act_expunge(struct demur_client *client, struct demur_actor *officer,
+                                 const char *dissent, const char *role, size_t *blobs,
+                                 struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+
 /* ---- reading (reading.c) ---- */
 
 enum demur_card_state {
@@ -372,7 +463,8 @@ struct demur_reading {
 void demur_reading_free(struct demur_reading *reading);
 
 /* Read the memo as filed: an officer (role NULL: the one of theirs that may), whose
- * `open` is logged first; or the author. Checks the commitment and the card. */
+ * `open` is logged first; or the author. Checks the commitment and the card. While it
+ * circulates: whoever has the link, the members if it goes to them, the author. */
 enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *actor,
                                const char *dissent, const char *role, struct demur_reading *out,
                                struct demur_diag *diag) DEMUR_CHECKED;
@@ -386,6 +478,29 @@ enum demur_err demur_read_attachment(struct demur_client *client, struct demur_a
                                      const struct demur_reading *memo, size_t i,
                                      struct demur_bytes *out,
                                      struct demur_diag *diag) DEMUR_CHECKED;
+
+/* A signature that counts, on the present revision. */
+struct demur_signature {
+    uint64_t index, at; /* of its entry */
+    uint8_t tag[32];
+    bool author;    /* the author's own */
+    char as[400];   /* the subsets that it proves, apart by a space; empty: none */
+    uint64_t ring;  /* among how many it hides its maker */
+    bool disclosed; /* the card is one that came later */
+    enum demur_card_state card;
+    char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
+};
+/* The signatures that count, in the order of the log; `verify`: check every proof once more.
+ * `reader` (may be NULL) opens the name cards that are sealed to them. VERIFY, with the
+ * entry, when one does not hold. The caller frees *out. */
+enum demur_err demur_signatures(struct demur_client *client, const struct demur_actor *reader,
+                                const char *dissent, bool verify, struct demur_signature **out,
+                                size_t *n, struct demur_diag *diag) DEMUR_CHECKED;
+/* Does a proof of authorship hold, for a signature that counts? `text` is what
+ * demur_claim_write wrote. VERIFY, SYNTAX. */
+enum demur_err demur_claim_check(struct demur_client *client, struct span text,
+                                 struct demur_signature *out,
+                                 struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- receipts, offline (receipt.c) ---- */
 

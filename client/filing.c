@@ -3,6 +3,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
+#include "../core/civil.h"
 #include "filing.h"
 
 /* ---- who files ---- */
@@ -20,28 +21,41 @@ static enum demur_err check_naming(const struct making *m, struct demur_diag *di
                               "only the offices will read");
 }
 
-static enum demur_err know_member(struct making *m, struct demur_diag *diag)
+enum demur_err member_know(const struct demur_client *c, const struct demur_identity *id,
+                           struct demur_attribute *attributes, size_t max, size_t *n,
+                           struct demur_diag *diag)
+{
+    struct demur_member_info info;
+    *n = 0;
+    if (!id || !id->handle[0])
+        return demur_fail(
+            diag, DEMUR_ERR_FORBIDDEN,
+            "only a member can file or sign: this identity did not join by an invitation");
+    struct span handle = span_str(id->handle), one;
+    if (!demur_channel_member_find(c->channel, handle, &info) || !info.joined)
+        return demur_fail(diag, DEMUR_ERR_FORBIDDEN, "you have not joined this channel yet");
+    for (size_t i = 0; i < max; i++) {
+        bool found;
+        one = demur_channel_member_attribute(c->channel, handle, i);
+        if (!one.p)
+            break;
+        attributes[i].name = span_split(&one, '=', &found);
+        attributes[i].value = one;
+        (*n)++;
+    }
+    return DEMUR_OK;
+}
+
+static enum demur_err know_author(struct making *m, struct demur_diag *diag)
 {
     const struct demur_identity *id = m->member->identity;
     struct demur_member_info info;
-    if (!id || !id->handle[0])
-        return demur_fail(diag, DEMUR_ERR_FORBIDDEN,
-                          "only a member can file: this identity did not join by an invitation");
-    struct span handle = span_str(id->handle), one;
-    if (!demur_channel_member_find(m->c->channel, handle, &info) || !info.joined)
-        return demur_fail(diag, DEMUR_ERR_FORBIDDEN, "you have not joined this channel yet");
-    if (info.revoked)
-        return demur_fail(diag, DEMUR_ERR_FORBIDDEN, "you were removed from this channel's roster");
-    for (size_t i = 0; i < DEMUR_COUNT(m->attributes); i++) {
-        bool found;
-        one = demur_channel_member_attribute(m->c->channel, handle, i);
-        if (!one.p)
-            break;
-        m->attributes[i].name = span_split(&one, '=', &found);
-        m->attributes[i].value = one;
-        m->attributes_len++;
-    }
-    return DEMUR_OK;
+    enum demur_err err =
+        member_know(m->c, id, m->attributes, DEMUR_COUNT(m->attributes), &m->attributes_len, diag);
+    if (!err && !m->draft->revises &&
+        demur_channel_member_find(m->c->channel, span_str(id->handle), &info) && info.revoked)
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN, "you were removed from this channel's roster");
+    return err;
 }
 
 /* A filing that is not confirmed may be in the log already, or get there: a second one
@@ -59,7 +73,7 @@ static enum demur_err none_waits(const struct making *m, struct demur_diag *diag
 
 static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
 {
-    enum demur_err err = none_waits(m, diag);
+    enum demur_err err = m->draft->revises ? DEMUR_OK : none_waits(m, diag);
     if (!err)
         err = act_begin(m->c, 0, diag);
     /* The memo tells its readers the date, and the ring key is that of the month: a wrong
@@ -71,8 +85,49 @@ static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
     m->policy = demur_channel_policy(m->c->channel, m->policy_entry);
     if (!m->policy)
         return demur_fail(diag, DEMUR_ERR_STAGE, "the channel has no policy yet");
-    err = know_member(m, diag);
+    m->epoch = demur_time_epoch((int64_t)demur_client_now(m->c));
+    m->roster = demur_channel_size(m->c->channel);
+    err = know_author(m, diag);
     return err ? err : check_naming(m, diag);
+}
+
+/* ---- circulation ---- */
+
+/* What can be told beforehand of a window: the fold has the last word on its length. */
+static enum demur_err check_window(const struct making *m, struct demur_diag *diag)
+{
+    if (!m->policy->circulation)
+        return demur_fail(diag, DEMUR_ERR_FORBIDDEN,
+                          "the policy does not let a memo circulate before it is filed: file it");
+    return m->filing->until > demur_client_now(m->c)
+               ? DEMUR_OK
+               : demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
+                               "the window for signatures would be over before it begins: name a "
+                               "later day");
+}
+
+/* The dissent that gets a new text, and what its opening pinned. */
+static enum demur_err know_dissent(struct making *m, const struct demur_actor *author,
+                                   struct demur_diag *diag)
+{
+    struct demur_dissent_info info;
+    struct demur_draft *d = m->draft;
+    enum demur_err err = case_find(m->c, author->dissent, &info, diag);
+    if (err)
+        return err;
+    if (info.filed_at || info.withdrawn)
+        return demur_fail(diag, DEMUR_ERR_STAGE,
+                          info.filed_at ? "this dissent is filed: what was filed stays as it is"
+                                        : "this dissent was withdrawn");
+    memcpy(d->secret, author->phrase, sizeof d->secret);
+    d->keys = author->keys;
+    memcpy(d->dissent, author->dissent, sizeof d->dissent);
+    memcpy(m->policy_entry, info.policy_entry, 32);
+    memcpy(m->on, info.latest, 32);
+    m->epoch = info.epoch;
+    m->roster = info.roster;
+    d->revision = info.revision + 1;
+    return DEMUR_OK;
 }
 
 /* ---- the record ---- */
@@ -86,6 +141,7 @@ static void make_phrase(struct demur_draft *d, const uint8_t fingerprint[static 
     demur_keys_from_phrase(&d->keys, d->secret, fingerprint);
     demur_dissent_id(d->dissent, d->keys.public_key);
     demur_release_key(d->release, d->secret, fingerprint, 1);
+    d->revision = 1;
 }
 
 static enum demur_err compose(struct making *m, struct buf *record, struct demur_diag *diag)
@@ -96,12 +152,15 @@ static enum demur_err compose(struct making *m, struct buf *record, struct demur
     for (size_t i = 0; i < d->files_len; i++)
         attachments[i] = d->files[i].name;
     demur_release_commitment(release, d->release);
-    struct demur_filing_facts facts = {
+    const struct demur_filing_facts facts = {
         .channel = m->c->options.channel,
         .case_keys = &d->keys,
         .policy = m->policy_entry,
         .epoch = m->epoch,
-        .roster = demur_channel_size(m->c->channel),
+        .roster = m->roster,
+        .on = m->on,
+        .audience = m->filing->audience,
+        .until = m->filing->until,
         .ring = &m->whole,
         .signers = &m->signers,
         .subsets = m->subsets,
@@ -109,7 +168,7 @@ static enum demur_err compose(struct making *m, struct buf *record, struct demur
         .slot = m->slot,
         .card = d->card.name,
         .memo = d->memo.name,
-        .revision = 1,
+        .revision = d->revision,
         .commitment = m->commitment,
         .release = release,
         .attachments = attachments,
@@ -118,7 +177,10 @@ static enum demur_err compose(struct making *m, struct buf *record, struct demur
         .to_len = d->to_len,
     };
     randombytes_buf(entropy, sizeof entropy);
-    enum demur_err err = demur_compose_file(record, &facts, m->ring_secret, entropy, diag);
+    enum demur_err err =
+        d->revises      ? demur_compose_revise(record, &facts, m->ring_secret, entropy, diag)
+        : d->circulates ? demur_compose_circulate(record, &facts, m->ring_secret, entropy, diag)
+                        : demur_compose_file(record, &facts, m->ring_secret, entropy, diag);
     sodium_memzero(entropy, sizeof entropy);
     return err;
 }
@@ -149,34 +211,66 @@ static void making_wipe(struct making *m)
     sodium_memzero(m, sizeof *m);
 }
 
-enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *client,
-                                struct demur_actor *member, const struct demur_filing *filing,
-                                struct demur_diag *diag)
+/* `author`: of the dissent that gets a new text; NULL for a new dissent. */
+static enum demur_err make(struct making *m, const struct demur_actor *author,
+                           struct demur_diag *diag)
+{
+    struct demur_draft *d = m->draft;
+    enum demur_err err = know_channel(m, diag);
+    if (!err && d->circulates && !author)
+        err = check_window(m, diag);
+    if (!err && author)
+        err = know_dissent(m, author, diag);
+    else if (!err)
+        make_phrase(d, m->c->options.channel);
+    if (!err)
+        err = making_to(m, diag);
+    if (!err)
+        err = making_ring(m, diag);
+    if (!err && d->circulates)
+        err = making_readers(m, diag);
+    if (!err)
+        err = making_letter(m, diag);
+    if (!err)
+        err = making_card(m, diag);
+    return err ? err : make_record(m, diag);
+}
+
+static enum demur_err draft_make(struct demur_draft **out, struct demur_client *client,
+                                 const struct demur_actor *author, struct demur_actor *member,
+                                 const struct demur_filing *filing, struct demur_diag *diag)
 {
     struct making m = {.c = client, .member = member, .filing = filing};
     m.draft = calloc(1, sizeof *m.draft);
     if (!m.draft)
         return no_memory(diag);
     m.draft->client = client;
-    enum demur_err err = know_channel(&m, diag);
-    if (!err) {
-        make_phrase(m.draft, client->options.channel);
-        err = making_to(&m, diag);
-    }
-    if (!err)
-        err = making_ring(&m, diag);
-    if (!err)
-        err = making_letter(&m, diag);
-    if (!err)
-        err = making_card(&m, diag);
-    if (!err)
-        err = make_record(&m, diag);
+    m.draft->revises = author != NULL;
+    m.draft->circulates = author || filing->until;
+    enum demur_err err = make(&m, author, diag);
     if (err)
         demur_draft_free(m.draft);
     else
         *out = m.draft;
     making_wipe(&m);
     return err;
+}
+
+enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *client,
+                                struct demur_actor *member, const struct demur_filing *filing,
+                                struct demur_diag *diag)
+{
+    return draft_make(out, client, NULL, member, filing, diag);
+}
+
+enum demur_err demur_draft_revise(struct demur_draft **out, struct demur_client *client,
+                                  const struct demur_actor *author, struct demur_actor *member,
+                                  const struct demur_filing *filing, struct demur_diag *diag)
+{
+    if (author->identity || author->link_revision)
+        return demur_fail(diag, DEMUR_ERR_KEY,
+                          "this takes the dissent's receipt phrase, and nothing else");
+    return draft_make(out, client, author, member, filing, diag);
 }
 
 const char *demur_draft_phrase(const struct demur_draft *draft) { return draft->phrase; }
@@ -194,9 +288,34 @@ const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *ho
     return draft->to_names[i];
 }
 
+static enum demur_err send_revision(struct demur_draft *d, struct demur_sent *sent,
+                                    struct demur_diag *diag)
+{
+    enum demur_err err = sealed_put(d->client, &d->memo, diag);
+    if (!err)
+        err = sealed_put(d->client, &d->card, diag);
+    for (size_t i = 0; !err && i < d->files_len; i++)
+        err = sealed_put(d->client, &d->files[i], diag);
+    return err ? err : act_send(d->client, demur_bytes_span(&d->record), true, sent, diag);
+}
+
+bool demur_draft_link(const struct demur_draft *draft, struct demur_link *out)
+{
+    struct demur_age_identity key;
+    if (!draft->circulates)
+        return false;
+    demur_circulation_key(&key, draft->secret, draft->client->options.channel, draft->revision);
+    bool made = link_make(draft->client, draft->dissent, draft->revision, key.secret, out);
+    sodium_memzero(&key, sizeof key);
+    return made;
+}
+
 enum demur_err demur_draft_send(struct demur_draft *draft, struct demur_sent *sent,
                                 struct demur_diag *diag)
 {
+    /* Without the phrase a revision could not be told from another's: it is not kept. */
+    if (draft->revises)
+        return send_revision(draft, sent, diag);
     enum demur_err err = outbox_put(draft, diag);
     return err ? err : outbox_send(draft->client, draft->dissent, true, sent, diag);
 }
@@ -211,6 +330,7 @@ void demur_draft_free(struct demur_draft *draft)
     for (size_t i = 0; i < DEMUR_COUNT(draft->files); i++)
         demur_bytes_free(&draft->files[i].bytes);
     free(draft->recipients);
+    free(draft->readers);
     sodium_memzero(draft, sizeof *draft);
     free(draft);
 }

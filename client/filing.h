@@ -2,6 +2,7 @@
 #ifndef DEMUR_CLIENT_FILING_H
 #define DEMUR_CLIENT_FILING_H
 
+#include "../core/card.h"
 #include "../core/compose.h"
 #include "internal.h"
 
@@ -16,7 +17,11 @@ struct demur_draft {
     char phrase[DEMUR_PHRASE_LEN + 1], dissent[33];
     uint8_t secret[DEMUR_PHRASE_SECRET_LEN], release[32];
     struct demur_keys keys; /* the case's */
-    uint64_t ring;          /* members in the part of the ring that signs */
+    bool circulates;        /* it is not filed yet: there is no release key, and `readers` are
+                             * whom it is sealed to; `recipients` are its cards' */
+    bool revises;           /* it is a new text of a dissent that circulates */
+    uint32_t revision;
+    uint64_t ring; /* members in the part of the ring that signs */
     size_t to_len;
     char to_names[DEMUR_LETTER_TO_MAX][DEMUR_WORD_MAX + 1];
     struct span to[DEMUR_LETTER_TO_MAX]; /* increasing */
@@ -24,6 +29,8 @@ struct demur_draft {
     bool whole[DEMUR_LETTER_TO_MAX]; /* its holders for other parts of the membership too */
     struct demur_age_recipient *recipients;
     size_t recipients_len;
+    struct demur_age_recipient *readers;
+    size_t readers_len;
     struct sealed memo, card, files[DEMUR_LETTER_ATTACHMENTS_MAX];
     size_t files_len;
     struct demur_bytes record;
@@ -40,8 +47,10 @@ struct making {
     struct demur_attribute attributes[64]; /* the author's own, as the roster has them */
     size_t attributes_len;
     uint32_t epoch;
+    uint64_t roster;
     uint8_t ring_secret[32];
     uint64_t slot;
+    uint8_t on[32];          /* of a revision */
     struct span subsets[16]; /* increasing */
     size_t subsets_len;
     struct demur_ring whole, signers;
@@ -50,13 +59,60 @@ struct making {
     uint8_t commitment[32], tag[32];
 };
 
+/* filing.c: FORBIDDEN when this identity is no member's. At most `max` of what the
+ * roster says of them go into `attributes`. */
+enum demur_err member_know(const struct demur_client *c, const struct demur_identity *id,
+                           struct demur_attribute *attributes, size_t max, size_t *n,
+                           struct demur_diag *diag);
+
 /* filing_ring.c: the author's ring key, the rings, and a filing slot that is free. */
 enum demur_err making_ring(struct making *m, struct demur_diag *diag);
+/* Of which ring: what an opening pins. */
+struct ring_pins {
+    const uint8_t *policy_entry;
+    uint32_t epoch;
+    uint64_t roster;
+    uint32_t least; /* members that the policy wants */
+};
+/* Fill *keys (freed by the caller) and *ring, narrowed by the subsets. LIMIT when it is
+ * smaller than the policy allows. */
+enum demur_err ring_take(const struct demur_client *c, const struct ring_pins *pins,
+                         const struct span *subsets, size_t subsets_len, uint8_t (**keys)[32],
+                         struct demur_ring *ring, struct demur_diag *diag);
+bool ring_holds(const struct demur_ring *ring, const uint8_t ring_secret[static 32]);
+/* Copy subsets in the order of the format. LIMIT. */
+enum demur_err subsets_take(struct span *out, size_t max, size_t *n, const struct span *subsets,
+                            size_t subsets_len, struct demur_diag *diag);
 /* filing_to.c: the roles that the memo goes to, and their holders' keys. */
 enum demur_err making_to(struct making *m, struct demur_diag *diag);
+/* Whom a memo that circulates is sealed to: the case, the link's key, and perhaps the
+ * members of its ring. */
+enum demur_err making_readers(struct making *m, struct demur_diag *diag);
+/* Whom name cards are sealed to: the case, and every holder of the roles. The caller
+ * frees *out. */
+enum demur_err card_recipients(const struct demur_client *c,
+                               const struct demur_age_recipient *case_recipient,
+                               const struct span *roles, size_t roles_len,
+                               struct demur_age_recipient **out, size_t *n,
+                               struct demur_diag *diag);
 /* filing_seal.c: memo, attachments and name card, checked and sealed. */
 enum demur_err making_letter(struct making *m, struct demur_diag *diag);
 enum demur_err making_card(struct making *m, struct demur_diag *diag);
+/* Seal a plaintext to recipients, in one layer. */
+enum demur_err seal_once(struct span plain, const struct demur_age_recipient *to, size_t n,
+                         struct sealed *out, struct demur_diag *diag);
+/* And in two, under a release key. */
+enum demur_err seal_twice(struct span padded, const struct demur_age_recipient *to, size_t n,
+                          const uint8_t release[static 32], struct sealed *out,
+                          struct demur_diag *diag);
+/* Seal a name card; or, without a plaintext, what looks like one. */
+enum demur_err card_seal(const uint8_t *plain, const struct demur_age_recipient *to, size_t n,
+                         struct sealed *out, struct demur_diag *diag);
+/* The plaintext of the card of a member with this ring key. */
+enum demur_err card_write(uint8_t out[static DEMUR_CARD_LEN], const struct demur_actor *member,
+                          const struct demur_card_about *about, const struct span *roles,
+                          size_t roles_len, const uint8_t ring_secret[static 32],
+                          struct demur_diag *diag);
 
 /* outbox.c */
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag);
@@ -64,5 +120,18 @@ enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *di
  * agree with this machine's clock. */
 enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
                            struct demur_sent *sent, struct demur_diag *diag);
+/* A signature on its way, in the outbox under the dissent's id and ".sign": its card
+ * and its record. */
+enum demur_err outbox_put_signature(struct demur_client *client, const char *dissent,
+                                    const struct sealed *card, struct span record,
+                                    struct demur_diag *diag);
+bool outbox_has_signature(const struct demur_client *client, const char *dissent);
+/* Store a sealed blob on the server. */
+static inline enum demur_err sealed_put(struct demur_client *c, const struct sealed *s,
+                                        struct demur_diag *diag)
+{
+    struct demur_blob_ref stored;
+    return blob_put(c, demur_bytes_span(&s->bytes), &stored, diag);
+}
 
 #endif

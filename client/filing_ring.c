@@ -3,39 +3,45 @@
 #include <stdlib.h>
 
 #include "../core/card.h"
-#include "../core/civil.h"
 #include "filing.h"
 
 /* ---- rings ---- */
 
-static enum demur_err take_ring(struct making *m, const struct span *subsets, size_t subsets_len,
-                                uint8_t (**keys)[32], struct demur_ring *ring,
-                                struct demur_diag *diag)
+enum demur_err ring_take(const struct demur_client *c, const struct ring_pins *pins,
+                         const struct span *subsets, size_t subsets_len, uint8_t (**keys)[32],
+                         struct demur_ring *ring, struct demur_diag *diag)
 {
-    const struct demur_channel *channel = m->c->channel;
-    uint64_t roster = demur_channel_size(channel);
+    const struct demur_channel *channel = c->channel;
     size_t n = 0;
-    enum demur_err err = demur_channel_ring(channel, m->policy_entry, m->epoch, roster, subsets,
-                                            subsets_len, NULL, 0, &n, diag);
+    enum demur_err err = demur_channel_ring(channel, pins->policy_entry, pins->epoch, pins->roster,
+                                            subsets, subsets_len, NULL, 0, &n, diag);
     if (err)
         return err;
     if (n == 0 && subsets_len)
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "subset",
                              "no member has what you narrow the ring to: check the attribute's "
                              "value, or narrow the ring less");
-    if (n < m->policy->ring_min)
+    if (n < pins->least)
         return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "ring",
                              "you would sign as one of %zu, and the policy wants %u at least, so "
                              "that nobody is singled out: %s",
-                             n, m->policy->ring_min,
+                             n, pins->least,
                              subsets_len ? "narrow the ring less"
                                          : "more members have to join first");
     *keys = malloc(n * 32);
     if (!*keys)
         return no_memory(diag);
-    err = demur_channel_ring(channel, m->policy_entry, m->epoch, roster, subsets, subsets_len,
-                             *keys, n, &n, diag);
+    err = demur_channel_ring(channel, pins->policy_entry, pins->epoch, pins->roster, subsets,
+                             subsets_len, *keys, n, &n, diag);
     return err ? err : demur_ring_init(ring, (const uint8_t(*)[32]) * keys, n, diag);
+}
+
+static enum demur_err take_ring(struct making *m, const struct span *subsets, size_t subsets_len,
+                                uint8_t (**keys)[32], struct demur_ring *ring,
+                                struct demur_diag *diag)
+{
+    struct ring_pins pins = {m->policy_entry, m->epoch, m->roster, m->policy->ring_min};
+    return ring_take(m->c, &pins, subsets, subsets_len, keys, ring, diag);
 }
 
 static int by_bytes(const void *a, const void *b)
@@ -43,27 +49,34 @@ static int by_bytes(const void *a, const void *b)
     return span_cmp(*(const struct span *)a, *(const struct span *)b);
 }
 
-static enum demur_err take_subsets(struct making *m, struct demur_diag *diag)
+enum demur_err subsets_take(struct span *out, size_t max, size_t *n, const struct span *subsets,
+                            size_t subsets_len, struct demur_diag *diag)
 {
-    const struct demur_filing *f = m->filing;
-    if (f->subsets_len > DEMUR_COUNT(m->subsets))
+    if (subsets_len > max)
         return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "subset",
-                             "a ring may be narrowed %zu times at most", DEMUR_COUNT(m->subsets));
-    for (size_t i = 0; i < f->subsets_len; i++)
-        m->subsets[i] = f->subsets[i];
-    m->subsets_len = f->subsets_len;
-    qsort(m->subsets, m->subsets_len, sizeof m->subsets[0], by_bytes);
+                             "a ring may be narrowed %zu times at most", max);
+    for (size_t i = 0; i < subsets_len; i++)
+        out[i] = subsets[i];
+    *n = subsets_len;
+    qsort(out, subsets_len, sizeof out[0], by_bytes);
     return DEMUR_OK;
+}
+
+bool ring_holds(const struct demur_ring *ring, const uint8_t ring_secret[static 32])
+{
+    uint8_t key[32];
+    demur_ring_key_public(key, ring_secret);
+    for (size_t i = 0; i < ring->n; i++)
+        if (memcmp(ring->keys[i], key, 32) == 0)
+            return true;
+    return false;
 }
 
 static enum demur_err check_member_in(const struct making *m, const struct demur_ring *ring,
                                       struct demur_diag *diag)
 {
-    uint8_t key[32];
-    demur_ring_key_public(key, m->ring_secret);
-    for (size_t i = 0; i < ring->n; i++)
-        if (memcmp(ring->keys[i], key, 32) == 0)
-            return DEMUR_OK;
+    if (ring_holds(ring, m->ring_secret))
+        return DEMUR_OK;
     if (ring != &m->whole)
         return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "subset",
                              "you are not among those to whom you narrow the ring: name what the "
@@ -73,6 +86,10 @@ static enum demur_err check_member_in(const struct making *m, const struct demur
             diag, DEMUR_ERR_FORBIDDEN,
             "the policy does not let you file in this channel: your attributes in the "
             "roster are not those that it asks for");
+    if (m->draft->revises)
+        return demur_fail(diag, DEMUR_ERR_FORBIDDEN,
+                          "the ring that this dissent pinned does not have your key: revise it "
+                          "with the identity that opened it");
     return demur_fail(
         diag, DEMUR_ERR_UNKNOWN,
         "the log has no ring key of yours for this month: ask the roster's keeper for "
@@ -151,11 +168,12 @@ static enum demur_err choose_slot(struct making *m, struct demur_diag *diag)
 enum demur_err making_ring(struct making *m, struct demur_diag *diag)
 {
     uint8_t public_key[32];
-    m->epoch = demur_time_epoch((int64_t)demur_client_now(m->c));
+    const struct demur_filing *f = m->filing;
     enum demur_err err =
         demur_identity_ring_key(m->member->identity, m->epoch, m->ring_secret, public_key, diag);
     if (!err)
-        err = take_subsets(m, diag);
+        err = subsets_take(m->subsets, DEMUR_COUNT(m->subsets), &m->subsets_len, f->subsets,
+                           f->subsets_len, diag);
     if (!err)
         err = take_ring(m, NULL, 0, &m->whole_keys, &m->whole, diag);
     if (!err)
@@ -167,5 +185,5 @@ enum demur_err making_ring(struct making *m, struct demur_diag *diag)
     if (!err && !m->subsets_len)
         m->signers = m->whole;
     m->draft->ring = m->signers.n;
-    return err ? err : choose_slot(m, diag);
+    return err || m->draft->revises ? err : choose_slot(m, diag);
 }

@@ -33,10 +33,9 @@ static enum demur_err read_files(struct making *m, struct demur_letter *letter,
     return DEMUR_OK;
 }
 
-/* The entropy for sealing to the draft's recipients in two layers. */
-static struct buf memo_entropy(const struct demur_draft *d)
+static struct buf fresh(size_t len)
 {
-    struct buf entropy = heap_buf(DEMUR_MEMO_ENTROPY_LEN(d->recipients_len));
+    struct buf entropy = heap_buf(len);
     if (entropy.p) {
         randombytes_buf(entropy.p, entropy.cap);
         entropy.len = entropy.cap;
@@ -44,24 +43,51 @@ static struct buf memo_entropy(const struct demur_draft *d)
     return entropy;
 }
 
-static enum demur_err seal_twice(struct demur_draft *d, struct span padded, struct sealed *out,
-                                 struct demur_diag *diag)
+static void take_sealed(struct sealed *out, struct buf *file)
 {
-    struct buf entropy = memo_entropy(d);
-    struct buf inner = heap_buf(demur_memo_inner_len(padded.len, d->recipients_len));
-    struct buf outer = heap_buf(demur_memo_outer_len(padded.len, d->recipients_len));
+    out->bytes = heap_buf_take(file);
+    blob_name(&out->name, demur_bytes_span(&out->bytes));
+}
+
+enum demur_err seal_once(struct span plain, const struct demur_age_recipient *to, size_t n,
+                         struct sealed *out, struct demur_diag *diag)
+{
+    struct buf entropy = fresh(DEMUR_AGE_ENTROPY_LEN(n));
+    struct buf file = heap_buf(demur_age_sealed_len(plain.len, n));
+    enum demur_err err = entropy.p && file.p ? DEMUR_OK : no_memory(diag);
+    if (!err)
+        err = demur_age_seal(&file, plain, to, n, buf_span(&entropy), diag);
+    if (!err)
+        take_sealed(out, &file);
+    heap_buf_free(&entropy);
+    heap_buf_free(&file);
+    return err;
+}
+
+enum demur_err seal_twice(struct span padded, const struct demur_age_recipient *to, size_t n,
+                          const uint8_t release[static 32], struct sealed *out,
+                          struct demur_diag *diag)
+{
+    struct buf entropy = fresh(DEMUR_MEMO_ENTROPY_LEN(n));
+    struct buf inner = heap_buf(demur_memo_inner_len(padded.len, n));
+    struct buf outer = heap_buf(demur_memo_outer_len(padded.len, n));
     enum demur_err err = entropy.p && inner.p && outer.p ? DEMUR_OK : no_memory(diag);
     if (!err)
-        err = demur_memo_seal(&outer, &inner, padded, d->recipients, d->recipients_len, d->release,
-                              buf_span(&entropy), diag);
-    if (!err) {
-        out->bytes = heap_buf_take(&outer);
-        blob_name(&out->name, demur_bytes_span(&out->bytes));
-    }
+        err = demur_memo_seal(&outer, &inner, padded, to, n, release, buf_span(&entropy), diag);
+    if (!err)
+        take_sealed(out, &outer);
     heap_buf_free(&entropy);
     heap_buf_free(&inner);
     heap_buf_free(&outer);
     return err;
+}
+
+static enum demur_err seal_padded(const struct demur_draft *d, struct span padded,
+                                  struct sealed *out, struct demur_diag *diag)
+{
+    return d->circulates
+               ? seal_once(padded, d->readers, d->readers_len, out, diag)
+               : seal_twice(padded, d->recipients, d->recipients_len, d->release, out, diag);
 }
 
 static enum demur_err seal_files(struct making *m, struct demur_diag *diag)
@@ -73,7 +99,7 @@ static enum demur_err seal_files(struct making *m, struct demur_diag *diag)
             return no_memory(diag);
         buf_put_span(&padded, demur_bytes_span(&m->files[i]));
         demur_attachment_pad(&padded);
-        enum demur_err err = seal_twice(d, buf_span(&padded), &d->files[i], diag);
+        enum demur_err err = seal_padded(d, buf_span(&padded), &d->files[i], diag);
         heap_buf_free(&padded);
         if (err)
             return err;
@@ -89,7 +115,7 @@ static void describe(struct making *m, struct span body, struct demur_letter *le
     letter->kind = DEMUR_LETTER_MEMO;
     memcpy(letter->channel, m->c->options.channel, 32);
     letter->dissent = span_str(m->draft->dissent);
-    letter->revision = 1;
+    letter->revision = m->draft->revision;
     randombytes_buf(letter->salt, sizeof letter->salt);
     letter->title = f->title;
     letter->marking = f->marking;
@@ -142,7 +168,7 @@ enum demur_err making_letter(struct making *m, struct demur_diag *diag)
     }
     if (!err) {
         demur_letter_pad(&text);
-        err = buf_ok(&text) ? seal_twice(m->draft, buf_span(&text), &m->draft->memo, diag)
+        err = buf_ok(&text) ? seal_padded(m->draft, buf_span(&text), &m->draft->memo, diag)
                             : demur_fail(diag, DEMUR_ERR_LIMIT, "the memo is too long");
     }
     heap_buf_free(&body);
@@ -163,57 +189,56 @@ static void strangers(struct demur_age_recipient *out, size_t n)
     }
 }
 
-static enum demur_err write_card(struct making *m, uint8_t out[static DEMUR_CARD_LEN],
-                                 struct demur_diag *diag)
+enum demur_err card_write(uint8_t out[static DEMUR_CARD_LEN], const struct demur_actor *member,
+                          const struct demur_card_about *about, const struct span *roles,
+                          size_t roles_len, const uint8_t ring_secret[static 32],
+                          struct demur_diag *diag)
 {
-    const struct demur_identity *id = m->member->identity;
-    struct demur_draft *d = m->draft;
-    uint8_t entropy[64], scope_text[DEMUR_SCOPE_MAX];
-    struct buf scope = buf_over(scope_text, sizeof scope_text);
-    demur_scope_cosign(&scope, m->c->options.channel, span_str(d->dissent), 1);
-    demur_ring_tag(m->tag, buf_span(&scope), m->ring_secret);
+    const struct demur_identity *id = member->identity;
+    uint8_t entropy[64];
     if (!id->name[0])
         return demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "name",
-                             "your identity holds no name to file under: add one, or file without");
-    struct demur_card_about about = {m->c->options.channel, span_str(d->dissent), 1, m->commitment,
-                                     m->tag};
+                             "your identity holds no name to sign under: add one, or sign without");
     randombytes_buf(entropy, sizeof entropy);
     enum demur_err err =
-        demur_card_make(out, &about, d->to, d->to_len, span_str(id->handle), span_str(id->name),
-                        m->ring_secret, m->member->keys.secret_key, entropy, diag);
+        demur_card_make(out, about, roles, roles_len, span_str(id->handle), span_str(id->name),
+                        ring_secret, member->keys.secret_key, entropy, diag);
     sodium_memzero(entropy, sizeof entropy);
+    return err;
+}
+
+enum demur_err card_seal(const uint8_t *plain, const struct demur_age_recipient *to, size_t n,
+                         struct sealed *out, struct demur_diag *diag)
+{
+    uint8_t noise[DEMUR_CARD_LEN];
+    if (plain)
+        return seal_once(span_of(plain, DEMUR_CARD_LEN), to, n, out, diag);
+    struct demur_age_recipient *nobody = malloc(n * sizeof *nobody);
+    if (!nobody)
+        return no_memory(diag);
+    strangers(nobody, n);
+    randombytes_buf(noise, sizeof noise);
+    enum demur_err err = seal_once(span_of(noise, sizeof noise), nobody, n, out, diag);
+    sodium_memzero(noise, sizeof noise);
+    free(nobody);
     return err;
 }
 
 enum demur_err making_card(struct making *m, struct demur_diag *diag)
 {
     struct demur_draft *d = m->draft;
-    size_t n = d->recipients_len;
-    uint8_t plain[DEMUR_CARD_LEN];
-    struct demur_age_recipient *to = malloc(n * sizeof *to);
-    struct buf entropy = heap_buf(DEMUR_AGE_ENTROPY_LEN(n));
-    struct buf sealed = heap_buf(demur_age_sealed_len(sizeof plain, n));
-    enum demur_err err = to && entropy.p && sealed.p ? DEMUR_OK : no_memory(diag);
-    if (!err && m->filing->named) {
-        memcpy(to, d->recipients, n * sizeof *to);
-        err = write_card(m, plain, diag);
-    } else if (!err) {
-        strangers(to, n);
-        randombytes_buf(plain, sizeof plain);
-    }
-    if (!err) {
-        randombytes_buf(entropy.p, entropy.cap);
-        entropy.len = entropy.cap;
-        err =
-            demur_age_seal(&sealed, span_of(plain, sizeof plain), to, n, buf_span(&entropy), diag);
-    }
-    if (!err) {
-        d->card.bytes = heap_buf_take(&sealed);
-        blob_name(&d->card.name, demur_bytes_span(&d->card.bytes));
-    }
+    uint8_t plain[DEMUR_CARD_LEN], scope_text[DEMUR_SCOPE_MAX];
+    struct buf scope = buf_over(scope_text, sizeof scope_text);
+    demur_scope_cosign(&scope, m->c->options.channel, span_str(d->dissent), d->revision);
+    demur_ring_tag(m->tag, buf_span(&scope), m->ring_secret);
+    struct demur_card_about about = {m->c->options.channel, span_str(d->dissent), d->revision,
+                                     m->commitment, m->tag};
+    enum demur_err err = DEMUR_OK;
+    if (m->filing->named)
+        err = card_write(plain, m->member, &about, d->to, d->to_len, m->ring_secret, diag);
+    if (!err)
+        err = card_seal(m->filing->named ? plain : NULL, d->recipients, d->recipients_len, &d->card,
+                        diag);
     sodium_memzero(plain, sizeof plain);
-    free(to);
-    heap_buf_free(&entropy);
-    heap_buf_free(&sealed);
     return err;
 }

@@ -1,4 +1,5 @@
 /* To whom a memo goes: the roles, and the keys of those who hold them. */
+#include <sodium.h>
 #include <stdlib.h>
 
 #include "../core/seal.h"
@@ -142,7 +143,8 @@ static bool receives_it(const struct making *m, const struct demur_holder *holde
 {
     if (holder->attribute.len == 0)
         return true;
-    if (part_shown(m, holder->attribute))
+    /* While it circulates nothing tells which part its signers belong to. */
+    if (!m->draft->circulates && part_shown(m, holder->attribute))
         return is_authors(m, holder->attribute);
     *whole = true;
     return true;
@@ -175,4 +177,74 @@ enum demur_err making_to(struct making *m, struct demur_diag *diag)
                    : demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
                                    "nobody holds any of the roles that the memo goes to, so that "
                                    "nobody could read it: tell the channel's root");
+}
+
+/* ---- while it circulates ---- */
+
+#define MEMBERS_MAX 600 /* whose stanzas fit an age header, DEMUR_AGE_HEADER_MAX */
+
+static enum demur_err add_members(const struct making *m, size_t *n, struct demur_diag *diag)
+{
+    struct demur_draft *d = m->draft;
+    if (m->whole.n > MEMBERS_MAX)
+        return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "audience",
+                             "a memo can be sealed to %d members at most and this channel has %zu: "
+                             "circulate it by invitation, and send them the link",
+                             MEMBERS_MAX, m->whole.n);
+    for (size_t i = 0; i < m->whole.n; i++) {
+        struct demur_member_info member;
+        if (!demur_channel_ring_key_owner(m->c->channel, m->whole.keys[i], &member) ||
+            member.revoked)
+            continue;
+        enum demur_err err =
+            demur_age_recipient_parse(&d->readers[*n], span_str(member.recipient), diag);
+        if (err)
+            return err;
+        (*n)++;
+    }
+    return DEMUR_OK;
+}
+
+enum demur_err making_readers(struct making *m, struct demur_diag *diag)
+{
+    struct demur_draft *d = m->draft;
+    struct demur_age_identity key;
+    size_t n = 2;
+    enum demur_err err = DEMUR_OK;
+    d->readers = malloc((2 + m->whole.n) * sizeof *d->readers);
+    if (!d->readers)
+        return no_memory(diag);
+    memcpy(d->readers[0].public, d->keys.age.public, 32);
+    demur_circulation_key(&key, d->secret, m->c->options.channel, d->revision);
+    d->readers[1] = demur_age_identity_recipient(&key);
+    sodium_memzero(&key, sizeof key);
+    if (m->filing->audience == DEMUR_AUDIENCE_MEMBERS)
+        err = add_members(m, &n, diag);
+    d->readers_len = demur_recipients_order(d->readers, n);
+    return err;
+}
+
+enum demur_err card_recipients(const struct demur_client *c,
+                               const struct demur_age_recipient *case_recipient,
+                               const struct span *roles, size_t roles_len,
+                               struct demur_age_recipient **out, size_t *n, struct demur_diag *diag)
+{
+    struct demur_age_recipient *list = NULL;
+    struct demur_holder holder;
+    size_t cap = 0, len = 1;
+    uint64_t now = demur_client_view_time(c);
+    if (!demur_grow(&list, &cap, 1, sizeof *list))
+        return no_memory(diag);
+    list[0] = *case_recipient;
+    for (size_t i = 0; i < roles_len; i++)
+        for (size_t k = 0; demur_channel_holder(c->channel, roles[i], now, k, &holder); k++) {
+            if (!demur_grow(&list, &cap, len + 1, sizeof *list)) {
+                free(list);
+                return no_memory(diag);
+            }
+            memcpy(list[len++].public, holder.x25519, 32);
+        }
+    *n = demur_recipients_order(list, len);
+    *out = list;
+    return DEMUR_OK;
 }

@@ -168,4 +168,11 @@ enum demur_err demur_actor_from_phrase(struct demur_actor *out, struct span phra
     return DEMUR_OK;
 }
 
+void demur_actor_from_link(struct demur_actor *out, const struct demur_link *link)
+{
+    *out = (struct demur_actor){.link_revision = link->revision};
+    demur_age_identity_init(&out->keys.age, link->key);
+    memcpy(out->dissent, link->dissent, sizeof out->dissent);
+}
+
 void demur_actor_wipe(struct demur_actor *actor) { sodium_memzero(actor, sizeof *actor); }

@@ -2,6 +2,7 @@
 #ifndef DEMUR_CLIENT_INTERNAL_H
 #define DEMUR_CLIENT_INTERNAL_H
 
+#include "../core/card.h"
 #include "../core/checkpoint.h"
 #include "../core/merkle.h"
 #include "../core/policy.h"
@@ -312,6 +313,12 @@ enum demur_err act_send(struct demur_client *c, struct span record, bool fresh,
 enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_sent *sent,
                            struct demur_diag *diag);
 
+/* circulating.c: the link to a revision, from this client's address; false without one. */
+bool link_make(const struct demur_client *c, const char *dissent, uint32_t revision,
+               const uint8_t key[static 32], struct demur_link *out);
+/* The tag of a ring signature in a record. */
+bool record_tag(const struct demur_record *r, enum demur_field field, uint8_t out[static 32]);
+
 /* case.c: a dissent as those see it who act in it. */
 /* Does a ring subset ("agency=usaid") show everybody the author's value of the
  * attribute in this "name=value"? It does when it has one value. */
@@ -329,6 +336,12 @@ enum demur_err case_recipients(struct demur_client *c, const struct demur_dissen
                                const struct demur_actor *writer, const char *role,
                                struct demur_age_recipient **out, size_t *n,
                                struct demur_diag *diag);
+/* Recipients of a memo that is filed after it circulated: the case first, then the holders
+ * of the roles that it goes to. The caller frees *out. */
+enum demur_err case_filing_recipients(struct demur_client *c, const struct demur_dissent_info *info,
+                                      const struct demur_actor *author, const struct span *to,
+                                      size_t to_len, struct demur_age_recipient **out, size_t *n,
+                                      struct demur_diag *diag);
 /* The age recipient of the officer with this key. */
 enum demur_err case_holder(const struct demur_client *c, const struct demur_dissent_info *info,
                            const uint8_t key[static 32], struct demur_age_recipient *out,
@@ -359,6 +372,15 @@ enum demur_err read_begin(struct demur_client *c, const struct demur_actor *acto
 enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
                             const struct demur_dissent_info *info, struct demur_reading *out,
                             struct demur_diag *diag);
+/* The same of any card and signature on the present revision. */
+enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor *actor,
+                               const struct demur_dissent_info *info,
+                               const struct demur_blob_ref *blob, const uint8_t tag[static 32],
+                               struct demur_reading *out, struct demur_diag *diag);
+/* Does a card hold for that signature and this roster? VERIFY. */
+enum demur_err card_hold(const struct demur_client *c, const struct demur_dissent_info *info,
+                         const struct demur_card *card, const uint8_t tag[static 32],
+                         struct demur_diag *diag);
 /* Does this plaintext hold for what it is said to be? VERIFY. */
 typedef enum demur_err reading_check(const struct demur_client *c, void *ctx, struct span plain,
                                      struct demur_diag *diag);

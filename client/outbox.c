@@ -1,11 +1,12 @@
 /* Filings on their way. One folder for each, named by the dissent:
  *
  *     blobs/<hash>   what the record names, sealed
- *     release        the release key, 64 hex digits and LF
+ *     release        the release key, 64 hex digits and LF; of a `file` only
  *     record         the record, byte for byte; written last: without it there was
  *                    no filing
  *
- * The receipt phrase is not there. Sending the same bytes twice files once. */
+ * A signature's folder has ".sign" behind the dissent's name. The receipt phrase is not there.
+ * Sending the same bytes twice files once. */
 #include <sodium.h>
 #include <unistd.h>
 
@@ -34,35 +35,66 @@ static enum demur_err write_part(const struct demur_client *c, const char *disse
                                                : bad_path(diag);
 }
 
-static enum demur_err write_blob(const struct demur_draft *d, const struct sealed *s,
-                                 struct demur_diag *diag)
+static enum demur_err write_blob(const struct demur_client *c, const char *folder,
+                                 const struct sealed *s, struct demur_diag *diag)
 {
     char name[80] = "blobs/";
     hex_text(name + 6, s->name.hash);
-    return write_part(d->client, d->dissent, name, demur_bytes_span(&s->bytes), diag);
+    return write_part(c, folder, name, demur_bytes_span(&s->bytes), diag);
+}
+
+static enum demur_err write_release(const struct demur_draft *d, struct demur_diag *diag)
+{
+    char release[RELEASE_LEN + 1];
+    hex_text(release, d->release);
+    release[64] = '\n';
+    enum demur_err err =
+        write_part(d->client, d->dissent, "release", span_of(release, RELEASE_LEN), diag);
+    sodium_memzero(release, sizeof release);
+    return err;
+}
+
+static enum demur_err make_folder(const struct demur_client *c, const char *folder,
+                                  struct demur_diag *diag)
+{
+    char path[PATH_LEN];
+    return outbox_path(path, c, folder, "blobs") ? demur_path_folder(path, diag) : bad_path(diag);
 }
 
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag)
 {
-    char path[PATH_LEN], release[RELEASE_LEN + 1];
-    if (!outbox_path(path, draft->client, draft->dissent, "blobs"))
-        return bad_path(diag);
-    enum demur_err err = demur_path_folder(path, diag);
+    const struct demur_client *c = draft->client;
+    enum demur_err err = make_folder(c, draft->dissent, diag);
     if (!err)
-        err = write_blob(draft, &draft->memo, diag);
+        err = write_blob(c, draft->dissent, &draft->memo, diag);
     if (!err)
-        err = write_blob(draft, &draft->card, diag);
+        err = write_blob(c, draft->dissent, &draft->card, diag);
     for (size_t i = 0; !err && i < draft->files_len; i++)
-        err = write_blob(draft, &draft->files[i], diag);
-    hex_text(release, draft->release);
-    release[64] = '\n';
-    if (!err)
-        err = write_part(draft->client, draft->dissent, "release", span_of(release, RELEASE_LEN),
-                         diag);
-    sodium_memzero(release, sizeof release);
+        err = write_blob(c, draft->dissent, &draft->files[i], diag);
+    if (!err && !draft->circulates)
+        err = write_release(draft, diag);
     return err ? err
-               : write_part(draft->client, draft->dissent, "record",
-                            demur_bytes_span(&draft->record), diag);
+               : write_part(c, draft->dissent, "record", demur_bytes_span(&draft->record), diag);
+}
+
+#define SIGNATURE ".sign"
+#define FOLDER_LEN (33 + sizeof SIGNATURE)
+
+static void signature_folder(char out[static FOLDER_LEN], const char *dissent)
+{
+    snprintf(out, FOLDER_LEN, "%.32s%s", dissent, SIGNATURE);
+}
+
+enum demur_err outbox_put_signature(struct demur_client *client, const char *dissent,
+                                    const struct sealed *card, struct span record,
+                                    struct demur_diag *diag)
+{
+    char folder[FOLDER_LEN];
+    signature_folder(folder, dissent);
+    enum demur_err err = make_folder(client, folder, diag);
+    if (!err)
+        err = write_blob(client, folder, card, diag);
+    return err ? err : write_part(client, folder, "record", record, diag);
 }
 
 /* ---- sending ---- */
@@ -117,57 +149,78 @@ static bool for_good(enum demur_err err)
     return err == DEMUR_ERR_STALE || err == DEMUR_ERR_REPLAY || err == DEMUR_ERR_STAGE;
 }
 
-static enum demur_err send_parts(struct demur_client *c, const char *dissent, struct span record,
+static enum demur_err send_parts(struct demur_client *c, const char *folder, struct span record,
                                  bool fresh, struct demur_sent *sent, struct demur_diag *diag)
 {
     struct demur_blob_ref memo;
     enum demur_err err = demur_record_parse(c->record, record, diag);
     if (err)
         return err;
-    demur_record_blob(c->record, DEMUR_FIELD_MEMO, 0, &memo);
-    err = put_blobs(c, dissent, diag);
-    if (!err)
-        err = put_release(c, dissent, &memo, diag);
+    bool files = c->record->type == DEMUR_RECORD_FILE &&
+                 demur_record_blob(c->record, DEMUR_FIELD_MEMO, 0, &memo);
+    err = put_blobs(c, folder, diag);
+    if (!err && files)
+        err = put_release(c, folder, &memo, diag);
     return err ? err : act_send(c, record, fresh, sent, diag);
 }
 
-/* The server refused for good, it says. It may have filed the dissent all the same, now
+/* The entry that holds this very record, in the dissent that it is about. */
+static bool find_record(struct demur_client *c, const char *dissent, struct span record,
+                        uint64_t *index)
+{
+    struct demur_event event;
+    bool found = false;
+    for (size_t i = 0; !found && demur_channel_event(c->channel, span_str(dissent), i, &event);
+         i++) {
+        struct demur_bytes entry = {0};
+        struct span other = {0};
+        uint64_t at;
+        if (demur_client_entry(c, event.index, &entry, NULL) != DEMUR_OK)
+            continue;
+        found = demur_entry_parse(&at, &other, demur_bytes_span(&entry), NULL) == DEMUR_OK &&
+                span_eq(other, record);
+        *index = event.index;
+        demur_bytes_free(&entry);
+    }
+    return found;
+}
+
+/* The server refused for good, it says. It may have taken the record all the same, now
  * or before: the log tells, and has the receipt. *lost: it is not there, so that these
  * bytes are worth nothing any more. When the log cannot be seen, nothing is lost yet. */
-static enum demur_err look_in_log(struct demur_client *c, const char *dissent,
+static enum demur_err look_in_log(struct demur_client *c, const char *dissent, struct span record,
                                   enum demur_err refusal, bool *lost, struct demur_sent *sent,
                                   struct demur_diag *diag)
 {
-    struct demur_dissent_info info;
+    uint64_t index;
     if (demur_client_sync(c, NULL) != DEMUR_OK)
         return refusal;
-    *lost = !demur_channel_dissent_find(c->channel, span_str(dissent), demur_client_view_time(c),
-                                        &info);
-    return *lost ? refusal : act_receipt(c, info.opened_index, sent, diag);
+    *lost = !find_record(c, dissent, record, &index);
+    return *lost ? refusal : act_receipt(c, index, sent, diag);
 }
 
-enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
-                           struct demur_sent *sent, struct demur_diag *diag)
+/* Send what is in the folder, and remove it when it is in the log or can never be. */
+static enum demur_err send_folder(struct demur_client *client, const char *folder,
+                                  const char *dissent, bool fresh, struct demur_sent *sent,
+                                  struct demur_diag *diag)
 {
     struct demur_bytes record = {0};
-    struct demur_sent own = {0};
     struct demur_diag why = {0};
-    sent = sent ? sent : &own;
-    *sent = own;
     if (!demur_dissent_id_ok(span_str(dissent)) ||
-        read_part(client, dissent, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
-        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
-                          dissent);
-    enum demur_err err = send_parts(client, dissent, demur_bytes_span(&record), fresh, sent, &why);
+        read_part(client, folder, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
+        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no %s of dissent %.40s is waiting here",
+                          strcmp(folder, dissent) == 0 ? "filing" : "signature", dissent);
+    struct span bytes = demur_bytes_span(&record);
+    enum demur_err err = send_parts(client, folder, bytes, fresh, sent, &why);
     bool lost = false;
-    demur_bytes_free(&record);
     if (for_good(err))
-        err = look_in_log(client, dissent, err, &lost, sent, &why);
+        err = look_in_log(client, dissent, bytes, err, &lost, sent, &why);
+    demur_bytes_free(&record);
     bool filed = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
     if (err && diag)
         *diag = why;
     char path[PATH_LEN];
-    if ((filed || lost) && outbox_path(path, client, dissent, "")) {
+    if ((filed || lost) && outbox_path(path, client, folder, "")) {
         struct demur_diag rest;
         enum demur_err removed = path_remove_all(path, &rest);
         if (removed && filed && !err && diag)
@@ -175,6 +228,26 @@ enum demur_err outbox_send(struct demur_client *client, const char *dissent, boo
         return err ? err : removed;
     }
     return err;
+}
+
+enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
+                           struct demur_sent *sent, struct demur_diag *diag)
+{
+    struct demur_sent own = {0};
+    sent = sent ? sent : &own;
+    *sent = own;
+    return send_folder(client, dissent, dissent, fresh, sent, diag);
+}
+
+enum demur_err demur_signature_send(struct demur_client *client, const char *dissent,
+                                    struct demur_sent *sent, struct demur_diag *diag)
+{
+    char folder[FOLDER_LEN];
+    struct demur_sent own = {0};
+    sent = sent ? sent : &own;
+    *sent = own;
+    signature_folder(folder, dissent);
+    return send_folder(client, folder, dissent, false, sent, diag);
 }
 
 enum demur_err demur_outbox_send(struct demur_client *client, const char *dissent,
@@ -205,6 +278,7 @@ enum demur_err demur_receipt_move(struct demur_sent *sent, const char *path,
 struct waiting {
     const struct demur_client *c;
     size_t left;
+    const char *tail; /* what the folder's name has behind the dissent's */
     char *out;
     bool found;
 };
@@ -213,23 +287,50 @@ static bool look(void *ctx, const char *name)
 {
     struct waiting *w = ctx;
     struct demur_bytes record = {0};
-    if (!demur_dissent_id_ok(span_str(name)) ||
+    struct span id = span_take(span_str(name), 32);
+    if (!demur_dissent_id_ok(id) || !span_eq_str(span_skip(span_str(name), 32), w->tail) ||
         read_part(w->c, name, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
         return true;
     demur_bytes_free(&record);
     if (w->left-- > 0)
         return true;
-    w->found = copy_text(w->out, 33, span_str(name));
+    w->found = copy_text(w->out, 33, id);
     return false;
+}
+
+static bool next(const struct demur_client *client, size_t i, const char *tail,
+                 char dissent[static 33])
+{
+    char path[PATH_LEN];
+    struct waiting w = {client, i, tail, dissent, false};
+    if (!path_join(path, client->data, "outbox") || path_list(path, look, &w, NULL) != DEMUR_OK)
+        return false;
+    return w.found;
 }
 
 bool demur_outbox_next(const struct demur_client *client, size_t i, char dissent[static 33])
 {
-    char path[PATH_LEN];
-    struct waiting w = {client, i, dissent, false};
-    if (!path_join(path, client->data, "outbox") || path_list(path, look, &w, NULL) != DEMUR_OK)
-        return false;
-    return w.found;
+    return next(client, i, "", dissent);
+}
+
+bool demur_signature_next(const struct demur_client *client, size_t i, char dissent[static 33])
+{
+    return next(client, i, SIGNATURE, dissent);
+}
+
+bool outbox_has_signature(const struct demur_client *client, const char *dissent)
+{
+    char each[33];
+    bool has = false;
+    for (size_t i = 0; !has && demur_signature_next(client, i, each); i++)
+        has = strcmp(each, dissent) == 0;
+    return has;
+}
+
+static enum demur_err nothing_waits(const char *what, const char *dissent, struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no %s of dissent %.40s is waiting here", what,
+                      dissent);
 }
 
 enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
@@ -238,8 +339,7 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
     char path[PATH_LEN];
     struct demur_dissent_info info;
     if (!demur_dissent_id_ok(span_str(dissent)) || !outbox_path(path, client, dissent, ""))
-        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no filing of dissent %.40s is waiting here",
-                          dissent);
+        return nothing_waits("filing", dissent, diag);
     enum demur_err err = act_begin(client, 0, diag);
     if (err)
         return err;
@@ -248,4 +348,24 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
         return demur_fail(diag, DEMUR_ERR_STALE,
                           "this dissent is in the log already: send it again for its receipt");
     return path_remove_all(path, diag);
+}
+
+enum demur_err demur_signature_drop(struct demur_client *client, const char *dissent,
+                                    struct demur_diag *diag)
+{
+    char path[PATH_LEN], folder[FOLDER_LEN];
+    struct demur_bytes record = {0};
+    uint64_t index;
+    signature_folder(folder, dissent);
+    if (!outbox_has_signature(client, dissent) || !outbox_path(path, client, folder, ""))
+        return nothing_waits("signature", dissent, diag);
+    enum demur_err err = read_part(client, folder, "record", DEMUR_RECORD_MAX, &record, diag);
+    if (!err)
+        err = act_begin(client, 0, diag);
+    if (!err && find_record(client, dissent, demur_bytes_span(&record), &index))
+        err = demur_fail(diag, DEMUR_ERR_STALE,
+                         "this signature is in the log already: send it again for its receipt, or "
+                         "take it back with `demur unsign`");
+    demur_bytes_free(&record);
+    return err ? err : path_remove_all(path, diag);
 }

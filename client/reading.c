@@ -235,7 +235,7 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
     if (!find_blob(c, &info, s->hash, &blob, &wrapped))
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
                              "this dissent has no such memo, attachment, document or message");
-    if (wrapped)
+    if (wrapped && info.filed_at)
         err = read_wrapped(c, actor, s, &blob, &info, out, diag);
     else
         err = open_direct(c, actor, &blob, out, diag);
@@ -326,17 +326,14 @@ static bool card_record(struct demur_client *c, const struct demur_dissent_info 
     bool found = false;
     for (size_t i = 0; demur_channel_event(c->channel, span_str(info->id), i, &event); i++) {
         struct demur_bytes entry = {0};
-        uint8_t proof[DEMUR_RING_SIGNATURE_MAX];
-        struct buf p = buf_over(proof, sizeof proof);
         uint64_t at;
         bool opens = event.type == DEMUR_RECORD_CIRCULATE || event.type == DEMUR_RECORD_REVISE ||
                      event.type == DEMUR_RECORD_FILE;
         if (!opens || case_record(c, event.index, &entry, &at, NULL) != DEMUR_OK)
             continue;
-        if (demur_record_number(c->record, DEMUR_FIELD_REVISION) == info->revision &&
-            demur_record_blob(c->record, DEMUR_FIELD_CARD, 0, card) &&
-            demur_record_bytes(c->record, DEMUR_FIELD_PROOF, &p))
-            found = demur_ring_signature_tag(tag, buf_span(&p));
+        if (!found && demur_record_number(c->record, DEMUR_FIELD_REVISION) == info->revision &&
+            demur_record_blob(c->record, DEMUR_FIELD_CARD, 0, card))
+            found = record_tag(c->record, DEMUR_FIELD_PROOF, tag);
         demur_bytes_free(&entry);
     }
     return found;
@@ -380,29 +377,31 @@ static enum demur_err check_roster(const struct demur_client *c,
                                   "its ring key is not in the ring that the dissent pinned");
 }
 
-enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
-                            const struct demur_dissent_info *info, struct demur_reading *out,
-                            struct demur_diag *diag)
+enum demur_err card_hold(const struct demur_client *c, const struct demur_dissent_info *info,
+                         const struct demur_card *card, const uint8_t tag[static 32],
+                         struct demur_diag *diag)
 {
-    struct demur_blob_ref blob;
+    struct demur_card_about about = {c->options.channel, span_str(info->id), info->revision,
+                                     info->commitment, tag};
+    enum demur_err err = demur_card_check(card, &about, diag);
+    return err ? err : check_roster(c, info, card, diag);
+}
+
+enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor *actor,
+                               const struct demur_dissent_info *info,
+                               const struct demur_blob_ref *blob, const uint8_t tag[static 32],
+                               struct demur_reading *out, struct demur_diag *diag)
+{
     struct demur_bytes plain = {0};
     struct demur_card card;
     struct demur_diag why = {0};
-    uint8_t tag[32];
-    out->card = DEMUR_CARD_NONE;
-    if (!card_record(c, info, &blob, tag))
-        return DEMUR_OK;
     out->card = DEMUR_CARD_CLOSED;
-    enum demur_err err = open_direct(c, actor, &blob, &plain, diag);
+    enum demur_err err = open_direct(c, actor, blob, &plain, diag);
     if (err)
         return err == DEMUR_ERR_KEY ? DEMUR_OK : err;
-    struct demur_card_about about = {c->options.channel, span_str(info->id), info->revision,
-                                     info->commitment, tag};
     err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
     if (!err)
-        err = demur_card_check(&card, &about, &why);
-    if (!err)
-        err = check_roster(c, info, &card, &why);
+        err = card_hold(c, info, &card, tag, &why);
     if (!err && (!copy_text(out->handle, sizeof out->handle, card.handle) ||
                  !copy_text(out->name, sizeof out->name, card.name)))
         err = demur_fail(&why, DEMUR_ERR_LIMIT, "its name is too long");
@@ -410,6 +409,17 @@ enum demur_err reading_card(struct demur_client *c, const struct demur_actor *ac
     memcpy(out->card_text, why.text, sizeof out->card_text);
     demur_bytes_free(&plain);
     return DEMUR_OK;
+}
+
+enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
+                            const struct demur_dissent_info *info, struct demur_reading *out,
+                            struct demur_diag *diag)
+{
+    struct demur_blob_ref blob;
+    uint8_t tag[32];
+    out->card = DEMUR_CARD_NONE;
+    return card_record(c, info, &blob, tag) ? reading_card_of(c, actor, info, &blob, tag, out, diag)
+                                            : DEMUR_OK;
 }
 
 /* ---- what people read ---- */
@@ -426,10 +436,39 @@ enum demur_err read_begin(struct demur_client *client, const struct demur_actor 
 {
     enum demur_err err = act_begin(client, 0, diag);
     if (!err && !actor->identity && strcmp(dissent, actor->dissent) != 0)
-        err = demur_fail(diag, DEMUR_ERR_KEY,
-                         "this receipt phrase is of another dissent, %s, than %.40s",
-                         actor->dissent, dissent);
+        err = demur_fail(diag, DEMUR_ERR_KEY, "this %s is of another dissent, %s, than %.40s",
+                         actor->link_revision ? "signing link" : "receipt phrase", actor->dissent,
+                         dissent);
     return err ? err : case_find(client, dissent, info, diag);
+}
+
+/* May it be read while nobody has filed it; with a link, as long as nobody has? */
+static enum demur_err check_circulates(const struct demur_actor *actor,
+                                       const struct demur_dissent_info *info,
+                                       struct demur_diag *diag)
+{
+    if (actor->link_revision && info->filed_at)
+        return demur_fail(diag, DEMUR_ERR_STAGE,
+                          "this dissent is filed: a signing link opens it no more");
+    if (actor->link_revision && actor->link_revision != info->revision)
+        return demur_fail_at(diag, DEMUR_ERR_STALE, 0, 0, "revision",
+                             "this link is to revision %u and the text has revision %u now: ask "
+                             "its author for a new link",
+                             actor->link_revision, info->revision);
+    return DEMUR_OK;
+}
+
+/* Why it does not open, for one that circulates. */
+static enum demur_err say_closed(const struct demur_actor *actor, enum demur_err err,
+                                 struct demur_diag *diag)
+{
+    if (err != DEMUR_ERR_KEY)
+        return err;
+    return demur_fail(diag, err,
+                      actor->identity ? "this memo circulates by invitation: you need the link "
+                                        "that its author sends"
+                                      : "the key in this link does not open the memo: copy the "
+                                        "whole link again, or ask its author for another");
 }
 
 enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *actor,
@@ -442,16 +481,19 @@ enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *
     enum demur_err err = read_begin(client, actor, dissent, &info, diag);
     if (err)
         return err;
-    if (!info.filed_at)
-        return demur_fail(diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
+    err = check_circulates(actor, &info, diag);
+    if (err)
+        return err;
     reading_begin(&r, &info);
-    r.at = info.filed_at;
+    r.at = info.filed_at ? info.filed_at : info.opened_at;
     struct reading_source source = {.dissent = r.dissent,
                                     .role = role,
                                     .hash = info.memo.hash,
                                     .check = reading_check_memo,
                                     .ctx = &info};
     err = read_letter(client, actor, &source, &r, diag);
+    if (!info.filed_at)
+        err = say_closed(actor, err, diag);
     struct demur_diag why = {0};
     if (!err && reading_card(client, actor, &info, &r, &why) != DEMUR_OK)
         memcpy(r.card_text, why.text, sizeof r.card_text);

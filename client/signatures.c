@@ -1,0 +1,211 @@
+/* The signatures behind a dissent, as anybody can count and check them. */
+#include <sodium.h>
+#include <stdlib.h>
+
+#include "../core/table.h"
+#include "filing.h"
+
+struct listing {
+    struct demur_client *c;
+    const struct demur_actor *reader; /* NULL: cards stay closed */
+    struct demur_dissent_info info;
+    bool verify;
+    struct demur_signature *list;
+    size_t len, cap;
+};
+
+static struct demur_signature *find(struct listing *l, const uint8_t tag[static 32])
+{
+    for (size_t i = 0; i < l->len; i++)
+        if (memcmp(l->list[i].tag, tag, 32) == 0)
+            return &l->list[i];
+    return NULL;
+}
+
+/* Among how many a signature with these subsets hides its maker. */
+static enum demur_err know_ring(struct listing *l, struct demur_signature *s,
+                                struct demur_diag *diag)
+{
+    struct span subsets[16];
+    size_t n = demur_record_count(l->c->record, DEMUR_FIELD_SUBSET), size = 0;
+    struct buf as = buf_over(s->as, sizeof s->as - 1);
+    for (size_t i = 0; i < n && i < DEMUR_COUNT(subsets); i++) {
+        subsets[i] = demur_record_nth(l->c->record, DEMUR_FIELD_SUBSET, i);
+        if (i)
+            buf_put_byte(&as, ' ');
+        buf_put_span(&as, subsets[i]);
+    }
+    s->as[as.len] = 0;
+    if (n > DEMUR_COUNT(subsets) || !buf_ok(&as))
+        return demur_fail(diag, DEMUR_ERR_LIMIT,
+                          "a signature proves more attributes than this program can show");
+    for (size_t i = 0; i < l->len; i++)
+        if (strcmp(l->list[i].as, s->as) == 0) {
+            s->ring = l->list[i].ring;
+            return DEMUR_OK;
+        }
+    enum demur_err err = demur_channel_ring(l->c->channel, l->info.policy_entry, l->info.epoch,
+                                            l->info.roster, subsets, n, NULL, 0, &size, diag);
+    s->ring = size;
+    return err;
+}
+
+static enum demur_err read_card(struct listing *l, struct demur_signature *s,
+                                const struct demur_blob_ref *card, bool disclosed,
+                                struct demur_diag *diag)
+{
+    struct demur_reading r = {0};
+    if (!l->reader || s->card == DEMUR_CARD_NAMED)
+        return DEMUR_OK;
+    enum demur_err err = reading_card_of(l->c, l->reader, &l->info, card, s->tag, &r, diag);
+    if (err)
+        return err;
+    s->card = r.card;
+    s->disclosed = disclosed && r.card == DEMUR_CARD_NAMED;
+    memcpy(s->handle, r.handle, sizeof s->handle);
+    memcpy(s->name, r.name, sizeof s->name);
+    return DEMUR_OK;
+}
+
+static enum demur_err check_proof(struct listing *l, uint64_t index, struct demur_diag *diag)
+{
+    struct demur_verdict verdict;
+    struct demur_diag why = {0};
+    if (!l->verify)
+        return DEMUR_OK;
+    enum demur_err err = demur_channel_verify(l->c->channel, l->c->record, &verdict, &why);
+    return err ? demur_fail(diag, DEMUR_ERR_VERIFY,
+                            "the signature in entry %llu does not hold: %.150s",
+                            (unsigned long long)index, why.text)
+               : DEMUR_OK;
+}
+
+/* A record of the present revision that is parsed: a signature, or what takes it back. */
+static enum demur_err take_record(struct listing *l, const struct demur_event *e,
+                                  struct demur_diag *diag)
+{
+    const struct demur_record *r = l->c->record;
+    struct demur_blob_ref card;
+    struct demur_signature s = {.index = e->index, .at = e->at, .card = DEMUR_CARD_CLOSED};
+    bool discloses = e->type == DEMUR_RECORD_DISCLOSE;
+    bool tagged = discloses ? demur_record_key(r, DEMUR_FIELD_TAG, s.tag)
+                            : record_tag(r, DEMUR_FIELD_PROOF, s.tag);
+    if (!tagged || demur_record_number(r, DEMUR_FIELD_REVISION) != l->info.revision)
+        return DEMUR_OK;
+    struct demur_signature *known = find(l, s.tag);
+    enum demur_err err = check_proof(l, e->index, diag);
+    if (err)
+        return err;
+    if (e->type == DEMUR_RECORD_UNSIGN && known) {
+        size_t at = (size_t)(known - l->list);
+        memmove(known, known + 1, (--l->len - at) * sizeof *known);
+        return DEMUR_OK;
+    }
+    if (!demur_record_blob(r, DEMUR_FIELD_CARD, 0, &card) || (discloses && !known))
+        return DEMUR_OK;
+    if (discloses)
+        return read_card(l, known, &card, true, diag);
+    s.author = e->type != DEMUR_RECORD_COSIGN;
+    err = know_ring(l, &s, diag);
+    if (!err)
+        err = read_card(l, &s, &card, false, diag);
+    if (!err && !demur_grow(&l->list, &l->cap, l->len + 1, sizeof *l->list))
+        err = no_memory(diag);
+    if (!err)
+        l->list[l->len++] = s;
+    return err;
+}
+
+static enum demur_err take_event(struct listing *l, const struct demur_event *e,
+                                 struct demur_diag *diag)
+{
+    struct demur_bytes entry = {0};
+    uint64_t at;
+    bool matters = e->type == DEMUR_RECORD_CIRCULATE || e->type == DEMUR_RECORD_REVISE ||
+                   e->type == DEMUR_RECORD_FILE || e->type == DEMUR_RECORD_COSIGN ||
+                   e->type == DEMUR_RECORD_UNSIGN || e->type == DEMUR_RECORD_DISCLOSE;
+    if (!matters)
+        return DEMUR_OK;
+    enum demur_err err = case_record(l->c, e->index, &entry, &at, diag);
+    if (err)
+        return err;
+    err = take_record(l, e, diag);
+    demur_bytes_free(&entry);
+    return err;
+}
+
+static enum demur_err list_all(struct listing *l, struct demur_diag *diag)
+{
+    struct demur_event e;
+    enum demur_err err = DEMUR_OK;
+    for (size_t i = 0; !err && demur_channel_event(l->c->channel, span_str(l->info.id), i, &e);
+         i++) {
+        err = take_event(l, &e, diag);
+        client_progress(l->c, "reading signatures", l->len, l->info.signatures);
+    }
+    if (!err && l->len != l->info.signatures)
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the entries have %zu signatures and the fold counts %llu: remove the "
+                         "local copy, and fetch it again",
+                         l->len, (unsigned long long)l->info.signatures);
+    return err;
+}
+
+enum demur_err demur_signatures(struct demur_client *client, const struct demur_actor *reader,
+                                const char *dissent, bool verify, struct demur_signature **out,
+                                size_t *n, struct demur_diag *diag)
+{
+    struct listing l = {.c = client, .reader = reader, .verify = verify};
+    enum demur_err err =
+        reader ? read_begin(client, reader, dissent, &l.info, diag) : act_begin(client, 0, diag);
+    if (!err && !reader)
+        err = case_find(client, dissent, &l.info, diag);
+    if (!err)
+        err = list_all(&l, diag);
+    if (err) {
+        free(l.list);
+        return err;
+    }
+    *out = l.list;
+    *n = l.len;
+    return DEMUR_OK;
+}
+
+/* ---- proofs of authorship ---- */
+
+enum demur_err demur_claim_check(struct demur_client *client, struct span text,
+                                 struct demur_signature *out, struct demur_diag *diag)
+{
+    uint8_t plain[DEMUR_CARD_LEN] = {0};
+    struct demur_card card;
+    struct listing l = {.c = client};
+    char id[33];
+    if (text.len > sizeof plain)
+        return demur_fail(diag, DEMUR_ERR_LIMIT, "this is too long for a proof of authorship");
+    memcpy(plain, text.p, text.len);
+    enum demur_err err = demur_card_parse(&card, span_of(plain, sizeof plain), diag);
+    if (!err)
+        err = act_begin(client, 0, diag);
+    if (!err && !copy_text(id, sizeof id, card.dissent))
+        err = demur_fail(diag, DEMUR_ERR_SYNTAX, "this proof names no dissent");
+    if (!err)
+        err = case_find(client, id, &l.info, diag);
+    if (!err)
+        err = list_all(&l, diag);
+    struct demur_signature *s = err ? NULL : find(&l, card.tag);
+    if (!err && !s)
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "no signature that counts on this dissent is the one that the proof is "
+                         "about: it was taken back, or the text was revised since");
+    if (!err)
+        err = card_hold(client, &l.info, &card, card.tag, diag);
+    if (!err && (!copy_text(s->handle, sizeof s->handle, card.handle) ||
+                 !copy_text(s->name, sizeof s->name, card.name)))
+        err = demur_fail(diag, DEMUR_ERR_LIMIT, "the name in this proof is too long");
+    if (!err) {
+        s->card = DEMUR_CARD_NAMED;
+        *out = *s;
+    }
+    free(l.list);
+    return err;
+}
