@@ -9,13 +9,40 @@
 
 #define VIEW_MAX ((size_t)256 << 20)
 
+#define FEW_MONTHS 4
+
+/* A member who forgets to renew cannot sign one day. */
+static void warn_of_months(const struct cli *cli)
+{
+    struct demur_member_info info;
+    const struct demur_identity *id = &cli->identity;
+    if (!id->handle[0] || !id->has_chain ||
+        !demur_channel_member_find(demur_client_channel(cli->client), span_str(id->handle),
+                                   &info) ||
+        !info.joined || info.revoked)
+        return;
+    int months = demur_ring_months(cli->client, id);
+    if (months < 0)
+        cli_note(cli, "You have no ring key for this month, so you can neither file nor open "
+                      "anything:\n`demur renew` gives you keys from next month on.");
+    else if (months < FEW_MONTHS)
+        cli_note(cli,
+                 "Your ring keys reach %d more month%s: run `demur renew`, so that you can file "
+                 "and sign\nthen.",
+                 months, months == 1 ? "" : "s");
+}
+
 enum demur_err cli_case_begin(struct cli *cli, struct cli_hand *hand, bool mine)
 {
     *hand = (struct cli_hand){.mine = mine};
     enum demur_err err = mine ? cli_phrase(cli, &hand->actor) : cli_actor(cli, &hand->actor);
     if (!err && !mine)
         hand->seq = cli->identity.seq;
-    return err ? err : cli_client_open(cli, true);
+    if (!err)
+        err = cli_client_open(cli, true);
+    if (!err && !mine)
+        warn_of_months(cli);
+    return err;
 }
 
 int cli_case_end(struct cli *cli, struct cli_hand *hand, int code)

@@ -8,8 +8,7 @@
 #include "../core/policy.h"
 #include "case.h"
 #include "commands.h"
-
-#define ATTRIBUTES_MAX 16
+#include "filing.h"
 
 /* ---- what is asked for -------------------------------------------------------- */
 
@@ -31,8 +30,7 @@ static struct span first_heading(struct span memo)
     return span_of(NULL, 0);
 }
 
-/* Named or anonymous, as told, else anonymous where the policy has it. */
-static enum demur_err choose_identity(struct cli *cli, bool *named)
+enum demur_err cli_naming(struct cli *cli, bool *named)
 {
     uint8_t entry[32];
     const struct demur_policy *p = demur_channel_policy(demur_client_channel(cli->client), entry);
@@ -49,15 +47,15 @@ static enum demur_err choose_identity(struct cli *cli, bool *named)
         return demur_fail(&cli->diag, DEMUR_ERR_FORBIDDEN,
                           "this channel's policy takes named dissents only: use --named");
     if (!told)
-        cli_note(cli, *named ? "The policy wants a name: the memo goes out with yours."
-                             : "Neither --named nor --anonymous was given: the memo goes out "
+        cli_note(cli, *named ? "The policy wants a name: this goes out with yours."
+                             : "Neither --named nor --anonymous was given: this goes out "
                                "without your name.");
     return DEMUR_OK;
 }
 
 /* --as grade=FS-01,bureau=EUR narrows by two attributes; a value may hold commas
  * ("grade=FS-01,FS-02"): a part without "=" belongs to the attribute before it. */
-static size_t subsets_of(const struct cli *cli, struct span out[static ATTRIBUTES_MAX])
+size_t cli_subsets(const struct cli *cli, struct span out[static CLI_SUBSETS_MAX])
 {
     const char *const *values;
     size_t n = cli_values(cli, "as", &values), len = 0;
@@ -68,7 +66,7 @@ static size_t subsets_of(const struct cli *cli, struct span out[static ATTRIBUTE
             struct span part = span_split(&rest, ',', &found);
             if (!fresh && !memchr(part.p, '=', part.len) && len)
                 out[len - 1].len = (size_t)(part.p + part.len - out[len - 1].p);
-            else if (len < ATTRIBUTES_MAX)
+            else if (len < CLI_SUBSETS_MAX)
                 out[len++] = part;
             fresh = false;
         }
@@ -76,8 +74,7 @@ static size_t subsets_of(const struct cli *cli, struct span out[static ATTRIBUTE
     return len;
 }
 
-/* `--as` as it must be; whether the policy and the roster have it is found out later. */
-static bool subsets_ok(const struct cli *cli)
+bool cli_subsets_ok(const struct cli *cli)
 {
     const char *const *values;
     size_t n = cli_values(cli, "as", &values);
@@ -89,20 +86,18 @@ static bool subsets_ok(const struct cli *cli)
     return true;
 }
 
-static enum demur_err make_draft(struct cli *cli, struct cli_hand *hand,
-                                 const struct demur_bytes *memo, struct demur_draft **draft,
-                                 bool *named)
+enum demur_err cli_filing(struct cli *cli, struct span memo,
+                          struct span subsets[static CLI_SUBSETS_MAX], struct demur_filing *out)
 {
-    struct span subsets[ATTRIBUTES_MAX];
     const char *title = cli_option(cli, "title"), *marking = cli_option(cli, "marking"),
                *points = cli_option(cli, "points");
     uint64_t n = 0;
     struct demur_filing filing = {
-        .title = title ? span_str(title) : first_heading(demur_bytes_span(memo)),
-        .body = demur_bytes_span(memo),
+        .title = title ? span_str(title) : first_heading(memo),
+        .body = memo,
         .marking = span_str(marking ? marking : ""),
         .subsets = subsets,
-        .subsets_len = subsets_of(cli, subsets),
+        .subsets_len = cli_subsets(cli, subsets),
     };
     if (!filing.title.len)
         return demur_fail(&cli->diag, DEMUR_ERR_MISSING,
@@ -110,25 +105,50 @@ static enum demur_err make_draft(struct cli *cli, struct cli_hand *hand,
                           "\"# Title\"");
     if (points && !span_u64(span_str(points), DEMUR_LETTER_POINTS_MAX, &n))
         return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX, "--points wants a number");
-    enum demur_err err = choose_identity(cli, named);
+    enum demur_err err = cli_naming(cli, &filing.named);
     if (err)
         return err;
     filing.points = (uint32_t)n;
-    filing.named = *named;
     filing.files_len = cli_values(cli, "attach", &filing.files);
     filing.also_to_len = cli_values(cli, "to", &filing.also_to);
+    *out = filing;
+    return DEMUR_OK;
+}
+
+static enum demur_err make_draft(struct cli *cli, struct cli_hand *hand,
+                                 const struct demur_bytes *memo,
+                                 const struct cli_circulation *circulation,
+                                 struct demur_draft **draft, bool *named)
+{
+    struct span subsets[CLI_SUBSETS_MAX];
+    struct demur_filing filing = {0};
+    enum demur_err err = cli_filing(cli, demur_bytes_span(memo), subsets, &filing);
+    if (err)
+        return err;
+    filing.until = circulation->until;
+    filing.audience = circulation->audience;
+    *named = filing.named;
     cli_note(cli, "Sealing and signing ...");
     return demur_draft_make(draft, cli->client, &hand->actor, &filing, &cli->diag);
 }
 
 /* ---- what the person sees before anything leaves -------------------------------- */
 
-static void explain(const struct cli *cli, const struct demur_draft *draft, bool named)
+static void explain(const struct cli *cli, const struct demur_draft *draft,
+                    const struct cli_circulation *circulation, bool named)
 {
     const char *role;
     size_t holders;
     bool whole;
-    cli_note(cli, "\nThe memo is sealed on this machine, and only these can read it:");
+    if (circulation->until)
+        cli_note(cli,
+                 "\nThe memo is sealed on this machine. Until you file it, %s can read\nit; "
+                 "afterwards these:",
+                 circulation->audience == DEMUR_AUDIENCE_MEMBERS
+                     ? "every member, and whoever has the link,"
+                     : "nobody but whoever has the link");
+    else
+        cli_note(cli, "\nThe memo is sealed on this machine, and only these can read it:");
     for (size_t i = 0; (role = demur_draft_to(draft, i, &holders, &whole)); i++) {
         fprintf(stderr, "  %-20s %zu holder%s  ", role, holders, holders == 1 ? " " : "s");
         cli_put(stderr, 34, 34, cli_case_role(cli, span_str(role)));
@@ -215,13 +235,22 @@ static enum demur_err keep_phrase(struct cli *cli, const char *phrase)
     return err ? err : ask_word(cli, phrase, (first + 1 + step) % DEMUR_PHRASE_WORDS + 1);
 }
 
-static enum demur_err receipt_possible(struct cli *cli)
+enum demur_err cli_receipt_possible(struct cli *cli)
 {
     const char *path = cli_option(cli, "receipt");
     return path && access(path, F_OK) == 0
                ? demur_fail(&cli->diag, DEMUR_ERR_REPLAY,
                             "%.200s is there already: choose another file for --receipt", path)
                : DEMUR_OK;
+}
+
+void cli_receipt_move(struct cli *cli, struct demur_sent *sent)
+{
+    const char *to = cli_option(cli, "receipt");
+    struct demur_diag why = {0};
+    if (to && sent->receipt[0] && demur_receipt_move(sent, to, &why) != DEMUR_OK)
+        cli_note(cli, "warning: the receipt stays at %s, which names the dissent: %s.",
+                 sent->receipt, why.text);
 }
 
 static enum demur_err phrase_possible(struct cli *cli)
@@ -254,24 +283,39 @@ static void say_what_is_left(const struct cli *cli, const char *id)
                  "is\nfiled once. Keep the phrase. `demur file --drop %.8s` gives it up.",
                  id);
     else
-        cli_note(cli, "It is not filed, and nothing waits in the outbox: file it anew, with a "
-                      "new phrase.");
+        cli_note(cli, "It is not in the log, and nothing waits in the outbox: begin anew, with "
+                      "a new phrase.");
 }
 
-static int filed(struct cli *cli, enum demur_err err, const char *id, struct demur_sent *sent)
+/* Is it one that goes round for signatures? The copy may be older than the filing. */
+static bool circulates(struct cli *cli, const char *id)
+{
+    struct demur_dissent_info d;
+    struct demur_diag why;
+    return demur_client_sync(cli->client, &why) == DEMUR_OK &&
+           demur_channel_dissent_find(demur_client_channel(cli->client), span_str(id),
+                                      demur_client_view_time(cli->client), &d) &&
+           !d.filed_at;
+}
+
+/* `link`: of a draft that circulates, else empty. */
+static int filed(struct cli *cli, enum demur_err err, const char *id, struct span link,
+                 struct demur_sent *sent)
 {
     bool stands = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
-    const char *to = cli_option(cli, "receipt");
-    struct demur_diag why = {0};
-    if (stands && to && demur_receipt_move(sent, to, &why) != DEMUR_OK)
-        cli_note(cli, "warning: the receipt stays at %s, which names the dissent: %s.",
-                 sent->receipt, why.text);
+    if (stands)
+        cli_receipt_move(cli, sent);
+    bool round = stands && (link.len || circulates(cli, id));
     if (!stands || !cli->json) {
-        int code = cli_case_sent(cli, err, sent, "Dissent %s is filed.", id);
+        int code = cli_case_sent(
+            cli, err, sent,
+            round ? "Dissent %s goes round for signatures." : "Dissent %s is filed.", id);
         if (!stands)
             say_what_is_left(cli, id);
-        else if (!code)
+        else if (!code && !round)
             printf("  follow it with `demur status %.8s` and `demur inbox --mine`\n", id);
+        else if (!code)
+            cli_link_say(cli, link);
         return code;
     }
     if (err)
@@ -280,8 +324,10 @@ static int filed(struct cli *cli, enum demur_err err, const char *id, struct dem
     struct buf b = buf_over(text, sizeof text);
     struct demur_json j = demur_json_over(&b);
     demur_json_open(&j, NULL, '{');
-    demur_json_text(&j, "done", span_lit("filed"));
+    demur_json_text(&j, "done", span_str(round ? "circulating" : "filed"));
     demur_json_text(&j, "dissent", span_str(id));
+    if (link.len)
+        demur_json_text(&j, "link", link);
     cli_json_sent(&j, sent);
     demur_json_close(&j, '}');
     buf_put_byte(&b, '\n');
@@ -289,7 +335,15 @@ static int filed(struct cli *cli, enum demur_err err, const char *id, struct dem
     return CLI_OK;
 }
 
-static int file_new(struct cli *cli)
+static void put_link(const struct demur_draft *draft, struct buf *out)
+{
+    struct demur_link link;
+    if (demur_draft_link(draft, &link))
+        demur_link_put(out, &link);
+    demur_link_wipe(&link);
+}
+
+int cli_file_new(struct cli *cli, const struct cli_circulation *circulation)
 {
     struct cli_hand hand = {0};
     struct demur_bytes memo = {0};
@@ -298,18 +352,19 @@ static int file_new(struct cli *cli)
     bool named = false;
     enum demur_err err = phrase_possible(cli);
     if (!err)
-        err = receipt_possible(cli);
+        err = cli_receipt_possible(cli);
     if (!err)
         err = cli_text(cli, cli->args[0], NULL, "Type the memo", &memo);
     if (!err)
         err = cli_case_begin(cli, &hand, false);
     if (!err)
-        err = make_draft(cli, &hand, &memo, &draft, &named);
+        err = make_draft(cli, &hand, &memo, circulation, &draft, &named);
     if (!err) {
-        explain(cli, draft, named);
+        explain(cli, draft, circulation, named);
         err = keep_phrase(cli, demur_draft_phrase(draft));
     }
-    char waiting[33];
+    char waiting[33], text[DEMUR_LINK_MAX];
+    struct buf link = buf_over(text, sizeof text);
     int code;
     if (err) {
         code = cli_fail(cli, err);
@@ -320,8 +375,11 @@ static int file_new(struct cli *cli)
     } else {
         char id[33];
         memcpy(id, demur_draft_dissent(draft), 33);
-        code = filed(cli, demur_draft_send(draft, &sent, &cli->diag), id, &sent);
+        if (circulation->until)
+            put_link(draft, &link);
+        code = filed(cli, demur_draft_send(draft, &sent, &cli->diag), id, buf_span(&link), &sent);
     }
+    sodium_memzero(text, sizeof text);
     if (draft)
         demur_draft_free(draft);
     demur_bytes_free(&memo);
@@ -356,7 +414,7 @@ static int resume_or_drop(struct cli *cli, const char *drop)
 {
     struct demur_sent sent = {0};
     char id[33];
-    enum demur_err err = receipt_possible(cli);
+    enum demur_err err = cli_receipt_possible(cli);
     if (!err)
         err = cli_client_open(cli, true);
     if (!err)
@@ -364,7 +422,8 @@ static int resume_or_drop(struct cli *cli, const char *drop)
     if (err)
         return cli_fail(cli, err);
     if (!drop)
-        return filed(cli, demur_outbox_send(cli->client, id, &sent, &cli->diag), id, &sent);
+        return filed(cli, demur_outbox_send(cli->client, id, &sent, &cli->diag), id, span_lit(""),
+                     &sent);
     if (!cli_confirm(cli, "Give this filing up for good?")) {
         cli_note(cli, "It stays in the outbox. Without a terminal, --yes confirms it.");
         return CLI_REFUSED;
@@ -378,6 +437,27 @@ static int resume_or_drop(struct cli *cli, const char *drop)
     return CLI_OK;
 }
 
+/* ---- filing what circulated ------------------------------------------------------------ */
+
+static int file_circulating(struct cli *cli)
+{
+    struct cli_hand hand;
+    struct demur_sent sent = {0};
+    char id[33];
+    enum demur_err err = cli_receipt_possible(cli);
+    if (!err)
+        err = cli_case_begin(cli, &hand, true);
+    if (!err)
+        err = cli_case_dissent(cli, &hand, cli->args_len ? cli->args[0] : NULL, id);
+    if (!err) {
+        cli_note(cli, "Sealing it to the offices ...");
+        err = demur_act_file(cli->client, &hand.actor, &sent, &cli->diag);
+    }
+    bool stands = !err || (err == DEMUR_ERR_TIME && sent.receipt[0]);
+    int code = stands ? filed(cli, err, id, span_lit(""), &sent) : cli_fail(cli, err);
+    return cli_case_end(cli, &hand, code);
+}
+
 static int run(struct cli *cli)
 {
     const char *drop = cli_option(cli, "drop");
@@ -387,11 +467,13 @@ static int run(struct cli *cli)
         return cli_usage(cli, "one memo at a time; other files go with --attach");
     if (drop || cli_flag(cli, "resume"))
         return resume_or_drop(cli, drop);
+    if (cli_flag(cli, "circulated"))
+        return file_circulating(cli);
     if (!cli->args_len)
         return cli_usage(cli, "name the file with the memo; - is the standard input");
-    if (!subsets_ok(cli))
+    if (!cli_subsets_ok(cli))
         return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01");
-    return file_new(cli);
+    return cli_file_new(cli, &(struct cli_circulation){0});
 }
 
 const struct cli_command command_file = {
@@ -402,6 +484,8 @@ const struct cli_command command_file = {
                "how many members the signature hides you, and you write the receipt phrase down,\n"
                "before anything is sent. When the server cannot be reached the memo stays in the\n"
                "outbox: --resume sends the same bytes again, and it is filed once.\n\n"
+               "What went round for signatures (`demur circulate`) is filed with --circulated and\n"
+               "the receipt phrase: the text that was signed, sealed anew to the offices.\n\n"
                "The receipt names the dissent, in clear. Whoever finds it in your home knows\n"
                "which one you filed, unless --receipt puts it elsewhere.\n\n"
                "Example:\n\n    demur file memo.md --anonymous --attach figures.pdf --marking U",
@@ -417,6 +501,7 @@ const struct cli_command command_file = {
             {"as", "NAME=VALUE,...", "sign as one of the members with these attributes"},
             {"phrase-out", "FILE", "write the receipt phrase there instead of showing it"},
             {"receipt", "FILE", "keep the receipt there, and none of it in the home"},
+            {"circulated", NULL, "file the dissent that circulates, with its receipt phrase"},
             {"resume", NULL, "send what waits in the outbox again"},
             {"drop", "DISSENT", "give up what waits in the outbox"},
             {NULL, NULL, NULL},

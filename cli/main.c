@@ -5,6 +5,7 @@
 
 #include "commands.h"
 
+/* clang-format off: one a line */
 const struct cli_command *const cli_commands[] = {
     &command_init,
     &command_serve,
@@ -15,6 +16,18 @@ const struct cli_command *const cli_commands[] = {
     &command_whoami,
     &command_policy,
     &command_file,
+    &command_circulate,
+    &command_invitation,
+    &command_revise,
+    &command_sign,
+    &command_unsign,
+    &command_disclose,
+    &command_signatures,
+    &command_claim,
+    &command_renew,
+    &command_revoke,
+    &command_rekey,
+    &command_expunge,
     &command_status,
     &command_say,
     &command_withdraw,
@@ -31,6 +44,7 @@ const struct cli_command *const cli_commands[] = {
     &command_restore,
     NULL,
 };
+/* clang-format on */
 
 /* Passphrases, receipt phrases and memos are in this memory: no core file gets them,
  * and no debugger of the same user. The server and the signer are forks, and inherit

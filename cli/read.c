@@ -5,6 +5,7 @@
 
 #include "case.h"
 #include "commands.h"
+#include "filing.h"
 
 static const char *const kinds[] = {"memo", "document", "message"};
 static const char *const cards[] = {"none", "closed", "named", "worthless"};
@@ -143,7 +144,8 @@ static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const ch
     struct demur_reading r;
     const char *folder = cli_option(cli, "out");
     struct span role;
-    if (!hand->mine && cli_case_opening(cli, span_str(id), hand->actor.keys.public_key, 0, &role) &&
+    if (hand->actor.identity &&
+        cli_case_opening(cli, span_str(id), hand->actor.keys.public_key, 0, &role) &&
         !demur_channel_has_opened(demur_client_channel(cli->client), span_str(id),
                                   hand->actor.keys.public_key))
         cli_note(cli, "Opening the memo is written into the log, for everyone to see.");
@@ -253,6 +255,29 @@ static void print_json(const struct demur_bytes *json, bool thread)
     puts(thread ? "]}" : "");
 }
 
+/* What a signing link opens; no identity is needed. */
+static int read_link(struct cli *cli, const char *given)
+{
+    struct cli_hand hand = {.mine = true};
+    struct demur_link link = {0};
+    struct demur_bytes json = {0};
+    enum demur_err err = cli_link(cli, given, &link);
+    if (!err)
+        err = cli_client_open(cli, true);
+    if (!err && memcmp(link.channel, demur_client_fingerprint(cli->client), 32) != 0)
+        err =
+            demur_fail(&cli->diag, DEMUR_ERR_FORBIDDEN, "this signing link is to another channel");
+    if (!err) {
+        demur_actor_from_link(&hand.actor, &link);
+        err = read_memo(cli, &hand, link.dissent, &json);
+    }
+    if (!err && cli->json)
+        print_json(&json, false);
+    demur_link_wipe(&link);
+    demur_bytes_free(&json);
+    return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_OK);
+}
+
 static int run(struct cli *cli)
 {
     struct cli_hand hand;
@@ -264,6 +289,10 @@ static int run(struct cli *cli)
     bool mine = cli_flag(cli, "mine"), thread = cli_flag(cli, "thread");
     if (cli->args_len > 1)
         return cli_usage(cli, "one dissent at a time");
+    if (cli_option(cli, "link"))
+        return given || mine || n || thread
+                   ? cli_usage(cli, "--link says which memo: nothing but --out goes with it")
+                   : read_link(cli, cli_option(cli, "link"));
     if (!given && !mine)
         return cli_usage(cli, "say which dissent, or --mine as its author");
     if (n && thread)
@@ -300,10 +329,13 @@ const struct cli_command command_read = {
                "shown. The memo is checked against its commitment, and a name card against the\n"
                "roster. --event N reads the N-th event of the history that `demur status\n"
                "DISSENT` shows; --thread reads everything.\n\n"
+               "While a memo goes round for signatures, --link reads it, and a member needs no\n"
+               "link where it goes to all of them.\n\n"
                "Example:\n\n    demur read kibabu --role policy-planning --out attachments",
     .options =
         (const struct cli_option[]){
             {"mine", NULL, "read as the author, with the receipt phrase"},
+            {"link", "LINK|-", "read what a signing link opens; - is the standard input"},
             {"role", "ROLE", "open the memo in this role"},
             {"out", "DIR", "save the attachments there"},
             {"event", "N", "a document or message, by its number in the history"},

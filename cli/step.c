@@ -1,23 +1,9 @@
 /* demur step: an officer's act: acknowledge, ask, extend, reply, ... */
 #include <stdio.h>
 
-#include "../core/civil.h"
 #include "case.h"
 #include "commands.h"
-
-/* Noon of a day in UTC: the same day in every inhabited time zone but a few. */
-static enum demur_err until_parse(struct cli *cli, uint64_t *out)
-{
-    const char *text = cli_option(cli, "until");
-    struct demur_date date;
-    if (!text)
-        return DEMUR_OK;
-    if (!demur_date_parse(span_str(text), &date) || demur_date_day(date) < 0)
-        return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX,
-                          "--until wants a day such as 2026-12-31, not \"%.40s\"", text);
-    *out = (uint64_t)demur_date_day(date) * 86400 + 43200;
-    return DEMUR_OK;
-}
+#include "filing.h"
 
 /* After a refusal: what could have been done instead. */
 static void explain(const struct cli *cli, enum demur_err err, const struct cli_hand *hand,
@@ -48,7 +34,7 @@ static enum demur_err take(struct cli *cli, struct cli_hand *hand, const char *i
                               .act = cli->args[1],
                               .outcome = cli_option(cli, "outcome"),
                               .refer = cli_option(cli, "refer")};
-    enum demur_err err = until_parse(cli, &step.until);
+    enum demur_err err = cli_until(cli, &step.until);
     if (!err && (file || text))
         err = cli_text(cli, file, text, "Type the document", &body);
     if (!err) {

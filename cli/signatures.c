@@ -1,0 +1,275 @@
+/* demur signatures, claim: who stands behind a dissent, as far as it is shown. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "case.h"
+#include "commands.h"
+
+#define SMALL 5 /* a number below this may point at people */
+
+struct signatures {
+    struct demur_dissent_info info;
+    struct demur_signature *list;
+    size_t len;
+    bool verified, names;
+};
+
+/* Signatures by what they prove: those of one cell. */
+struct cell {
+    const char *as;
+    uint64_t ring;
+    size_t n;
+    bool hidden;
+};
+
+static size_t count_cells(const struct signatures *s, struct cell *out)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->len; i++) {
+        size_t k = 0;
+        while (k < n && strcmp(out[k].as, s->list[i].as) != 0)
+            k++;
+        if (k == n)
+            out[n++] = (struct cell){.as = s->list[i].as, .ring = s->list[i].ring};
+        out[k].n++;
+    }
+    return n;
+}
+
+/* Small cells are not shown; nor is the next smallest, where one alone would follow from
+ * the total. */
+static void hide_cells(struct cell *cells, size_t n)
+{
+    size_t hidden = 0;
+    struct cell *least = NULL;
+    for (size_t i = 0; i < n; i++) {
+        cells[i].hidden = n > 1 && cells[i].n < SMALL;
+        hidden += cells[i].hidden;
+        if (!cells[i].hidden && (!least || cells[i].n < least->n))
+            least = &cells[i];
+    }
+    if (hidden == 1 && least)
+        least->hidden = true;
+}
+
+static void print_cell(const struct cell *c)
+{
+    printf("  %-46s ", c->as[0] ? c->as : "any member");
+    if (c->hidden)
+        printf("%12s", "not shown");
+    else
+        printf("%12zu", c->n);
+    printf("  out of %llu\n", (unsigned long long)c->ring);
+}
+
+static void print_text(struct cli *cli, const struct signatures *s, const struct cell *cells,
+                       size_t n)
+{
+    printf("Dissent %s, revision %u\n%zu signature%s%s\n\n", s->info.id, s->info.revision, s->len,
+           s->len == 1 ? "" : "s", s->verified ? ", every proof of which holds" : "");
+    printf("  %-46s %12s\n", "SIGNED AS", "SIGNATURES");
+    bool hidden = false;
+    for (size_t i = 0; i < n; i++) {
+        print_cell(&cells[i]);
+        hidden = hidden || cells[i].hidden;
+    }
+    if (hidden)
+        cli_say(stdout, 2, "  Small numbers, and what they would follow from, are not shown.");
+    if (!s->info.filed_at)
+        printf("\nIt can be signed until %s.\n", cli_case_time(cli, span_lit(""), s->info.until));
+    if (!s->names)
+        return;
+    puts("\nNames on the cards that are sealed to you");
+    size_t named = 0;
+    for (size_t i = 0; i < s->len; i++)
+        if (s->list[i].card == DEMUR_CARD_NAMED) {
+            named++;
+            printf("  %s (%s)%s%s\n", s->list[i].name, s->list[i].handle,
+                   s->list[i].author ? ", the author" : "",
+                   s->list[i].disclosed ? ", disclosed later" : "");
+        }
+    printf("  %zu more without a name that you can read\n", s->len - named);
+}
+
+struct printing {
+    const struct signatures *s;
+    const struct cell *cells;
+    size_t n;
+};
+
+static void put_json(struct demur_json *j, const void *ctx)
+{
+    const struct printing *p = ctx;
+    demur_json_open(j, NULL, '{');
+    demur_json_text(j, "dissent", span_str(p->s->info.id));
+    demur_json_number(j, "revision", p->s->info.revision);
+    demur_json_number(j, "signatures", p->s->len);
+    demur_json_bool(j, "verified", p->s->verified);
+    if (!p->s->info.filed_at)
+        demur_json_time(j, "until", p->s->info.until);
+    demur_json_open(j, "cells", '[');
+    for (size_t i = 0; i < p->n; i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "as", span_str(p->cells[i].as));
+        demur_json_bool(j, "shown", !p->cells[i].hidden);
+        if (!p->cells[i].hidden)
+            demur_json_number(j, "signatures", p->cells[i].n);
+        demur_json_number(j, "ring", p->cells[i].ring);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+    if (p->s->names) {
+        demur_json_open(j, "names", '[');
+        for (size_t i = 0; i < p->s->len; i++) {
+            if (p->s->list[i].card != DEMUR_CARD_NAMED)
+                continue;
+            demur_json_open(j, NULL, '{');
+            demur_json_text(j, "handle", span_str(p->s->list[i].handle));
+            demur_json_text(j, "name", span_str(p->s->list[i].name));
+            demur_json_bool(j, "author", p->s->list[i].author);
+            demur_json_bool(j, "disclosed", p->s->list[i].disclosed);
+            demur_json_close(j, '}');
+        }
+        demur_json_close(j, ']');
+    }
+    demur_json_close(j, '}');
+}
+
+static enum demur_err show(struct cli *cli, const struct signatures *s)
+{
+    struct cell *cells = calloc(s->len + 1, sizeof *cells);
+    if (!cells)
+        return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    size_t n = count_cells(s, cells);
+    hide_cells(cells, n);
+    enum demur_err err = DEMUR_OK;
+    if (cli->json)
+        err = cli_json_grow(cli, put_json, &(struct printing){s, cells, n});
+    else
+        print_text(cli, s, cells, n);
+    free(cells);
+    return err;
+}
+
+static int run_signatures(struct cli *cli)
+{
+    struct cli_hand hand = {0};
+    struct signatures s = {.verified = cli_flag(cli, "verify")};
+    char id[33];
+    bool mine = cli_flag(cli, "mine");
+    s.names = mine || cli_flag(cli, "names");
+    if (cli->args_len > 1 || (!cli->args_len && !mine))
+        return cli_usage(cli, "name one dissent, or --mine as its author");
+    enum demur_err err = s.names ? cli_case_begin(cli, &hand, mine) : cli_client_open(cli, true);
+    if (!err)
+        err = s.names ? cli_case_dissent(cli, &hand, cli->args_len ? cli->args[0] : NULL, id)
+                      : cli_dissent(cli, cli->args[0], id);
+    if (!err)
+        err = demur_signatures(cli->client, s.names ? &hand.actor : NULL, id, s.verified, &s.list,
+                               &s.len, &cli->diag);
+    if (!err && !demur_channel_dissent_find(demur_client_channel(cli->client), span_str(id),
+                                            demur_client_view_time(cli->client), &s.info))
+        err = demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN, "there is no dissent %s", id);
+    if (!err)
+        err = show(cli, &s);
+    free(s.list);
+    int code = err ? cli_fail(cli, err) : CLI_OK;
+    return s.names ? cli_case_end(cli, &hand, code) : code;
+}
+
+const struct cli_command command_signatures = {
+    .name = "signatures",
+    .usage = "DISSENT|--mine [--verify] [--names]",
+    .summary = "Count the signatures behind a dissent, by what they prove.",
+    .details = "Anybody can: the log has a proof with each signature that one of the members\n"
+               "made it, and that no member made two. --verify checks every one of them once\n"
+               "more. Numbers below 5 are not shown beside others. --names opens the name cards\n"
+               "that are sealed to you, as an officer; --mine, as the author.\n\n"
+               "Example:\n\n    demur signatures kibabu --verify",
+    .options =
+        (const struct cli_option[]){
+            {"verify", NULL, "check the proof of every signature"},
+            {"names", NULL, "as an officer: the names on the cards that you can open"},
+            {"mine", NULL, "the same as the author, with the receipt phrase"},
+            {NULL, NULL, NULL},
+        },
+    .run = run_signatures,
+};
+
+/* ---- proofs of authorship ---- */
+
+static enum demur_err write_claim(struct cli *cli, struct cli_hand *hand, const char *given)
+{
+    char id[33];
+    uint8_t text[4096];
+    struct buf b = buf_over(text, sizeof text);
+    enum demur_err err = cli_dissent(cli, given, id);
+    if (!err)
+        err = demur_claim_write(cli->client, &hand->actor, id, &b, &cli->diag);
+    if (!err)
+        err = demur_path_write(cli_option(cli, "out"), buf_span(&b), &cli->diag);
+    if (err)
+        return err;
+    if (cli->json)
+        printf("{\"done\":\"written\",\"dissent\":\"%s\"}\n", id);
+    else
+        printf("The proof is in %s. Whoever sees it knows that you signed.\n",
+               cli_option(cli, "out"));
+    return DEMUR_OK;
+}
+
+static enum demur_err check_claim(struct cli *cli, const char *path)
+{
+    struct demur_bytes text = {0};
+    struct demur_signature s;
+    enum demur_err err = cli_text(cli, path, NULL, "", &text);
+    if (!err)
+        err = demur_claim_check(cli->client, demur_bytes_span(&text), &s, &cli->diag);
+    demur_bytes_free(&text);
+    if (err)
+        return err;
+    if (cli->json)
+        printf("{\"holds\":true,\"handle\":\"%s\",\"entry\":%llu,\"author\":%s}\n", s.handle,
+               (unsigned long long)s.index, s.author ? "true" : "false");
+    else
+        printf("This proof holds: member %s (%s) %s, entry %llu.\n", s.handle, s.name,
+               s.author ? "opened the dissent" : "signed the dissent", (unsigned long long)s.index);
+    return DEMUR_OK;
+}
+
+static int run_claim(struct cli *cli)
+{
+    struct cli_hand hand = {0};
+    const char *check = cli_option(cli, "check");
+    if (check && !cli->args_len) {
+        enum demur_err err = cli_client_open(cli, true);
+        if (!err)
+            err = check_claim(cli, check);
+        return err ? cli_fail(cli, err) : CLI_OK;
+    }
+    if (check || cli->args_len != 1 || !cli_option(cli, "out"))
+        return cli_usage(cli, "name the dissent and --out FILE to prove that you signed it, or "
+                              "--check FILE to check such a proof");
+    enum demur_err err = cli_case_begin(cli, &hand, false);
+    if (!err)
+        err = write_claim(cli, &hand, cli->args[0]);
+    return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_OK);
+}
+
+const struct cli_command command_claim = {
+    .name = "claim",
+    .usage = "DISSENT --out FILE | --check FILE",
+    .summary = "Prove that a signature is yours, or check such a proof.",
+    .details =
+        "Only who made a signature can prove it, and only while the ring key of that\n"
+        "month is not erased. The file says in clear who you are: nothing is sent, and\n"
+        "you alone decide who sees it. Anybody in the channel can check it.\n\n"
+        "Example:\n\n    demur claim kibabu --out proof.txt\n    demur claim --check proof.txt",
+    .options =
+        (const struct cli_option[]){
+            {"out", "FILE", "where the proof goes"},
+            {"check", "FILE", "the proof to check; - is the standard input"},
+            {NULL, NULL, NULL},
+        },
+    .run = run_claim,
+};
