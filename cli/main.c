@@ -42,6 +42,7 @@ const struct cli_command *const cli_commands[] = {
     &command_check,
     &command_backup,
     &command_restore,
+    &command_export,
     NULL,
 };
 /* clang-format on */
