@@ -3,7 +3,7 @@
 
 #include "hash.h"
 
-#define WORD_LEN 5
+#define WORD_LEN DEMUR_PROQUINT_LEN
 
 static const char consonants[17] = "bdfghjklmnprstvz";
 static const char vowels[5] = "aiou";
@@ -30,24 +30,29 @@ void demur_proquint_encode(struct buf *out, uint16_t value)
     }
 }
 
-enum demur_err demur_proquint_decode(uint16_t *value, struct span word)
+unsigned demur_proquint_bits(uint16_t *value, const uint8_t word[static DEMUR_PROQUINT_LEN])
 {
-    if (word.len != WORD_LEN)
-        return DEMUR_ERR_SYNTAX;
     unsigned all = 0xFF, v = 0;
     for (size_t i = 0; i < WORD_LEN; i++) {
         unsigned matched = 0;
         for (unsigned k = 0; k < places[i].size; k++) {
             unsigned letter = (uint8_t)places[i].alphabet[k];
-            unsigned hit = equal_mask(word.p[i], letter) | equal_mask(word.p[i], letter - 0x20);
+            unsigned hit = equal_mask(word[i], letter) | equal_mask(word[i], letter - 0x20);
             matched |= hit;
             v |= (hit & k) << places[i].shift;
         }
         all &= matched;
     }
-    if (!all)
-        return DEMUR_ERR_SYNTAX;
     *value = (uint16_t)v;
+    return all;
+}
+
+enum demur_err demur_proquint_decode(uint16_t *value, struct span word)
+{
+    uint16_t v;
+    if (word.len != WORD_LEN || !demur_proquint_bits(&v, word.p))
+        return DEMUR_ERR_SYNTAX;
+    *value = v;
     return DEMUR_OK;
 }
 

@@ -16,10 +16,14 @@
 
 #define DEMUR_PHRASE_SECRET_LEN 16
 #define DEMUR_PHRASE_WORDS 9
+#define DEMUR_PROQUINT_LEN 5
 #define DEMUR_PHRASE_LEN 53 /* characters: nine words of five and eight dashes */
 
 /* Append one word of five lowercase letters. */
 void demur_proquint_encode(struct buf *out, uint16_t value);
+/* The 16 bits that five letters stand for, without a branch on them: 0xFF, or 0 when
+ * they are no word (*value is then of no meaning). */
+unsigned demur_proquint_bits(uint16_t *value, const uint8_t word[static DEMUR_PROQUINT_LEN]);
 /* One word of five letters, of either case. SYNTAX when it is none. */
 enum demur_err demur_proquint_decode(uint16_t *value, struct span word) DEMUR_CHECKED;
 
