@@ -6,7 +6,6 @@
 #include "channel_state.h"
 #include "walk.h"
 
-#define SNAPSHOT_VERSION 1u
 #define ATTRIBUTES_LEN_MAX DEMUR_RECORD_MAX
 
 /* ---- values ---- */
@@ -445,10 +444,10 @@ static void walk_tags(struct demur_walk *w, struct demur_channel *c)
 
 static void walk_channel(struct demur_walk *w, struct demur_channel *c)
 {
-    uint32_t fold = DEMUR_FOLD_VERSION, format = SNAPSHOT_VERSION;
+    uint32_t fold = DEMUR_FOLD_VERSION, format = DEMUR_SNAPSHOT_VERSION;
     demur_walk_u32(w, &fold);
     demur_walk_u32(w, &format);
-    if (w->loading && !w->err && (fold != DEMUR_FOLD_VERSION || format != SNAPSHOT_VERSION))
+    if (w->loading && !w->err && (fold != DEMUR_FOLD_VERSION || format != DEMUR_SNAPSHOT_VERSION))
         demur_walk_fail(w, DEMUR_ERR_UPGRADE);
     walk_head(w, c);
     walk_calendars(w, c);

@@ -38,11 +38,12 @@ static void refill(struct demur_walk *w)
     memmove(w->buffer, w->buffer + w->at, w->len - w->at);
     w->len -= w->at;
     w->at = 0;
-    while (!w->err && w->len < sizeof w->buffer && w->len < w->left) {
+    size_t want = w->left < sizeof w->buffer ? (size_t)w->left : sizeof w->buffer;
+    while (!w->err && w->len < want) {
         size_t got = 0;
-        if (!w->get(w->ctx, w->buffer + w->len, sizeof w->buffer - w->len, &got))
+        if (!w->get(w->ctx, w->buffer + w->len, want - w->len, &got))
             demur_walk_fail(w, DEMUR_ERR_IO);
-        else if (!got || got > w->left - w->len)
+        else if (!got || got > want - w->len)
             demur_walk_fail(w, DEMUR_ERR_SYNTAX);
         else
             w->len += got;

@@ -1,4 +1,5 @@
 /* check.c - examining a channel's directory; see copy.h. */
+#include <fcntl.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -29,6 +30,7 @@ struct check {
     bool has_signed;
     struct demur_signed_head signed_head;
     uint8_t signed_key[32]; /* the log key in force at the signed head */
+    struct demur_snapshot snapshots[DEMUR_SNAPSHOT_SLOTS]; /* size 0: none to hold to the log */
     struct demur_diag *diag;
 };
 
@@ -102,14 +104,76 @@ static void check_key(struct check *c, const char *name, const char *kind,
         fault(c, "%s does not hold the %s that the log names: put the right one back", name, kind);
 }
 
+/* A server may be writing it just now: what is wrong stays wrong. */
+static enum demur_err examine(struct demur_snapshot *out, const char *dir, int slot,
+                              const uint8_t (*secrets)[64], size_t n, struct demur_diag *why)
+{
+    char path[DEMUR_PATH_MAX];
+    enum demur_err err = demur_path(path, dir, demur_snapshot_names[slot], why);
+    for (int again = 0; !err && again < 4; again++) {
+        int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        err = demur_snapshot_examine(out, fd, secrets, n, why);
+        if (fd >= 0)
+            close(fd);
+        if (err != DEMUR_ERR_SYNTAX && err != DEMUR_ERR_VERIFY && err != DEMUR_ERR_IO)
+            break;
+        nanosleep(&(struct timespec){0, 500000000}, NULL);
+        err = again < 3 ? DEMUR_OK : err;
+    }
+    return err;
+}
+
+/* The keys are told of by check_key; here they only have to vouch. */
+static void check_snapshots(struct check *c)
+{
+    static const char *const names[] = {"server.key", "server.key.next"};
+    uint8_t secrets[DEMUR_COUNT(names)][64] = {0};
+    for (size_t i = 0; i < DEMUR_COUNT(names); i++)
+        if (demur_key_read(secrets[i], c->dir, names[i], "server-key", NULL))
+            sodium_memzero(secrets[i], 64);
+    for (int i = 0; i < DEMUR_SNAPSHOT_SLOTS; i++) {
+        struct demur_diag why = {0};
+        enum demur_err err = examine(&c->snapshots[i], c->dir, i, (const uint8_t(*)[64])secrets,
+                                     DEMUR_COUNT(names), &why);
+        /* Of another key or version is of no use, and no harm: the log is folded whole. */
+        if (err && err != DEMUR_ERR_UNKNOWN && err != DEMUR_ERR_KEY && err != DEMUR_ERR_UPGRADE)
+            fault(c, "%s cannot be used: %s; remove it, and the log is folded whole",
+                  demur_snapshot_names[i], why.text);
+    }
+    sodium_memzero(secrets, sizeof secrets);
+}
+
 /* ---- the log ---- */
 
-static bool note_blobs(struct check *c, uint64_t index)
+/* Does a snapshot say what has been folded up to here? */
+static void hold_snapshots(struct check *c)
+{
+    for (int i = 0; i < DEMUR_SNAPSHOT_SLOTS; i++) {
+        const struct demur_snapshot *s = &c->snapshots[i];
+        uint8_t root[32], chain[32], hash[32];
+        if (!s->size || s->size != c->frontier.size)
+            continue;
+        demur_frontier_root(&c->frontier, root);
+        demur_channel_chain(c->engine.channel, chain);
+        if (memcmp(root, s->root, 32) != 0)
+            fault(c, "%s is of another log: remove it", demur_snapshot_names[i]);
+        else if (memcmp(chain, s->chain, 32) != 0 || demur_snapshot_hash(&c->engine, hash, NULL) ||
+                 memcmp(hash, s->hash, 32) != 0)
+            fault(c,
+                  "%s does not say what the first %llu entries say: remove it, and start the "
+                  "server again",
+                  demur_snapshot_names[i], (unsigned long long)s->size);
+    }
+}
+
+static bool note_entry(struct check *c, uint64_t index, uint64_t at)
 {
     struct demur_blob_ref blobs[DEMUR_RECORD_FIELDS_MAX];
     bool ok = true;
+    if (demur_engine_note(&c->engine, c->record, index, at, NULL))
+        return false;
     if (c->record->type == DEMUR_RECORD_EXPUNGE)
-        return !demur_expunge_note(&c->engine.expunge, c->record, NULL);
+        return true;
     size_t n = demur_record_blobs(c->record, blobs, DEMUR_COUNT(blobs));
     for (size_t i = 0; i < n && ok; i++) {
         struct demur_store_blob stat;
@@ -137,7 +201,7 @@ static void check_signed(struct check *c)
 
 static enum demur_err entry_fold(struct check *c, uint64_t index, struct span bytes)
 {
-    uint64_t at, before = demur_channel_size(c->engine.channel);
+    uint64_t at = 0, before = demur_channel_size(c->engine.channel);
     struct span text;
     struct demur_store_bytes policy = {0};
     struct demur_diag why = {0};
@@ -156,7 +220,7 @@ static enum demur_err entry_fold(struct check *c, uint64_t index, struct span by
     else if (err)
         fault(c, "entry %llu has no effect, which is evidence against this server: %s",
               (unsigned long long)index, why.text);
-    else if (!note_blobs(c, index))
+    else if (!note_entry(c, index, at))
         return demur_fail(c->diag, DEMUR_ERR_MEMORY, "out of memory");
     return DEMUR_OK;
 }
@@ -173,6 +237,8 @@ static enum demur_err entry_check(void *ctx, uint64_t index, const uint8_t store
     enum demur_err err = c->stuck ? DEMUR_OK : entry_fold(c, index, bytes);
     if (!err)
         check_signed(c);
+    if (!err && !c->stuck)
+        hold_snapshots(c);
     return err;
 }
 
@@ -219,6 +285,11 @@ static enum demur_err check_log(struct check *c)
         err = demur_store_entries(c->engine.store, 0, head.size, entry_check, c, c->diag);
     if (err)
         return err;
+    for (int i = 0; i < DEMUR_SNAPSHOT_SLOTS; i++)
+        if (c->snapshots[i].size > head.size)
+            fault(c, "%s holds %llu entries and the store %llu: it is of another log; remove it",
+                  demur_snapshot_names[i], (unsigned long long)c->snapshots[i].size,
+                  (unsigned long long)head.size);
     check_missing(c);
     c->report.entries = head.size;
     c->report.refused = demur_channel_refused(c->engine.channel);
@@ -249,6 +320,7 @@ enum demur_err demur_server_check(const char *dir, demur_fault_fn *fn, void *ctx
     if (!err) {
         check_files(&c);
         check_config(&c);
+        check_snapshots(&c);
         /* Read before the store, whose head may only be further on. */
         enum demur_err state = copy_signed_head(dir, &c.signed_head, &why);
         c.has_signed = !state;
@@ -264,6 +336,8 @@ enum demur_err demur_server_check(const char *dir, demur_fault_fn *fn, void *ctx
     demur_store_close(c.engine.store);
     demur_channel_free(c.engine.channel);
     demur_list_free(&c.missing);
+    demur_list_free(&c.engine.rotates);
+    demur_list_free(&c.engine.calendars);
     demur_expunge_free(&c.engine.expunge);
     free(c.record);
     return err;

@@ -3,7 +3,10 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* Landlock has no way to reach a thread that runs already. */
 static enum demur_err one_thread(struct demur_diag *diag)
@@ -37,4 +40,24 @@ enum demur_err demur_confine(enum demur_confine_role role, const char *dir, stru
     if (!err)
         err = demur_seccomp(role, diag);
     return err;
+}
+
+void demur_detach(int fd, const char *name)
+{
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
+    for (size_t i = 0; i < DEMUR_COUNT(ignored); i++)
+        signal(ignored[i], SIG_IGN);
+    DIR *open_files = opendir("/proc/self/fd");
+    for (struct dirent *e; open_files && (e = readdir(open_files));) {
+        uint64_t number;
+        if (span_u64(span_str(e->d_name), INT32_MAX, &number) && (int)number > STDERR_FILENO &&
+            (int)number != fd && (int)number != dirfd(open_files))
+            close((int)number);
+    }
+    if (open_files)
+        closedir(open_files);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    prctl(PR_SET_DUMPABLE, 0);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_NAME, name);
 }

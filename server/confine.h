@@ -23,6 +23,10 @@ enum demur_confine_role {
 enum demur_err demur_confine(enum demur_confine_role role, const char *dir,
                              struct demur_diag *diag) DEMUR_CHECKED;
 
+/* First of all in a process that was forked: close every file of the caller's but `fd` and
+ * the standard ones, ignore its signals, and keep memory out of core files and debuggers. */
+void demur_detach(int fd, const char *name);
+
 /* What a refusal ends with, so that people know how to go on without. */
 #define DEMUR_CONFINE_WITHOUT "`demur serve --unconfined` serves without being confined"
 

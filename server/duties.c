@@ -7,6 +7,9 @@
 
 #define MINUTE_US ((uint64_t)60000000)
 #define SWEEP_SLICE 256
+/* Entries after which another snapshot is due, and which part of the last one's. */
+#define SNAPSHOT_LEAST 10000
+#define SNAPSHOT_PART 16
 
 void demur_duties_init(struct demur_duties *d, struct demur_service *service)
 {
@@ -109,9 +112,27 @@ void demur_duties_destroy(struct demur_duties *d)
     d->destroy_next_us = demur_now_us() + MINUTE_US / 6;
 }
 
+void demur_duties_snapshot(struct demur_duties *d, bool at_end)
+{
+    struct demur_engine *e = d->service->engine;
+    struct demur_published published;
+    struct demur_diag diag = {0};
+    demur_engine_published(e, &published);
+    uint64_t last = e->snapshots.last.size, grown = published.size - last;
+    /* The longer the log, the longer a copy takes, and the rarer it is made. */
+    if (at_end ? grown == 0 : grown < SNAPSHOT_LEAST || grown < last / SNAPSHOT_PART)
+        return;
+    if (demur_snapshot_write(e, &diag))
+        demur_journal("no snapshot was written: %s", diag.text);
+}
+
 void demur_duties_run(struct demur_duties *d)
 {
     uint64_t now_us = demur_now_us();
+    if (now_us >= d->snapshot_next_us) {
+        d->snapshot_next_us = now_us + MINUTE_US;
+        demur_duties_snapshot(d, false);
+    }
     if (now_us >= d->destroy_next_us)
         demur_duties_destroy(d);
     if (now_us >= d->tick_next_us) {

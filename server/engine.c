@@ -26,8 +26,13 @@ enum demur_err demur_engine_open(struct demur_engine **out, const char *dir, boo
     pthread_mutex_init(&e->published_lock, NULL);
     pthread_mutex_init(&e->keys_lock, NULL);
 
-    /* The signer first: a fork must not inherit the store. */
+    demur_snapshots_init(&e->snapshots);
+    /* Processes first: a fork must inherit neither the store nor a key. */
     enum demur_err err = demur_signer_start(&e->signer, dir, confined, hooks, diag);
+    if (!err)
+        demur_snapshots_open(&e->snapshots, dir);
+    if (!err && demur_snapshots_any(&e->snapshots))
+        err = demur_refold_start(&e->refold, dir, confined, diag);
     if (!err)
         err = demur_expunge_init(&e->expunge, diag);
     for (size_t i = 0; i < DEMUR_COUNT(keys) && !err; i++) {
@@ -54,6 +59,8 @@ void demur_engine_close(struct demur_engine *e)
     if (!e)
         return;
     demur_signer_stop(e->signer);
+    demur_refold_stop(e->refold);
+    demur_snapshots_close(&e->snapshots);
     demur_channel_free(e->channel);
     demur_store_close(e->store);
     demur_list_free(&e->rotates);

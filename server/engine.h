@@ -21,7 +21,9 @@
 #include "hooks.h"
 #include "list.h"
 #include "nodes.h"
+#include "refold.h"
 #include "signer.h"
+#include "snapshot.h"
 
 /* The last published checkpoint: what everyone outside may know of. */
 struct demur_published {
@@ -73,14 +75,19 @@ struct demur_engine {
     struct demur_list keys; /* bytes: a bundle of entry 0 and the first `keys_rotates` rotations */
     size_t keys_rotates;
 
+    struct demur_snapshots snapshots; /* the main thread's, as is refold */
+    struct demur_refold *refold;      /* NULL: nothing to fold again, or done */
+
     struct demur_commit_figures figures;            /* the sequencer's */
     struct demur_append *accepted[DEMUR_BATCH_MAX]; /* a commit's; here, so that it cannot lack */
     bool scrub_due;                                 /* demur_engine_destroy's */
 };
 
-/* Start the signer, confined if it shall be (confine.h), open the store, fold every entry, compare
- * the root, and publish what the store's head is after it was proposed to the signer again. Call it
- * while the process has one thread. Errors as demur_server_run. */
+/* Start the signer, confined if it shall be (confine.h), open the store, take the snapshot
+ * in, fold every entry that it does not hold (all, where there is none that can be
+ * believed), compare the root, and publish what the store's head is after it was proposed
+ * to the signer again. With a snapshot, another process folds the whole log again behind
+ * this. Call it while the process has one thread. Errors as demur_server_run. */
 enum demur_err demur_engine_open(struct demur_engine **out, const char *dir, bool confined,
                                  const struct demur_server_hooks *hooks,
                                  struct demur_diag *diag) DEMUR_CHECKED;
@@ -170,6 +177,21 @@ enum demur_err demur_record_text(struct demur_engine *e, const struct demur_reco
                                  struct demur_store_bytes *out,
                                  struct demur_diag *diag) DEMUR_CHECKED;
 /* recover.c */
+struct demur_folding {
+    struct demur_engine *engine;
+    struct demur_record *record; /* work area */
+    struct demur_frontier frontier;
+    uint64_t size; /* for lines of progress */
+    time_t told_s; /* of the last of them */
+    bool quiet;    /* none */
+    struct demur_diag *diag;
+};
+/* A demur_store_entry_fn: fold the next entry. VERIFY when it is damaged. */
+enum demur_err demur_folding_entry(void *ctx, uint64_t index, const uint8_t leaf[static 32],
+                                   struct span bytes) DEMUR_CHECKED;
+/* e->refold has come to an answer: OK, or VERIFY when the snapshot was wrong, which is
+ * deleted then: nothing of this engine is to be believed. */
+enum demur_err demur_engine_refolded(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
 enum demur_err demur_engine_recover(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
 /* engine.c: sign the store's head, and publish; note what an accepted entry means. */
 enum demur_err demur_engine_sign(struct demur_engine *e, uint64_t size,

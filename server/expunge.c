@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "../core/encode.h"
+#include "../core/walk.h"
 #include "engine.h"
 #include "journal.h"
 
@@ -94,6 +95,20 @@ enum demur_err demur_expunge_note(struct demur_expunge *x, const struct demur_re
             return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     }
     return DEMUR_OK;
+}
+
+void demur_expunge_walk(struct demur_expunge *x, struct demur_walk *w)
+{
+    uint32_t n = (uint32_t)x->gone.len;
+    demur_walk_u32(w, &n);
+    for (uint32_t i = 0; i < n && !w->err; i++) {
+        uint8_t blob[32];
+        if (!w->loading)
+            memcpy(blob, ((struct gone *)x->gone.items)[i].blob, 32);
+        demur_walk_bytes(w, blob, 32);
+        if (w->loading && !w->err && !expunged_add(x, blob))
+            demur_walk_fail(w, DEMUR_ERR_MEMORY);
+    }
 }
 
 bool demur_expunged(const struct demur_expunge *x, const uint8_t blob[static 32])

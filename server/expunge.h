@@ -14,6 +14,7 @@
 #include "list.h"
 
 struct demur_engine;
+struct demur_walk;
 
 struct demur_expunge {
     struct demur_list gone; /* of struct gone: the blobs that are expunged */
@@ -28,6 +29,8 @@ void demur_expunge_free(struct demur_expunge *x);
 /* Take in an entry that the fold accepted. MEMORY. */
 enum demur_err demur_expunge_note(struct demur_expunge *x, const struct demur_record *record,
                                   struct demur_diag *diag) DEMUR_CHECKED;
+/* Of an engine's snapshot: all that is expunged, in the log's order. */
+void demur_expunge_walk(struct demur_expunge *x, struct demur_walk *w);
 bool demur_expunged(const struct demur_expunge *x, const uint8_t blob[static 32]);
 
 /* Delete what the published log says is expunged and is still in the store, and

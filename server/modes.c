@@ -6,8 +6,8 @@
 #include "files.h"
 
 static const char *const secret[] = {
-    "log.key", "log.key.next", "server.key", "server.key.next", "signer.state",
-    "config",  "log.db",       "log.db-wal", "log.db-shm",
+    "log.key", "log.key.next", "server.key", "server.key.next", "signer.state",    "config",
+    "log.db",  "log.db-wal",   "log.db-shm", "fold.snapshot-a", "fold.snapshot-b",
 };
 
 static size_t one_check(const char *path, unsigned owner, demur_mode_fn *fn, void *ctx)

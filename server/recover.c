@@ -1,21 +1,15 @@
-/* recover.c - from a directory to a running engine: fold everything, believe
- * nothing, and take up again what a crash interrupted. See engine.h. */
+/* recover.c - from a directory to a running engine: start from the server's own
+ * snapshot where it has one, fold the rest, and take up again what a crash
+ * interrupted. See engine.h. */
+#include <string.h>
+
 #include "engine.h"
 #include "journal.h"
 
-struct folding {
-    struct demur_engine *engine;
-    struct demur_record *record; /* work area */
-    struct demur_frontier frontier;
-    uint64_t size;
-    time_t told_s; /* of the last line of progress */
-    struct demur_diag *diag;
-};
-
-static enum demur_err entry_fold(void *ctx, uint64_t index, const uint8_t leaf[static 32],
-                                 struct span bytes)
+enum demur_err demur_folding_entry(void *ctx, uint64_t index, const uint8_t leaf[static 32],
+                                   struct span bytes)
 {
-    struct folding *f = ctx;
+    struct demur_folding *f = ctx;
     struct demur_engine *e = f->engine;
     uint8_t computed[32];
     uint64_t at;
@@ -45,7 +39,7 @@ static enum demur_err entry_fold(void *ctx, uint64_t index, const uint8_t leaf[s
         err = demur_engine_note(e, f->record, index, at, f->diag);
     else
         err = DEMUR_OK; /* without effect, counted by the fold, and evidence for readers */
-    if (time(NULL) > f->told_s + 2) {
+    if (!f->quiet && time(NULL) > f->told_s + 2) {
         f->told_s = time(NULL);
         demur_journal("folded %llu of %llu entries", (unsigned long long)index + 1,
                       (unsigned long long)f->size);
@@ -53,16 +47,18 @@ static enum demur_err entry_fold(void *ctx, uint64_t index, const uint8_t leaf[s
     return err;
 }
 
-static enum demur_err fold_all(struct demur_engine *e, const struct demur_store_head *head,
-                               struct demur_diag *diag)
+/* Fold what the snapshot, of which this is the frontier, does not hold. */
+static enum demur_err fold_rest(struct demur_engine *e, const struct demur_store_head *head,
+                                const struct demur_frontier *frontier, struct demur_diag *diag)
 {
-    struct folding f = {.engine = e, .size = head->size, .told_s = time(NULL), .diag = diag};
+    struct demur_folding f = {
+        .engine = e, .frontier = *frontier, .size = head->size, .told_s = time(NULL), .diag = diag};
     uint8_t root[32];
     f.record = malloc(sizeof *f.record);
     if (!f.record)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
-    demur_frontier_init(&f.frontier);
-    enum demur_err err = demur_store_entries(e->store, 0, head->size, entry_fold, &f, diag);
+    enum demur_err err =
+        demur_store_entries(e->store, frontier->size, head->size, demur_folding_entry, &f, diag);
     free(f.record);
     demur_frontier_root(&f.frontier, root);
     if (!err && memcmp(root, head->root, 32) != 0)
@@ -70,6 +66,75 @@ static enum demur_err fold_all(struct demur_engine *e, const struct demur_store_
                          "the store's %llu entries do not hash to its root: it was altered; "
                          "put a copy back",
                          (unsigned long long)head->size);
+    return err;
+}
+
+/* Is it of this log, as its tiles have it? Then *frontier is the log's at its size. */
+static bool snapshot_fits(struct demur_engine *e, const struct demur_store_head *head,
+                          const struct demur_snapshot *snapshot, struct demur_frontier *frontier)
+{
+    struct demur_store_tiles tiles;
+    uint8_t root[32];
+    struct demur_edge *edge = snapshot->size <= head->size ? malloc(sizeof *edge) : NULL;
+    demur_engine_tree(e, &tiles, snapshot->size);
+    bool fits = edge && demur_edge_load(edge, &tiles.source);
+    if (fits) {
+        *frontier = edge->frontier;
+        demur_frontier_root(frontier, root);
+        fits = memcmp(root, snapshot->root, 32) == 0;
+    }
+    free(edge);
+    return fits;
+}
+
+/* Take one in, or say why not. MEMORY only when the engine is not as it was. */
+static enum demur_err snapshot_take(struct demur_engine *e, const struct demur_store_head *head,
+                                    const struct demur_snapshot *snapshot,
+                                    struct demur_frontier *frontier, struct demur_diag *diag)
+{
+    struct demur_diag why = {0};
+    const char *name = demur_snapshot_names[snapshot->slot];
+    if (!snapshot_fits(e, head, snapshot, frontier)) {
+        demur_frontier_init(frontier);
+        demur_journal("%s is not used: it is not of this log", name);
+        return DEMUR_OK;
+    }
+    if (!demur_snapshot_load(e, e->snapshots.fds[snapshot->slot], snapshot, &why)) {
+        e->snapshots.last = *snapshot;
+        return DEMUR_OK;
+    }
+    demur_frontier_init(frontier);
+    demur_journal("%s is not used: %s", name, why.text);
+    return e->channel ? DEMUR_OK : demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
+}
+
+/* The newest snapshot that is good for anything; else a frontier of nothing. */
+static enum demur_err snapshot_start(struct demur_engine *e, const struct demur_store_head *head,
+                                     struct demur_frontier *frontier, struct demur_diag *diag)
+{
+    struct demur_snapshot found[DEMUR_SNAPSHOT_SLOTS] = {0};
+    enum demur_err err = DEMUR_OK;
+    demur_frontier_init(frontier);
+    for (int i = 0; i < DEMUR_SNAPSHOT_SLOTS; i++) {
+        struct demur_diag why = {0};
+        enum demur_err bad =
+            demur_snapshot_examine(&found[i], e->snapshots.fds[i], e->server_secrets,
+                                   DEMUR_COUNT(e->server_secrets), &why);
+        found[i].slot = i;
+        if (bad && bad != DEMUR_ERR_UNKNOWN)
+            demur_journal("%s is not used: %s", demur_snapshot_names[i], why.text);
+    }
+    int first = found[1].size > found[0].size;
+    for (int k = 0; k < DEMUR_SNAPSHOT_SLOTS && !err && !e->snapshots.last.size; k++)
+        if (found[first ^ k].size)
+            err = snapshot_take(e, head, &found[first ^ k], frontier, diag);
+    if (e->snapshots.last.size)
+        demur_journal("started from the snapshot of %llu entries; the log is folded again behind "
+                      "this",
+                      (unsigned long long)e->snapshots.last.size);
+    else if (head->size)
+        demur_journal("there is no snapshot to start from: folding all %llu entries",
+                      (unsigned long long)head->size);
     return err;
 }
 
@@ -90,14 +155,47 @@ static enum demur_err edge_load(struct demur_engine *e, const struct demur_store
     return DEMUR_OK;
 }
 
+static enum demur_err state_load(struct demur_engine *e, const struct demur_store_head *head,
+                                 struct demur_diag *diag)
+{
+    struct demur_frontier frontier;
+    enum demur_err err = snapshot_start(e, head, &frontier, diag);
+    if (!err)
+        err = fold_rest(e, head, &frontier, diag);
+    if (!err)
+        err = edge_load(e, head, diag);
+    if (!err && e->refold && e->snapshots.last.size)
+        return demur_refold_begin(e->refold, &e->snapshots.last, diag);
+    demur_refold_stop(e->refold); /* everything was folded just now */
+    e->refold = NULL;
+    return err;
+}
+
+enum demur_err demur_engine_refolded(struct demur_engine *e, struct demur_diag *diag)
+{
+    struct demur_diag why = {0};
+    enum demur_err err = demur_refold_answer(e->refold, &why);
+    demur_refold_stop(e->refold);
+    e->refold = NULL;
+    if (err == DEMUR_ERR_VERIFY) {
+        demur_snapshots_erase(&e->snapshots);
+        return demur_fail(diag, err,
+                          "%.160s: it is deleted; start the server again, and it folds them all",
+                          why.text);
+    }
+    if (err)
+        demur_journal("the snapshot could not be held against the log: %s", why.text);
+    else
+        demur_journal("the log was folded again, and says what the snapshot says");
+    return DEMUR_OK;
+}
+
 enum demur_err demur_engine_recover(struct demur_engine *e, struct demur_diag *diag)
 {
     struct demur_store_head head;
     enum demur_err err = demur_store_head_get(e->store, &head, diag);
     if (!err)
-        err = fold_all(e, &head, diag);
-    if (!err)
-        err = edge_load(e, &head, diag);
+        err = state_load(e, &head, diag);
     if (err)
         return err;
     if (!head.size)

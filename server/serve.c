@@ -239,13 +239,19 @@ static void connections_look(struct demur_service *v)
         demur_journal("closed %zu connections to make room for others", displaced);
 }
 
+static int refold_fd(const struct demur_engine *e)
+{
+    return e->refold ? demur_refold_fd(e->refold) : -1;
+}
+
 /* Until a signal (OK) or something fatal. */
 static enum demur_err watch(struct server *s, struct demur_diag *diag)
 {
     for (;;) {
         struct pollfd p[] = {{s->signals_fd, POLLIN, 0},
                              {s->alarm_fd, POLLIN, 0},
-                             {demur_signer_fd(s->service.engine->signer), 0, 0}};
+                             {demur_signer_fd(s->service.engine->signer), 0, 0},
+                             {refold_fd(s->service.engine), POLLIN, 0}};
         if (poll(p, DEMUR_COUNT(p), LOOK_MS) < 0 && errno != EINTR)
             return demur_fail(diag, DEMUR_ERR_IO, "cannot poll: %s", strerror(errno));
         if (p[1].revents)
@@ -254,6 +260,10 @@ static enum demur_err watch(struct server *s, struct demur_diag *diag)
             return demur_fail(diag, DEMUR_ERR_IO, "the signer process has ended");
         if (p[0].revents)
             return DEMUR_OK;
+        enum demur_err err =
+            p[3].revents ? demur_engine_refolded(s->service.engine, diag) : DEMUR_OK;
+        if (err)
+            return err;
         connections_look(&s->service);
         demur_duties_run(&s->duties);
     }
@@ -288,8 +298,10 @@ static void stop(struct server *s, bool failed)
         demur_sequencer_drain(v->sequencer);
     demur_workers_free(v->workers);
     demur_http_stop(s->http);
-    if (v->engine && !failed)
+    if (v->engine && !failed) {
         demur_duties_destroy(&s->duties);
+        demur_duties_snapshot(&s->duties, true);
+    }
     demur_sequencer_free(v->sequencer);
     demur_connections_free(v->connections);
     demur_engine_close(v->engine);

@@ -6,6 +6,7 @@
  *     server.key    the server's Ed25519 seed: signs daily ticks
  *     signer.state  the last checkpoint that the signer signed
  *     config        how to serve (below)
+ *     fold.snapshot-a, -b  what the server starts from (snapshot.h); may be lost
  *     url           where the server listens, written at every start
  *
  * Both calls fork the signer process, so they are made while the process has

@@ -1,12 +1,8 @@
 /* signer_process.c - the signer's own side. See signer.h. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sodium.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "../core/tile.h"
@@ -197,35 +193,13 @@ static bool answer(const struct signer *s, enum demur_err code, const struct dem
     return demur_signer_reply_send(s->fd, &reply);
 }
 
-/* Everything that came along with the fork: the caller's files and its signals. */
-static void detach(int fd)
-{
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
-    for (size_t i = 0; i < DEMUR_COUNT(ignored); i++)
-        signal(ignored[i], SIG_IGN);
-    DIR *open_files = opendir("/proc/self/fd");
-    for (struct dirent *e; open_files && (e = readdir(open_files));) {
-        uint64_t number;
-        if (span_u64(span_str(e->d_name), INT32_MAX, &number) && (int)number > STDERR_FILENO &&
-            (int)number != fd && (int)number != dirfd(open_files))
-            close((int)number);
-    }
-    if (open_files)
-        closedir(open_files);
-    /* The key must not reach a core file or a debugger. */
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    prctl(PR_SET_DUMPABLE, 0);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_NAME, "demur-signer");
-}
-
 int demur_signer_main(int fd, const char *dir, bool confined,
                       const struct demur_server_hooks *hooks)
 {
     static struct signer s; /* one a process, and locked in memory */
     struct demur_signer_request request;
     struct demur_diag diag = {0};
-    detach(fd);
+    demur_detach(fd, "demur-signer");
     sodium_mlock(&s, sizeof s);
     s.fd = fd;
     s.dir = dir;
