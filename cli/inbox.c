@@ -70,6 +70,44 @@ static void put_case(struct demur_json *j, const struct cli *cli,
     demur_json_close(j, '}');
 }
 
+/* The i-th dissent that can be signed now; false past the end. */
+static bool signable(const struct cli *cli, size_t i, struct demur_dissent_info *out)
+{
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    uint64_t now = demur_client_view_time(cli->client);
+    for (size_t k = 0; cli->identity.handle[0] && demur_channel_dissent(c, k, now, out); k++)
+        if (!out->filed_at && !out->withdrawn && now <= out->until && i-- == 0)
+            return true;
+    return false;
+}
+
+static void print_signable(const struct cli *cli)
+{
+    struct demur_dissent_info d;
+    for (size_t i = 0; signable(cli, i, &d); i++)
+        printf("%s%s  revision %u, %llu signature%s, until %s\n",
+               i ? ""
+                 : "Going round for signatures: `demur sign` takes its link, or its name "
+                   "where it\ngoes to all members\n",
+               d.id, d.revision, (unsigned long long)d.signatures, d.signatures == 1 ? "" : "s",
+               cli_case_time(cli, span_lit(""), d.until));
+}
+
+static void put_signable(struct demur_json *j, const struct cli *cli)
+{
+    struct demur_dissent_info d;
+    demur_json_open(j, "circulating", '[');
+    for (size_t i = 0; signable(cli, i, &d); i++) {
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "dissent", span_str(d.id));
+        demur_json_number(j, "revision", d.revision);
+        demur_json_number(j, "signatures", d.signatures);
+        demur_json_time(j, "until", d.until);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+}
+
 struct officer {
     const struct cli *cli;
     const uint8_t *key;
@@ -88,6 +126,7 @@ static void put_list(struct demur_json *j, const void *ctx)
             concerns(o->cli, span_str(d.id), o->key))
             put_case(j, o->cli, &d, o->key);
     demur_json_close(j, ']');
+    put_signable(j, o->cli);
     demur_json_close(j, '}');
 }
 
@@ -107,6 +146,7 @@ static enum demur_err list(struct cli *cli, const uint8_t key[static 32])
         }
     if (!shown)
         puts("No dissent was sent to a role of yours.");
+    print_signable(cli);
     return DEMUR_OK;
 }
 
@@ -125,6 +165,11 @@ static enum demur_err mine(struct cli *cli, const struct cli_hand *hand)
         return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN, "there is no dissent %s", id);
     struct span stage = cli_case_stage(cli, d.stage);
     printf("Your dissent %s\n  stage %.*s%s\n", id, SPAN_ARG(stage), d.late ? " (late)" : "");
+    if (!d.filed_at && !d.withdrawn)
+        printf("  revision %u has %llu signature%s; it can be signed until %s\n"
+               "  `demur invitation` shows the link, `demur file --circulated` files it\n",
+               d.revision, (unsigned long long)d.signatures, d.signatures == 1 ? "" : "s",
+               cli_case_time(cli, span_lit(""), d.until));
     case_print_clocks(cli, span_str(id), false);
     for (size_t i = 0; demur_channel_event(c, span_str(id), i, &e); i++)
         if (e.role.len && e.blob.size &&
@@ -156,10 +201,12 @@ const struct cli_command command_inbox = {
     .name = "inbox",
     .usage = "[--mine]",
     .summary = "List what waits for you: as an officer, or as an author.",
-    .details = "An officer sees the dissents sent to a role of theirs, what they may do now, and\n"
-               "what is due when. An author says --mine and gives the receipt phrase. Listing\n"
-               "opens nothing: `demur read` does, and the log shows that.\n\n"
-               "Example:\n\n    demur inbox",
+    .details =
+        "An officer sees the dissents sent to a role of theirs, what they may do now, and\n"
+        "what is due when. A member sees what goes round for signatures. An author says\n"
+        "--mine and gives the receipt phrase. Listing opens nothing: `demur read` does, and\n"
+        "the log shows that.\n\n"
+        "Example:\n\n    demur inbox",
     .options =
         (const struct cli_option[]){
             {"mine", NULL, "the author's case, with the receipt phrase"},

@@ -5,7 +5,8 @@
 
 #include "commands.h"
 
-/* clang-format off: one a line */
+/* One a line. */
+/* clang-format off */
 const struct cli_command *const cli_commands[] = {
     &command_init,
     &command_serve,

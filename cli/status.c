@@ -18,10 +18,11 @@ static void print_board(const struct cli *cli)
     printf("%-10s%-32s%-24s%10s\n", "DISSENT", "STAGE", "FILED", "SIGNATURES");
     for (size_t i = 0; i < n; i++)
         if (demur_channel_dissent(c, i, now, &d)) {
-            struct span stage = d.filed_at ? cli_case_stage(cli, d.stage) : span_lit("circulating");
-            stage = cli_case_cut(stage, 30);
+            struct span stage = cli_case_cut(cli_case_stage(cli, d.stage), 30);
             printf("%-10.8s%-30.*s%s%-24s%10llu\n", d.id, SPAN_ARG(stage), d.late ? "! " : "  ",
                    cli_case_time(cli, span_lit(""), d.filed_at), (unsigned long long)d.signatures);
+            if (!d.filed_at && !d.withdrawn)
+                printf("    can be signed until %s\n", cli_case_time(cli, span_lit(""), d.until));
             case_print_clocks(cli, span_str(d.id), false);
             late = late || d.late;
         }
@@ -61,15 +62,17 @@ static enum demur_err print_dissent(struct cli *cli, const char *id)
     if (!demur_channel_dissent_find(c, span_str(id), demur_client_view_time(cli->client), &d))
         return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN, "there is no dissent %s", id);
     printf("Dissent %s\n", d.id);
-    if (d.filed_at) {
-        struct span stage = cli_case_stage(cli, d.stage);
-        printf("  stage       %.*s%s\n", SPAN_ARG(stage), d.late ? " (late)" : "");
+    struct span stage = cli_case_stage(cli, d.stage);
+    printf("  stage       %.*s%s\n", SPAN_ARG(stage), d.late ? " (late)" : "");
+    if (d.filed_at)
         printf("  filed       %s, entry %llu\n", cli_case_time(cli, span_lit(""), d.filed_at),
                (unsigned long long)d.filed_index);
-    } else {
-        printf("  stage       circulating for signatures until %s\n",
-               cli_case_time(cli, span_lit(""), d.until));
-    }
+    if (d.until)
+        printf("  %-11s %s%s\n  revision    %u\n", "signing",
+               d.filed_at || d.withdrawn || demur_client_view_time(cli->client) > d.until
+                   ? "closed; it was open until "
+                   : "open until ",
+               cli_case_time(cli, span_lit(""), d.until), d.revision);
     printf("  signatures  %llu\n", (unsigned long long)d.signatures);
     for (size_t i = 0; demur_channel_dissent_to(c, span_str(id), i, &role); i++) {
         printf("  %-11s ", i ? "" : "sent to");

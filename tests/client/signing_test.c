@@ -1,0 +1,401 @@
+/* Signatures on what circulates, between honest clients and a real server; and those
+ * that must not come about. */
+#include "../../client/filing.h"
+#include "between.h"
+#include "live.h"
+
+#include <sodium.h>
+
+#define DAY 86400u
+
+/* A dissent that goes round, and who opened it. */
+struct round {
+    struct demur_actor author;
+    struct demur_link link;
+    char id[33];
+};
+
+static struct demur_filing memo(struct live *l, enum demur_audience audience)
+{
+    struct demur_filing f = live_filing(false);
+    f.until = demur_client_now(l->c) + 13 * DAY;
+    f.audience = audience;
+    return f;
+}
+
+static bool circulate(struct live *l, size_t i, enum demur_audience audience, struct round *out)
+{
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = memo(l, audience);
+    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], &filing, &l->diag);
+    if (!err)
+        err = demur_actor_from_phrase(&out->author, span_str(demur_draft_phrase(draft)),
+                                      l->f->w->fingerprint, &l->diag);
+    if (!err && demur_draft_link(draft, &out->link)) {
+        memcpy(out->id, demur_draft_dissent(draft), sizeof out->id);
+        err = demur_draft_send(draft, NULL, &l->diag);
+    }
+    demur_draft_free(draft);
+    if (err)
+        test_failed(__FILE__, __LINE__, "circulating: %s", l->diag.text);
+    return !err;
+}
+
+static enum demur_err make(struct live *l, struct demur_client *c, struct demur_actor *member,
+                           const struct round *r)
+{
+    struct demur_signature_made made;
+    const struct demur_signing g = {.dissent = r->id, .link = &r->link};
+    return demur_signature_make(c, member, &g, &made, &l->diag);
+}
+
+static enum demur_err sign(struct live *l, struct demur_actor *member, const struct round *r)
+{
+    enum demur_err err = make(l, l->c, member, r);
+    return err ? err : demur_signature_send(l->c, r->id, NULL, &l->diag);
+}
+
+static uint64_t count(struct live *l, const struct round *r)
+{
+    struct demur_signature *list = NULL;
+    size_t n = 0;
+    enum demur_err err = demur_signatures(l->c, NULL, r->id, true, &list, &n, &l->diag);
+    free(list);
+    return err ? UINT64_MAX : n;
+}
+
+static bool waits(struct demur_client *c)
+{
+    char id[33];
+    return demur_signature_next(c, 0, id);
+}
+
+/* ---- one member, one signature ---- */
+
+static void one_member_signs_once(struct live *l)
+{
+    struct round r;
+    struct demur_client *other = live_open(l, "other device");
+    REQUIRE(other && circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    /* Two devices with one identity, neither of which knows of the other. */
+    CHECK_SAYS(make(l, l->c, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(make(l, other, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(make(l, l->c, &l->member[2], &r), DEMUR_ERR_STAGE, "waits to be sent");
+    CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signature_send(other, r.id, NULL, &l->diag), DEMUR_ERR_REPLAY,
+               "this member has signed already");
+    CHECK(!waits(l->c) && !waits(other));
+    CHECK_SAYS(make(l, other, &l->member[2], &r), DEMUR_ERR_REPLAY,
+               "you have signed this revision already");
+    CHECK_SAYS(make(l, l->c, &l->member[1], &r), DEMUR_ERR_REPLAY, "you opened this dissent");
+    CHECK(count(l, &r) == 2);
+    /* A month later, under the key of the month in which it was opened. */
+    live_wait(l, 12 * DAY);
+    uint32_t opened = l->member_id[2].epoch;
+    CHECK(!demur_identity_tidy(&l->member_id[2], l->c));
+    CHECK(l->member_id[2].epoch == opened);
+    CHECK_SAYS(demur_act_renew(l->c, &l->member[2], NULL, &l->diag), DEMUR_OK, "");
+    CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK);
+    CHECK(demur_ring_months(l->c, &l->member_id[2]) == 13);
+    CHECK_SAYS(demur_act_renew(l->c, &l->member[2], NULL, &l->diag), DEMUR_ERR_REPLAY,
+               "13 months ahead already");
+    CHECK_SAYS(make(l, l->c, &l->member[2], &r), DEMUR_ERR_REPLAY, "signed this revision already");
+    CHECK_SAYS(sign(l, &l->member[3], &r), DEMUR_OK, "");
+    CHECK(count(l, &r) == 3);
+    demur_client_close(other);
+}
+
+TEST(signing_one_member_signs_once) { live_run(one_member_signs_once); }
+
+static void a_lost_answer_signs_once(struct live *l)
+{
+    struct between between = {0};
+    struct round r;
+    struct demur_sent sent = {0};
+    struct demur_client *c = NULL;
+    if (!between_start(&between, l->f->port))
+        return;
+    struct demur_client_options o = live_options(l, "meddled");
+    o.url = between.url;
+    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
+    if (c && circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
+        CHECK_SAYS(make(l, c, &l->member[4], &r), DEMUR_OK, "");
+        between.meddle = "POST /append";
+        between.answer = "HTTP/1.1 409 Conflict\r\nContent-Type: text/html\r\nConnection: "
+                         "close\r\n\r\n<p>Conflict</p>";
+        between.after = true;
+        CHECK_SAYS(demur_signature_send(c, r.id, NULL, &l->diag), DEMUR_ERR_IO, "did not say why");
+        CHECK(waits(c) && count(l, &r) == 2);
+        CHECK_SAYS(demur_signature_drop(c, r.id, &l->diag), DEMUR_ERR_STALE, "in the log already");
+        between.meddle = NULL;
+        CHECK_SAYS(demur_signature_send(c, r.id, &sent, &l->diag), DEMUR_OK, "");
+        CHECK(!waits(c) && sent.receipt[0] && count(l, &r) == 2);
+    }
+    demur_client_close(c);
+    between_stop(&between);
+}
+
+TEST(signing_a_lost_answer_signs_once) { live_run(a_lost_answer_signs_once); }
+
+/* ---- who may ---- */
+
+static enum demur_err rejoin(struct live *l, size_t i, struct demur_identity *id)
+{
+    char line[DEMUR_INVITATION_MAX];
+    struct buf b = buf_over(line, sizeof line);
+    struct demur_invitation invitation;
+    enum demur_err err = demur_invitation_new(l->c, l->member_id[i].handle, &b, &l->diag);
+    if (!err)
+        err = demur_act_reinvite(l->c, &l->office, buf_span(&b), NULL, &l->diag);
+    if (!err)
+        err = demur_invitation_parse(&invitation, buf_span(&b), &l->diag);
+    if (!err)
+        err =
+            demur_identity_from_invitation(id, &invitation, NULL, demur_client_now(l->c), &l->diag);
+    return err ? err : demur_act_join(l->c, id, &invitation, NULL, &l->diag);
+}
+
+static void the_ring_is_the_openings(struct live *l)
+{
+    struct round before, after;
+    struct demur_identity again = {0};
+    struct demur_actor device;
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_MEMBERS, &before));
+    CHECK_SAYS(demur_act_revoke(l->c, &l->office, l->member_id[5].handle, NULL, &l->diag), DEMUR_OK,
+               "");
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &after));
+    CHECK_SAYS(sign(l, &l->member[5], &after), DEMUR_ERR_FORBIDDEN,
+               "not among the members who may sign this");
+    CHECK_SAYS(sign(l, &l->member[5], &before), DEMUR_OK, ""); /* its ring has them */
+    CHECK_SAYS(sign(l, &l->office, &before), DEMUR_ERR_FORBIDDEN, "only a member");
+    /* A lost device: the new one has no key of this month, so the member has one vote. */
+    CHECK_SAYS(rejoin(l, 4, &again), DEMUR_OK, "");
+    demur_actor_from_identity(&device, &again);
+    CHECK_SAYS(sign(l, &device, &before), DEMUR_ERR_FORBIDDEN, "not among the members");
+    CHECK_SAYS(sign(l, &l->member[4], &before), DEMUR_OK, "");
+    CHECK(count(l, &before) == 3 && count(l, &after) == 1);
+    live_wait(l, 12 * DAY); /* in the month that the new keys begin with */
+    CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK);
+    CHECK(demur_ring_months(l->c, &again) == 12);
+    /* Where it goes to all members, no link is needed. */
+    struct demur_signature_made made;
+    struct demur_signing g = {.dissent = before.id};
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_OK, "");
+    CHECK(strcmp(made.title, "The bridge") == 0 && made.ring == LIVE_MEMBERS);
+    CHECK_SAYS(demur_signature_drop(l->c, before.id, &l->diag), DEMUR_OK, "");
+    g.dissent = after.id;
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_ERR_KEY,
+               "you need the link");
+}
+
+TEST(signing_the_ring_is_the_openings) { live_run(the_ring_is_the_openings); }
+
+static void links_windows_and_subsets(struct live *l)
+{
+    struct round r, other, wrong;
+    struct demur_signature_made made;
+    const struct span team = span_lit("team=blue");
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(circulate(l, 2, DEMUR_AUDIENCE_INVITED, &other));
+    wrong = r;
+    wrong.link.key[7] ^= 1;
+    CHECK_SAYS(make(l, l->c, &l->member[3], &wrong), DEMUR_ERR_KEY, "does not open the memo");
+    wrong.link = other.link;
+    CHECK_SAYS(make(l, l->c, &l->member[3], &wrong), DEMUR_ERR_FORBIDDEN, "to another dissent");
+    wrong.link = r.link;
+    memcpy(wrong.link.key, other.link.key, 32);
+    CHECK_SAYS(make(l, l->c, &l->member[3], &wrong), DEMUR_ERR_KEY, "does not open the memo");
+    wrong.link = r.link;
+    wrong.link.channel[0] ^= 1;
+    CHECK_SAYS(make(l, l->c, &l->member[3], &wrong), DEMUR_ERR_FORBIDDEN, "to another channel");
+    struct demur_signing g = {.dissent = r.id, .link = &r.link, .subsets = &team, .subsets_len = 1};
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[3], &g, &made, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "does not let a signature name its signer's team");
+    CHECK(!waits(l->c));
+    /* One that was made in time and sent too late. */
+    CHECK_SAYS(make(l, l->c, &l->member[3], &r), DEMUR_OK, "");
+    live_wait(l, 13 * DAY + 1);
+    CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_ERR_STAGE,
+               "the window for signatures is closed");
+    CHECK(!waits(l->c));
+    CHECK_SAYS(make(l, l->c, &l->member[3], &r), DEMUR_ERR_STAGE, "closed at");
+    CHECK_SAYS(demur_act_unsign(l->c, &l->member[3], r.id, NULL, &l->diag), DEMUR_ERR_UNKNOWN,
+               "no signature on this revision");
+    CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_withdraw(l->c, &other.author, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_file(l->c, &other.author, NULL, &l->diag), DEMUR_ERR_STAGE,
+               "was withdrawn");
+}
+
+TEST(signing_links_windows_and_subsets) { live_run(links_windows_and_subsets); }
+
+static void a_policy_that_went_out_of_force(struct live *l)
+{
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    struct span text = test_data("company.policy");
+    char changed[16384];
+    REQUIRE(text.p && text.len < sizeof changed - 64);
+    memcpy(changed, text.p, text.len);
+    changed[text.len] = 0;
+    char *years = strstr(changed, "at-most 14 days");
+    REQUIRE(years);
+    memcpy(years, "at-most 12 days", 15);
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_policy(l->c, &l->root, span_str(changed), NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_ERR_STALE, "a newer policy");
+    demur_draft_free(draft);
+    draft = NULL;
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_ERR_TIME, "circulate that long");
+    CHECK_SAYS(demur_outbox_drop(l->c, demur_draft_dissent(draft), &l->diag), DEMUR_OK, "");
+    demur_draft_free(draft);
+}
+
+TEST(signing_a_policy_that_went_out_of_force) { live_run(a_policy_that_went_out_of_force); }
+
+/* ---- lies ---- */
+
+struct ring_of {
+    uint8_t keys[LIVE_MEMBERS][32], secret[32];
+    struct demur_ring ring;
+};
+
+static enum demur_err take_ring(struct live *l, size_t i, const struct demur_dissent_info *info,
+                                struct ring_of *out)
+{
+    uint8_t public_key[32];
+    size_t n = 0;
+    enum demur_err err =
+        demur_channel_ring(demur_client_channel(l->c), info->policy_entry, info->epoch,
+                           info->roster, NULL, 0, out->keys, LIVE_MEMBERS, &n, &l->diag);
+    if (!err)
+        err = demur_ring_init(&out->ring, (const uint8_t(*)[32])out->keys, n, &l->diag);
+    return err ? err
+               : demur_identity_ring_key(&l->member_id[i], info->epoch, out->secret, public_key,
+                                         &l->diag);
+}
+
+/* Where the name card of a member's signature stands in somebody else's record. */
+static enum demur_err sign_with_card(struct live *l, size_t i, const struct round *r,
+                                     const struct demur_blob_ref *card)
+{
+    uint8_t entropy[64];
+    struct demur_dissent_info info;
+    struct ring_of ring;
+    struct buf record = heap_buf(DEMUR_RECORD_MAX);
+    enum demur_err err = case_find(l->c, r->id, &info, &l->diag);
+    if (!err)
+        err = take_ring(l, i, &info, &ring);
+    const struct demur_cosign_facts facts = {.channel = l->f->w->fingerprint,
+                                             .dissent = span_str(r->id),
+                                             .signers = &ring.ring,
+                                             .revision = 1,
+                                             .card = *card,
+                                             .commitment = info.commitment};
+    randombytes_buf(entropy, sizeof entropy);
+    if (!err)
+        err = demur_compose_cosign(&record, &facts, ring.secret, entropy, &l->diag);
+    if (!err)
+        err = demur_act_append(l->c, buf_span(&record), NULL, &l->diag);
+    heap_buf_free(&record);
+    return err;
+}
+
+static bool card_of_entry(struct live *l, uint64_t index, struct demur_blob_ref *out)
+{
+    struct demur_bytes entry = {0};
+    uint64_t at;
+    bool found = case_record(l->c, index, &entry, &at, &l->diag) == DEMUR_OK &&
+                 demur_record_blob(l->c->record, DEMUR_FIELD_CARD, 0, out);
+    demur_bytes_free(&entry);
+    return found;
+}
+
+static void a_card_belongs_to_one_signature(struct live *l)
+{
+    struct round r;
+    struct demur_signature_made made;
+    struct demur_signature *list = NULL;
+    struct demur_blob_ref card = {.size = 0}, unnamed = {.size = 0};
+    size_t n = 0, named = 0, worthless = 0;
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    const struct demur_signing g = {.dissent = r.id, .link = &r.link, .named = true};
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[3], &g, &made, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(sign(l, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, NULL, r.id, false, &list, &n, &l->diag), DEMUR_OK, "");
+    REQUIRE(n == 3);
+    CHECK(card_of_entry(l, list[1].index, &card) && card_of_entry(l, list[2].index, &unnamed));
+    CHECK(card.size == unnamed.size); /* nobody can tell the named from the unnamed */
+    free(list);
+    list = NULL;
+    CHECK_SAYS(sign_with_card(l, 4, &r, &card), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, &l->office, r.id, true, &list, &n, &l->diag), DEMUR_OK, "");
+    for (size_t i = 0; i < n; i++) {
+        named += list[i].card == DEMUR_CARD_NAMED;
+        worthless += list[i].card == DEMUR_CARD_WORTHLESS;
+    }
+    CHECK(n == 4 && named == 1 && worthless == 1);
+    free(list);
+}
+
+TEST(signing_a_card_belongs_to_one_signature) { live_run(a_card_belongs_to_one_signature); }
+
+/* An author who signs another text than the one that is shown to those who are to sign. */
+static enum demur_err circulate_a_lie(struct live *l, size_t i, struct round *out)
+{
+    struct demur_draft *d = NULL;
+    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    uint8_t entropy[128], lie[32] = {9};
+    struct ring_of ring;
+    struct demur_dissent_info pins = {.epoch = 0};
+    enum demur_err err = demur_draft_make(&d, l->c, &l->member[i], &filing, &l->diag);
+    if (err)
+        return err;
+    (void)demur_channel_policy(demur_client_channel(l->c), pins.policy_entry);
+    pins.roster = demur_channel_size(demur_client_channel(l->c));
+    pins.epoch = l->member_id[i].epoch;
+    err = take_ring(l, i, &pins, &ring);
+    const struct demur_filing_facts facts = {.channel = l->f->w->fingerprint,
+                                             .case_keys = &d->keys,
+                                             .until = filing.until,
+                                             .policy = pins.policy_entry,
+                                             .epoch = pins.epoch,
+                                             .roster = pins.roster,
+                                             .ring = &ring.ring,
+                                             .signers = &ring.ring,
+                                             .card = d->card.name,
+                                             .memo = d->memo.name,
+                                             .revision = 1,
+                                             .commitment = lie};
+    struct buf record = heap_buf(DEMUR_RECORD_MAX);
+    randombytes_buf(entropy, sizeof entropy);
+    if (!err)
+        err = demur_compose_circulate(&record, &facts, ring.secret, entropy, &l->diag);
+    demur_bytes_free(&d->record);
+    d->record = heap_buf_take(&record);
+    CHECK(demur_draft_link(d, &out->link));
+    memcpy(out->id, d->dissent, sizeof out->id);
+    if (!err)
+        err = demur_draft_send(d, NULL, &l->diag);
+    demur_draft_free(d);
+    heap_buf_free(&record);
+    return err;
+}
+
+static void what_is_shown_is_what_is_signed(struct live *l)
+{
+    struct round r;
+    struct demur_reading reading;
+    struct demur_actor reader;
+    CHECK_SAYS(circulate_a_lie(l, 1, &r), DEMUR_OK, "");
+    CHECK_SAYS(sign(l, &l->member[2], &r), DEMUR_ERR_VERIFY, "does not match the commitment");
+    demur_actor_from_link(&reader, &r.link);
+    CHECK_SAYS(demur_read_memo(l->c, &reader, r.id, NULL, &reading, &l->diag), DEMUR_ERR_VERIFY,
+               "does not match the commitment");
+    CHECK(!waits(l->c) && count(l, &r) == 1);
+}
+
+TEST(signing_what_is_shown_is_what_is_signed) { live_run(what_is_shown_is_what_is_signed); }
