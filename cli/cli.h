@@ -84,6 +84,9 @@ size_t cli_values(const struct cli *cli, const char *name, const char *const **v
 int cli_exit_code(enum demur_err err);
 /* Say what went wrong (cli->diag) on stderr, and return its exit code. */
 int cli_fail(struct cli *cli, enum demur_err err);
+/* Star out what reads like a receipt phrase, four of its words or more: it was given in
+ * the place of something else, and what is said of that goes into logs and letters. */
+void cli_hide_phrases(char *text);
 /* A mistake on the command line, one sentence; returns CLI_USAGE. */
 int cli_usage(struct cli *cli, const char *fmt, ...) DEMUR_PRINTF(2, 3);
 /* A line on stderr. */

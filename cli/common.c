@@ -51,6 +51,7 @@ void cli_note(const struct cli *cli, const char *fmt, ...)
 int cli_fail(struct cli *cli, enum demur_err err)
 {
     const struct demur_diag *d = &cli->diag;
+    cli_hide_phrases(cli->diag.text);
     fflush(stdout);
     fprintf(stderr, "demur %s: %s", cli->command->name, d->text[0] ? d->text : demur_err_name(err));
     if (d->line)

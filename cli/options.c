@@ -123,10 +123,13 @@ static const struct cli_command *find_command(const char *name)
 int cli_usage(struct cli *cli, const char *fmt, ...)
 {
     va_list args;
+    char text[1024];
     va_start(args, fmt);
-    fprintf(stderr, "demur%s%s: ", cli->command ? " " : "", cli->command ? cli->command->name : "");
-    vfprintf(stderr, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
+    cli_hide_phrases(text);
+    fprintf(stderr, "demur%s%s: %s", cli->command ? " " : "",
+            cli->command ? cli->command->name : "", text);
     fprintf(stderr, "; `demur%s%s --help` shows how.\n", cli->command ? " " : "",
             cli->command ? cli->command->name : "");
     return CLI_USAGE;

@@ -80,3 +80,32 @@ void cli_put_paragraphs(FILE *out, const char *text)
         text = end ? end + 2 : NULL;
     }
 }
+
+#define TELLING_WORDS 4 /* so many in a row are no accident */
+
+void cli_hide_phrases(char *text)
+{
+    char *begin = text;
+    size_t words = 0;
+    for (char *at = text; *at;) {
+        size_t len = 0;
+        uint16_t value;
+        while (at[len] && at[len] != '-' && at[len] != ' ')
+            len++;
+        /* A quotation mark or a full stop may stand before the first word or after the last. */
+        size_t skip = len > DEMUR_PROQUINT_LEN && !words ? len - DEMUR_PROQUINT_LEN : 0;
+        bool word =
+            len >= DEMUR_PROQUINT_LEN &&
+            demur_proquint_decode(&value, span_of(at + skip, DEMUR_PROQUINT_LEN)) == DEMUR_OK;
+        if (word && !words++)
+            begin = at + skip;
+        for (char *p = begin; word && words >= TELLING_WORDS && p < at + skip + DEMUR_PROQUINT_LEN;
+             p++)
+            if (*p != '-' && *p != ' ')
+                *p = '*';
+        if (!word || len - skip > DEMUR_PROQUINT_LEN)
+            words = 0;
+        at += len;
+        at += *at != 0;
+    }
+}
