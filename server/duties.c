@@ -126,8 +126,21 @@ void demur_duties_snapshot(struct demur_duties *d, bool at_end)
         demur_journal("no snapshot was written: %s", diag.text);
 }
 
+/* The first look for a record reads the whole log: better now than when somebody waits. */
+static void warm_up(struct demur_duties *d)
+{
+    static const uint8_t nothing[32];
+    struct demur_diag diag = {0};
+    uint64_t index;
+    d->warm = true;
+    if (demur_store_record_find(d->service->engine->store, &index, nothing, &diag) == DEMUR_ERR_IO)
+        demur_journal("the store cannot be searched: %s", diag.text);
+}
+
 void demur_duties_run(struct demur_duties *d)
 {
+    if (!d->warm)
+        warm_up(d);
     uint64_t now_us = demur_now_us();
     if (now_us >= d->snapshot_next_us) {
         d->snapshot_next_us = now_us + MINUTE_US;

@@ -7,6 +7,7 @@
 #include "service.h"
 
 struct demur_duties {
+    bool warm;
     struct demur_service *service;
     atomic_bool ticking; /* a tick is with the sequencer */
     uint64_t tick_next_us, sweep_next_us, destroy_next_us, snapshot_next_us;

@@ -114,6 +114,10 @@ enum demur_err demur_engine_sound(const struct demur_engine *e, struct demur_dia
 void demur_engine_read(struct demur_engine *e) { pthread_rwlock_rdlock(&e->lock); }
 void demur_engine_unread(struct demur_engine *e) { pthread_rwlock_unlock(&e->lock); }
 void demur_engine_check(struct demur_engine *e) { pthread_rwlock_rdlock(&e->fold_lock); }
+bool demur_engine_check_now(struct demur_engine *e)
+{
+    return !pthread_rwlock_tryrdlock(&e->fold_lock);
+}
 void demur_engine_uncheck(struct demur_engine *e) { pthread_rwlock_unlock(&e->fold_lock); }
 
 void demur_engine_published(struct demur_engine *e, struct demur_published *out)

@@ -109,6 +109,7 @@ enum demur_err demur_engine_sound(const struct demur_engine *e,
 void demur_engine_read(struct demur_engine *e);
 void demur_engine_unread(struct demur_engine *e);
 void demur_engine_check(struct demur_engine *e);
+bool demur_engine_check_now(struct demur_engine *e) DEMUR_CHECKED; /* if it need not wait */
 void demur_engine_uncheck(struct demur_engine *e);
 void demur_engine_published(struct demur_engine *e, struct demur_published *out);
 /* The secret of the server key in force; KEY when server.key does not hold it.
@@ -155,6 +156,9 @@ struct demur_append {
 /* What can be done beside others: parse, look for a retry, check the blobs and
  * every signature. Leaves state WAITING when the record is to be sequenced. */
 void demur_engine_prepare(struct demur_engine *e, struct demur_append *append);
+/* The same, for a thread that must not wait; false when it would have to, for the fold
+ * or for a proof about a ring: then it is to be prepared elsewhere. */
+bool demur_engine_prepare_now(struct demur_engine *e, struct demur_append *append) DEMUR_CHECKED;
 /* Fold, commit, sign, publish and answer a batch of prepared records (linked by
  * next, DEMUR_BATCH_MAX at most): each is answered, refusals before the commit. An error is fatal:
  * the fold is not to be used any more, and nobody knows what became of the batch. */

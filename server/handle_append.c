@@ -29,8 +29,10 @@ static enum demur_err receipt_make(struct demur_service *s, const struct demur_a
     return err;
 }
 
-static void finish(struct demur_service *s, struct demur_request *r)
+/* In libmicrohttpd's thread: a receipt is made of what is in memory. */
+static void finish(struct demur_request *r)
 {
+    struct demur_service *s = r->service;
     struct demur_append *a = r->append;
     struct demur_store_bytes receipt = {0};
     struct demur_diag diag = {0};
@@ -59,20 +61,30 @@ static void finish(struct demur_service *s, struct demur_request *r)
     }
 }
 
-static void finish_work(struct demur_work *work)
+static void sequenced(struct demur_append *a) { demur_request_finish(a->owner, finish); }
+
+static void prepared(struct demur_request *r)
+{
+    struct demur_service *s = r->service;
+    struct demur_append *a = r->append;
+    if (a->state == DEMUR_APPEND_ACCEPTED)
+        atomic_fetch_add(&s->metrics.retried, 1);
+    if (a->state != DEMUR_APPEND_WAITING) {
+        demur_request_finish(r, finish);
+    } else if (!demur_sequencer_submit(s->sequencer, a)) {
+        demur_reply_problem(&r->reply, 503, "busy",
+                            "too many records wait, none of this was kept: send it again", NULL,
+                            NULL);
+        demur_request_answered(r);
+    }
+}
+
+static void prepare_work(struct demur_work *work)
 {
     struct demur_request *r =
         (struct demur_request *)(void *)((uint8_t *)work - offsetof(struct demur_request, work));
-    finish(r->service, r);
-    demur_request_answered(r);
-}
-
-/* From the sequencer's thread: receipts are made by the workers. */
-static void sequenced(struct demur_append *a)
-{
-    struct demur_request *r = a->owner;
-    r->work.run = finish_work;
-    demur_workers_add(r->service->workers, &r->work);
+    demur_engine_prepare(r->service->engine, r->append);
+    prepared(r);
 }
 
 bool demur_handle_append(struct demur_service *s, struct demur_request *r)
@@ -87,17 +99,13 @@ bool demur_handle_append(struct demur_service *s, struct demur_request *r)
     a->text = span_of(r->body, (size_t)r->seen);
     a->owner = r;
     a->answer = sequenced;
-    demur_engine_prepare(s->engine, a);
-    if (a->state == DEMUR_APPEND_WAITING) {
-        if (demur_sequencer_submit(s->sequencer, a))
-            return false;
-        demur_reply_problem(&r->reply, 503, "busy",
-                            "too many records wait, none of this was kept: send it again", NULL,
-                            NULL);
-        return true;
+    if (demur_engine_prepare_now(s->engine, a)) {
+        demur_request_park(r);
+        prepared(r);
+    } else {
+        r->work.run = prepare_work;
+        demur_request_park(r);
+        demur_workers_add(s->workers, &r->work);
     }
-    if (a->state == DEMUR_APPEND_ACCEPTED)
-        atomic_fetch_add(&s->metrics.retried, 1);
-    finish(s, r);
-    return true;
+    return false;
 }

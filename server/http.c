@@ -27,6 +27,12 @@ static void reply_count(struct demur_request *r)
         demur_reply_busy(&r->reply);
 }
 
+void demur_request_finish(struct demur_request *r, void (*finish)(struct demur_request *r))
+{
+    r->finish = finish;
+    MHD_resume_connection(r->connection);
+}
+
 void demur_request_answered(struct demur_request *r)
 {
     reply_count(r);
@@ -67,15 +73,32 @@ static void drop_run(struct demur_work *work)
 
 static void end_run(struct demur_work *work) { demur_intake_end(request_of(work)); }
 
+void demur_request_park(struct demur_request *r)
+{
+    demur_conn_allow(r->service->connections, r->conn, DEMUR_CONN_SERVER, 0);
+    MHD_suspend_connection(r->connection);
+}
+
 /* A worker goes on with the request; the connection waits for it. */
 static enum MHD_Result hand_over(struct demur_request *r, void (*run)(struct demur_work *))
 {
-    struct demur_service *s = r->service;
     r->work.run = run;
-    demur_conn_allow(s->connections, r->conn, DEMUR_CONN_SERVER, 0);
-    MHD_suspend_connection(r->connection);
-    demur_workers_add(s->workers, &r->work);
+    demur_request_park(r);
+    demur_workers_add(r->service->workers, &r->work);
     return MHD_YES;
+}
+
+/* All of the request came. */
+static enum MHD_Result carry_out(struct demur_request *r)
+{
+    r->handed = true;
+    r->complete_us = demur_now_us();
+    if (!r->route->quick)
+        return hand_over(r, handle_run);
+    if (!r->route->handle(r->service, r))
+        return MHD_YES;
+    reply_count(r);
+    return demur_answer_send(r);
 }
 
 static enum MHD_Result body_take(struct demur_request *r, struct span bytes, size_t *left)
@@ -114,11 +137,14 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *connecti
     }
     if (*upload_data_size)
         return body_take(r, span_of(upload_data, *upload_data_size), upload_data_size);
-    if (r->handed || r->refused || !demur_intake_complete(r))
-        return demur_answer_send(r);
-    r->handed = true;
-    r->complete_us = demur_now_us();
-    return hand_over(r, handle_run);
+    if (!r->handed && !r->refused && demur_intake_complete(r))
+        return carry_out(r);
+    if (r->finish) {
+        r->finish(r);
+        r->finish = NULL;
+        reply_count(r);
+    }
+    return demur_answer_send(r);
 }
 
 static void completed(void *cls, struct MHD_Connection *connection, void **con_cls,

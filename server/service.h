@@ -63,6 +63,10 @@ struct demur_route {
     enum demur_body body;
     size_t body_max; /* bytes */
     bool open;       /* without the token */
+    /* Its handler runs in libmicrohttpd's thread, which costs less than to give it to a
+     * worker. So it waits neither for a lock of the fold nor for a commit, and parks the
+     * request before it returns false. */
+    bool quick;
 };
 
 extern const struct demur_route demur_routes[]; /* ended by a NULL path */
@@ -110,6 +114,7 @@ struct demur_request {
     size_t memory; /* counted so far */
     uint64_t complete_us;
     struct demur_append *append; /* POST /append */
+    void (*finish)(struct demur_request *r);
     struct demur_reply reply;
     struct demur_work work;
 };
@@ -123,6 +128,12 @@ void demur_request_progress(struct demur_request *r, uint64_t done);
  * no more than an idle connection. */
 enum demur_conn_turn demur_request_turn(const struct demur_request *r);
 
+/* Hold the connection until demur_request_answered or demur_request_finish. For quick
+ * handlers; the others' are held already. */
+void demur_request_park(struct demur_request *r);
+/* Have libmicrohttpd's thread call `finish`, which sets the reply, and send that. Any
+ * thread; the request must not be touched afterwards. */
+void demur_request_finish(struct demur_request *r, void (*finish)(struct demur_request *r));
 /* The reply is set: let libmicrohttpd send it. Any thread; the request must
  * not be touched afterwards. */
 void demur_request_answered(struct demur_request *r);
