@@ -126,41 +126,48 @@ struct days {
     uint64_t first_tick, last_tick, ticks; /* days since 1970 */
 };
 
-static enum demur_err count_entry(struct audit *a, uint64_t index, struct days *days,
-                                  struct demur_diag *diag)
+/* Only these are counted by what they say; what the fold refused is among the findings. */
+static bool counts(struct span record)
 {
-    struct demur_bytes entry = {0};
+    return span_starts(record, "demur policy ") || span_starts(record, "demur calendar ") ||
+           span_starts(record, "demur tick ");
+}
+
+static void count_entry(struct audit *a, uint64_t index, struct span entry, struct days *days)
+{
     uint64_t at = 0;
+    struct span record;
     struct demur_audit_report *r = a->report;
-    struct demur_diag why;
-    enum demur_err err = case_record(a->c, index, &entry, &at, &why);
-    if (err == DEMUR_ERR_IO || err == DEMUR_ERR_MEMORY) {
-        if (diag)
-            *diag = why;
-        return err;
-    }
+    struct demur_record *parsed = a->c->record;
+    if (demur_entry_parse(&at, &record, entry, NULL) != DEMUR_OK)
+        return;
     r->first_at = index == 0 ? at : r->first_at;
     r->last_at = at > r->last_at ? at : r->last_at;
-    if (err)
-        return DEMUR_OK; /* refused by the fold, and among the findings already */
-    r->blobs +=
-        a->c->record->type == DEMUR_RECORD_POLICY || a->c->record->type == DEMUR_RECORD_CALENDAR;
-    if (a->c->record->type == DEMUR_RECORD_TICK && (!days->ticks || at / DAY_S > days->last_tick)) {
+    if (!counts(record) || demur_record_parse(parsed, record, NULL) != DEMUR_OK)
+        return;
+    r->blobs += parsed->type != DEMUR_RECORD_TICK;
+    if (parsed->type == DEMUR_RECORD_TICK && (!days->ticks || at / DAY_S > days->last_tick)) {
         days->last_tick = at / DAY_S;
         days->first_tick = days->ticks++ ? days->first_tick : days->last_tick;
     }
-    demur_bytes_free(&entry);
-    return DEMUR_OK;
 }
 
 static enum demur_err count_entries(struct audit *a, struct demur_diag *diag)
 {
     struct days days = {0};
     enum demur_err err = DEMUR_OK;
-    for (uint64_t i = 0; !err && i < a->c->size; i++) {
-        err = count_entry(a, i, &days, diag);
-        if (i % 1024 == 0)
-            client_progress(a->c, "counting", i, a->c->size);
+    for (uint64_t i = 0; !err && i < a->c->size;) {
+        struct demur_bytes bundle = {0};
+        struct span rest, entry;
+        err = entries_read(a->c, i / DEMUR_TILE_WIDTH, &bundle, diag);
+        rest = demur_bytes_span(&bundle);
+        uint64_t first = i;
+        for (; !err && i < a->c->size && demur_bundle_next(&rest, &entry); i++)
+            count_entry(a, i, entry, &days);
+        if (!err && i == first)
+            err = demur_fail(diag, DEMUR_ERR_IO, "the copy's entries cannot be read again");
+        demur_bytes_free(&bundle);
+        client_progress(a->c, "counting", i, a->c->size);
     }
     uint64_t today = demur_client_now(a->c) / DAY_S;
     /* Today's and yesterday's may still come. */
@@ -424,6 +431,7 @@ enum demur_err demur_audit(struct demur_audit_report *out,
     if (err)
         return err;
     own.data = folder;
+    own.throwaway = true;
     err = demur_client_open(&a.c, &own, diag);
     if (!err)
         err = audit_copy(&a, kept, receipts, receipts_len, diag);

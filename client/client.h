@@ -110,6 +110,7 @@ struct demur_client_options {
     const char *data;           /* folder of the local copy; NULL: demur_path_data */
     const char *proxy;          /* "socks5h://127.0.0.1:9050"; NULL: none */
     const char *ca_file;        /* certificates to trust instead of the system's; NULL */
+    bool throwaway;             /* the copy is not for keeping: its entries are not synced */
     uint32_t timeout_s;         /* how long the server may be silent; 0: 60 */
     uint64_t (*now)(void *ctx); /* Unix time; NULL: this machine's clock */
     /* What takes long says so: "fetching entries", 300 of 70000. May be NULL. */

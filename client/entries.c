@@ -26,7 +26,8 @@ enum demur_err entries_write(const struct demur_client *c, uint64_t bundle, stru
     char path[PATH_LEN];
     if (!bundle_path(path, c, bundle))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the path of the copy's folder is too long");
-    return demur_path_write(path, bytes, diag);
+    return c->options.throwaway ? path_write_unsynced(path, bytes, diag)
+                                : demur_path_write(path, bytes, diag);
 }
 
 enum demur_err entries_fetch(const struct demur_client *c, uint64_t bundle, unsigned width,

@@ -101,7 +101,8 @@ static enum demur_err sync_folder(const char *folder, struct demur_diag *diag)
     return good ? DEMUR_OK : refused(diag, "write to the folder", folder);
 }
 
-enum demur_err demur_path_write(const char *path, struct span bytes, struct demur_diag *diag)
+static enum demur_err path_write(const char *path, struct span bytes, bool sync,
+                                 struct demur_diag *diag)
 {
     char temporary[PATH_LEN], folder[PATH_LEN];
     uint32_t salt = randombytes_random();
@@ -111,14 +112,24 @@ enum demur_err demur_path_write(const char *path, struct span bytes, struct demu
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
         return refused(diag, "write", path);
-    bool written = demur_write_all(fd, bytes) && fsync(fd) == 0;
+    bool written = demur_write_all(fd, bytes) && (!sync || fsync(fd) == 0);
     written = close(fd) == 0 && written;
     if (!written || rename(temporary, path) != 0) {
         enum demur_err err = refused(diag, "write", path);
         unlink(temporary);
         return err;
     }
-    return sync_folder(folder, diag);
+    return sync ? sync_folder(folder, diag) : DEMUR_OK;
+}
+
+enum demur_err demur_path_write(const char *path, struct span bytes, struct demur_diag *diag)
+{
+    return path_write(path, bytes, true, diag);
+}
+
+enum demur_err path_write_unsynced(const char *path, struct span bytes, struct demur_diag *diag)
+{
+    return path_write(path, bytes, false, diag);
 }
 
 enum demur_err demur_path_folder(const char *path, struct demur_diag *diag)

@@ -62,16 +62,17 @@ static enum demur_err note_refused(struct demur_client *c, uint64_t index,
     return DEMUR_OK;
 }
 
-static enum demur_err apply(struct demur_client *c, uint64_t at, uint64_t index, bool trusted,
-                            bool *stops, struct demur_diag *diag)
+/* known: an earlier verdict, or NULL. */
+static enum demur_err apply(struct demur_client *c, const struct demur_record *r, uint64_t at,
+                            uint64_t index, const struct demur_verdict *known, bool *stops,
+                            struct demur_diag *diag)
 {
-    const struct demur_record *r = c->record;
     struct demur_verdict verdict;
     struct demur_bytes text = {0};
     struct demur_blob_ref blob;
     enum demur_err err = DEMUR_OK;
-    if (trusted && !is_bad(c, index)) {
-        recall(&verdict, r);
+    if (known) {
+        verdict = *known;
     } else if ((err = demur_channel_verify(c->channel, r, &verdict, diag))) {
         enum demur_err full = err == DEMUR_ERR_MEMORY ? err : add_bad(c, index, diag);
         *stops = full != DEMUR_OK;
@@ -90,23 +91,18 @@ static enum demur_err apply(struct demur_client *c, uint64_t at, uint64_t index,
     return err;
 }
 
-enum demur_err fold_entry(struct demur_client *c, struct span entry, bool trusted,
-                          struct demur_diag *diag)
+/* What was parsed with this result, `why` telling of a refusal. */
+static enum demur_err fold_parsed(struct demur_client *c, struct span entry,
+                                  const uint8_t leaf[static 32], uint64_t at, enum demur_err parsed,
+                                  struct demur_diag *why, const struct demur_record *r,
+                                  const struct demur_verdict *known, struct demur_diag *diag)
 {
-    uint8_t leaf[32];
-    uint64_t at = 0, index = demur_channel_size(c->channel);
-    struct span record;
-    struct demur_diag why = {0};
+    uint64_t index = demur_channel_size(c->channel);
     bool stops = false;
-    demur_merkle_leaf(leaf, entry);
-    enum demur_err err = demur_entry_parse(&at, &record, entry, &why);
-    if (!err)
-        err = demur_record_parse(c->record, record, &why);
-    if (!err)
-        err = apply(c, at, index, trusted, &stops, &why);
+    enum demur_err err = parsed ? parsed : apply(c, r, at, index, known, &stops, why);
     if (stops) {
         if (diag)
-            *diag = why;
+            *diag = *why;
         return err;
     }
     if (!demur_frontier_append(&c->frontier, leaf))
@@ -115,11 +111,37 @@ enum demur_err fold_entry(struct demur_client *c, struct span entry, bool truste
         demur_channel_skip(c->channel, at, entry);
         c->upgrade |= err == DEMUR_ERR_UPGRADE;
         if (err != DEMUR_ERR_UPGRADE)
-            return note_refused(c, index, &why, diag);
-    } else if (c->record->type == DEMUR_RECORD_TICK) {
+            return note_refused(c, index, why, diag);
+    } else if (r->type == DEMUR_RECORD_TICK) {
         c->last_tick = at;
     }
     return DEMUR_OK;
+}
+
+enum demur_err fold_checked(struct demur_client *c, const struct checked *k,
+                            struct demur_diag *diag)
+{
+    struct demur_diag why = k->why;
+    return fold_parsed(c, k->entry, k->leaf, k->at, k->err, &why, &k->record,
+                       k->verdict.verified ? &k->verdict : NULL, diag);
+}
+
+enum demur_err fold_entry(struct demur_client *c, struct span entry, bool trusted,
+                          struct demur_diag *diag)
+{
+    uint8_t leaf[32];
+    uint64_t at = 0;
+    struct span record;
+    struct demur_diag why = {0};
+    struct demur_verdict recalled;
+    demur_merkle_leaf(leaf, entry);
+    enum demur_err err = demur_entry_parse(&at, &record, entry, &why);
+    if (!err)
+        err = demur_record_parse(c->record, record, &why);
+    bool known = !err && trusted && !is_bad(c, demur_channel_size(c->channel));
+    if (known)
+        recall(&recalled, c->record);
+    return fold_parsed(c, entry, leaf, at, err, &why, c->record, known ? &recalled : NULL, diag);
 }
 
 /* ---- the whole copy ---- */

@@ -35,6 +35,8 @@ void skew_text(char out[static DEMUR_SKEW_TEXT], uint64_t ours, uint64_t theirs)
 
 /* dir/name, NUL-ended; false when it does not fit. */
 bool path_join(char out[static PATH_LEN], const char *dir, const char *name);
+/* demur_path_write for what need not outlast a power cut. */
+enum demur_err path_write_unsynced(const char *path, struct span bytes, struct demur_diag *diag);
 enum demur_err path_remove_all(const char *path, struct demur_diag *diag);
 /* Names in a folder, sorted, each but "." and ".." handed to `each` until it
  * returns false. A folder that is absent is empty. */
@@ -205,6 +207,28 @@ void promises_kept(struct demur_client *c); /* forget those that the copy has co
 uint64_t promises_size(const struct demur_client *c);
 void promises_free(struct demur_client *c);
 
+/* verify.c: signatures, ahead of the fold. */
+struct checked {
+    struct span entry; /* the caller's */
+    bool parsed;       /* the rest holds */
+    uint8_t leaf[32];
+    uint64_t at;
+    enum demur_err err; /* of parsing; `why` says it */
+    struct demur_diag why;
+    struct demur_record record;
+    struct demur_verdict verdict;
+};
+void checked_parse(struct checked *k);
+struct verify_pool;
+struct verify_pool *verify_pool_new(void); /* NULL when memory is out */
+void verify_pool_free(struct verify_pool *p);
+/* Parse and check a batch in the background: without a channel those records that stand
+ * alone, with one what is not checked yet; it must not be folded until verify_wait. The
+ * batch is not to be touched before that, and one runs at a time. */
+void verify_begin(struct verify_pool *p, struct checked *batch, size_t len,
+                  const struct demur_channel *channel);
+void verify_wait(struct verify_pool *p);
+
 /* fold.c: from entries to the channel. */
 /* Fold what the copy's last checkpoint covers, and check that it is what was
  * signed. Signatures that were verified in an earlier run are not verified again. */
@@ -213,6 +237,9 @@ enum demur_err fold_copy(struct demur_client *c, struct demur_diag *diag);
  * What the channel refuses goes into c->refused. Errors: those that stop the fold. */
 enum demur_err fold_entry(struct demur_client *c, struct span entry, bool trusted,
                           struct demur_diag *diag);
+/* The same for what was parsed, and perhaps checked, already. */
+enum demur_err fold_checked(struct demur_client *c, const struct checked *k,
+                            struct demur_diag *diag);
 /* Make a checkpoint, whose entries are folded and on disk, the copy's own. */
 enum demur_err fold_commit(struct demur_client *c, struct span checkpoint, struct demur_diag *diag);
 

@@ -311,9 +311,106 @@ static enum demur_err walk(struct sync *s, const char *what, entry_step *step,
     return err;
 }
 
-static enum demur_err fold_step(struct sync *s, struct span entry, struct demur_diag *diag)
+/* ---- the fold ---- */
+
+/* Bundles that are about to be folded: their new entries. Several, so that the threads
+ * seldom wait for the last of them. */
+#define AHEAD_BUNDLES 4u
+#define AHEAD_ENTRIES (AHEAD_BUNDLES * DEMUR_TILE_WIDTH)
+
+struct ahead {
+    struct demur_bytes bundles[AHEAD_BUNDLES];
+    struct checked *list; /* of AHEAD_ENTRIES */
+    size_t len;
+};
+
+static void ahead_add(struct ahead *a, struct span entry)
 {
-    return fold_entry(s->c, entry, false, diag);
+    struct checked *k = &a->list[a->len++];
+    k->entry = entry;
+    k->parsed = k->verdict.verified = false;
+    k->at = 0;
+    k->why = (struct demur_diag){0};
+}
+
+/* Take bundles from the one on in which entry `at` is; nothing when that is past the head. */
+static enum demur_err look_ahead(struct sync *s, uint64_t at, struct ahead *a,
+                                 struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    uint64_t to = s->head.size;
+    a->len = 0;
+    for (unsigned n = 0; n < AHEAD_BUNDLES && at < to && !err; n++) {
+        uint64_t index = at / DEMUR_TILE_WIDTH, i = index * DEMUR_TILE_WIDTH;
+        uint64_t end = to - i < DEMUR_TILE_WIDTH ? to : i + DEMUR_TILE_WIDTH;
+        demur_bytes_free(&a->bundles[n]);
+        err = get_bundle(s, index, (unsigned)(end - i), &a->bundles[n], diag);
+        struct span rest = demur_bytes_span(&a->bundles[n]), entry;
+        for (; !err && i < end && demur_bundle_next(&rest, &entry); i++)
+            if (i >= at)
+                ahead_add(a, entry);
+        at = end;
+    }
+    return err;
+}
+
+static enum demur_err fold_ahead(struct sync *s, const struct ahead *a, struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    for (size_t i = 0; i < a->len && !err; i++)
+        err = fold_checked(s->c, &a->list[i], diag);
+    return err;
+}
+
+static bool needs_channel(const struct ahead *a)
+{
+    for (size_t i = 0; i < a->len; i++)
+        if (!a->list[i].err && !a->list[i].verdict.verified)
+            return true;
+    return false;
+}
+
+/* While some are checked, those before are folded, and then the next are read. */
+static enum demur_err fold_all(struct sync *s, struct verify_pool *pool, struct ahead ahead[2],
+                               struct demur_diag *diag)
+{
+    uint64_t from = s->c->size, to = s->head.size, done = from;
+    enum demur_err err = look_ahead(s, done, &ahead[0], diag);
+    if (!err)
+        verify_begin(pool, ahead[0].list, ahead[0].len, NULL);
+    for (unsigned now = 0; !err && done < to; now ^= 1) {
+        struct ahead *a = &ahead[now], *next = &ahead[now ^ 1];
+        done += a->len;
+        err = look_ahead(s, done, next, diag);
+        verify_wait(pool);
+        if (!err && needs_channel(a)) {
+            verify_begin(pool, a->list, a->len, s->c->channel);
+            verify_wait(pool);
+        }
+        if (!err && next->len)
+            verify_begin(pool, next->list, next->len, NULL);
+        if (!err)
+            err = fold_ahead(s, a, diag);
+        client_progress(s->c, "checking entries", done - from, to - from);
+    }
+    return err;
+}
+
+static enum demur_err fold_new(struct sync *s, struct demur_diag *diag)
+{
+    struct ahead ahead[2] = {0};
+    struct verify_pool *pool = verify_pool_new();
+    for (int i = 0; i < 2; i++)
+        ahead[i].list = malloc(AHEAD_ENTRIES * sizeof *ahead[i].list);
+    enum demur_err err =
+        pool && ahead[0].list && ahead[1].list ? fold_all(s, pool, ahead, diag) : no_memory(diag);
+    verify_pool_free(pool);
+    for (int i = 0; i < 2; i++) {
+        for (unsigned n = 0; n < AHEAD_BUNDLES; n++)
+            demur_bytes_free(&ahead[i].bundles[n]);
+        free(ahead[i].list);
+    }
+    return err;
 }
 
 /* Entries that turned out not to be the log's must not be taken for it next time. */
@@ -414,7 +511,7 @@ static enum demur_err fold_entries(struct sync *s, struct demur_diag *diag)
 {
     struct demur_client *c = s->c;
     c->head = demur_bytes_span(&s->checkpoint);
-    enum demur_err err = walk(s, "checking entries", fold_step, diag);
+    enum demur_err err = fold_new(s, diag);
     if (!err)
         err = check_key(s, diag);
     if (!err) {

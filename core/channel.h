@@ -37,6 +37,10 @@ enum demur_err demur_channel_verify(const struct demur_channel *c, const struct 
                                     struct demur_verdict *out,
                                     struct demur_diag *diag) DEMUR_CHECKED;
 
+/* Does the check of such a record look at nothing but the record? Then the channel may
+ * be NULL, and be folded meanwhile. */
+bool demur_channel_verify_alone(const struct demur_record *r);
+
 /* Fold the next entry. `text` is the policy or calendar text when the record is
  * of that type (TEXT when its hash or size is not the record's), else empty.
  * `verdict` may be NULL: then the record is verified here.

@@ -263,3 +263,22 @@ enum demur_err demur_channel_verify(const struct demur_channel *c, const struct 
     *out = verdict;
     return DEMUR_OK;
 }
+
+bool demur_channel_verify_alone(const struct demur_record *r)
+{
+    switch (r->type) {
+    case DEMUR_RECORD_CIRCULATE:
+    case DEMUR_RECORD_FILE:
+    case DEMUR_RECORD_REVISE:
+    case DEMUR_RECORD_COSIGN:
+    case DEMUR_RECORD_UNSIGN:
+    case DEMUR_RECORD_WITHDRAW:
+    case DEMUR_RECORD_APPEAL:
+        return false;
+    case DEMUR_RECORD_SAY:
+    case DEMUR_RECORD_SHARE:
+        return demur_record_has(r, DEMUR_FIELD_BY);
+    default:
+        return true;
+    }
+}

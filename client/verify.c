@@ -1,0 +1,133 @@
+/* Signatures verified by all processors at once, ahead of the fold.
+ *
+ * Entries mean something only in their order, but most signatures can be checked in
+ * any: the thread that folds takes one bundle in while the others check the next.
+ * What a proof about a ring rests on is in the channel, so those are checked between
+ * two bundles, when nothing is folded. What could not be checked ahead, since what it
+ * rests on came in the same bundle, the fold checks itself, and says what is wrong.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#define THREADS_MAX 64
+
+struct verify_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t more, done;
+    struct checked *batch;
+    size_t len, threads_len, busy;
+    uint64_t round; /* counts batches */
+    bool ending;
+    const struct demur_channel *channel; /* NULL: what stands alone */
+    atomic_size_t next;
+    pthread_t threads[THREADS_MAX];
+};
+
+void checked_parse(struct checked *k)
+{
+    struct span record;
+    demur_merkle_leaf(k->leaf, k->entry);
+    k->err = demur_entry_parse(&k->at, &record, k->entry, &k->why);
+    if (!k->err)
+        k->err = demur_record_parse(&k->record, record, &k->why);
+    k->parsed = true;
+}
+
+static void check(struct checked *k, const struct demur_channel *channel)
+{
+    if (!k->parsed)
+        checked_parse(k);
+    if (k->err || k->verdict.verified || (!channel && !demur_channel_verify_alone(&k->record)))
+        return;
+    /* A refusal is the fold's to make, in its turn. */
+    if (demur_channel_verify(channel, &k->record, &k->verdict, NULL))
+        k->verdict.verified = false;
+}
+
+static void work(struct verify_pool *p)
+{
+    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->len;)
+        check(&p->batch[i], p->channel);
+}
+
+static void *run(void *arg)
+{
+    struct verify_pool *p = arg;
+    uint64_t seen = 0;
+    pthread_mutex_lock(&p->lock);
+    for (;;) {
+        while (p->round == seen && !p->ending)
+            pthread_cond_wait(&p->more, &p->lock);
+        if (p->ending)
+            break;
+        seen = p->round;
+        pthread_mutex_unlock(&p->lock);
+        work(p);
+        pthread_mutex_lock(&p->lock);
+        if (--p->busy == 0)
+            pthread_cond_signal(&p->done);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+struct verify_pool *verify_pool_new(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t want = cpus < 1 ? 1 : cpus > THREADS_MAX ? THREADS_MAX : (size_t)cpus;
+    struct verify_pool *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->more, NULL);
+    pthread_cond_init(&p->done, NULL);
+    /* As many as the system gives: the caller works along, so that none will do. */
+    while (p->threads_len < want && !pthread_create(&p->threads[p->threads_len], NULL, run, p))
+        p->threads_len++;
+    return p;
+}
+
+void verify_pool_free(struct verify_pool *p)
+{
+    if (!p)
+        return;
+    verify_wait(p);
+    pthread_mutex_lock(&p->lock);
+    p->ending = true;
+    pthread_cond_broadcast(&p->more);
+    pthread_mutex_unlock(&p->lock);
+    for (size_t i = 0; i < p->threads_len; i++)
+        pthread_join(p->threads[i], NULL);
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->more);
+    pthread_cond_destroy(&p->done);
+    free(p);
+}
+
+void verify_begin(struct verify_pool *p, struct checked *batch, size_t len,
+                  const struct demur_channel *channel)
+{
+    pthread_mutex_lock(&p->lock);
+    p->batch = batch;
+    p->len = len;
+    p->channel = channel;
+    atomic_store(&p->next, 0);
+    p->busy = p->threads_len;
+    p->round++;
+    pthread_cond_broadcast(&p->more);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void verify_wait(struct verify_pool *p)
+{
+    work(p);
+    pthread_mutex_lock(&p->lock);
+    while (p->busy)
+        pthread_cond_wait(&p->done, &p->lock);
+    p->len = 0;
+    pthread_mutex_unlock(&p->lock);
+}
