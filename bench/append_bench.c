@@ -19,33 +19,7 @@
 #include "bench.h"
 #include "world.h"
 
-enum { CLIENTS = 64, ROUNDS = 5, EACH = 60, ROUND = CLIENTS * EACH, BATCH = 64 };
-enum { RECORD_CAP = 512, SAMPLE = 97 };
-
-static struct span records[ROUND];
-static struct bench_request requests[ROUND];
-static struct bench_answer answers[ROUND];
-
-static void prepare(struct bench_world *w, uint64_t round)
-{
-    for (size_t i = 0; i < ROUND; i++) {
-        uint8_t *bytes = malloc(RECORD_CAP);
-        bench_need(bytes != NULL, "out of memory");
-        struct buf b = buf_over(bytes, RECORD_CAP);
-        bench_invite(w, &b, (unsigned)(i % CLIENTS), round * ROUND + i);
-        records[i] = buf_span(&b);
-        requests[i] = bench_request_make("POST", "/append", BENCH_TOKEN, b.p, b.len);
-    }
-}
-
-static void release(void)
-{
-    for (size_t i = 0; i < ROUND; i++) {
-        free((void *)(uintptr_t)records[i].p);
-        free(requests[i].bytes);
-        free(answers[i].body);
-    }
-}
+enum { CLIENTS = BENCH_KEEPERS, ROUNDS = 6, ROUND = CLIENTS * 100, BATCH = 64 };
 
 /* ---- bare SQLite ------------------------------------------------------------- */
 
@@ -78,15 +52,15 @@ static void bare_run(sqlite3_stmt *stmt)
 }
 
 /* Entries a second of this round's entries. */
-static double bare_rate(struct bare *b)
+static double bare_rate(struct bare *b, const struct bench_invites *all)
 {
-    uint8_t entry[RECORD_CAP + 32];
+    uint8_t entry[BENCH_RECORD_MAX + 32];
     uint64_t start = bench_now_ns();
     for (size_t i = 0; i < ROUND; i++) {
         struct buf e = buf_over(entry, sizeof entry);
         if (i % BATCH == 0)
             bare_run(b->begin);
-        demur_entry_write(&e, 1790000000, records[i]);
+        demur_entry_write(&e, 1790000000, all->records[i]);
         sqlite3_bind_int64(b->put, 1, b->next++);
         sqlite3_bind_blob64(b->put, 2, e.p, e.len, SQLITE_TRANSIENT);
         bare_run(b->put);
@@ -111,43 +85,34 @@ struct sums {
     unsigned bounds;
 };
 
-static void bounds_take(struct sums *sums, struct bare *bare)
+static void bounds_take(struct sums *sums, struct bare *bare, const struct bench_invites *all)
 {
-    sums->signatures += bench_ed25519_rate(records[0].len, 0.25);
-    sums->commits += bare_rate(bare);
+    sums->signatures += bench_ed25519_rate(all->records[0].len, 0.25);
+    sums->commits += bare_rate(bare, all);
     sums->bounds++;
 }
 
-/* Every answer is a receipt, each for its own record: a sample is verified, and
- * the log has grown by as many as were sent. */
-static void check(struct bench_world *w, uint64_t before)
+static void round_run(struct bench_world *w, struct bare *bare, struct sums *sums)
 {
-    bench_need(bench_world_size(w, NULL) - before >= ROUND, "the log did not grow by that many");
-    for (size_t i = 0; i < ROUND; i += SAMPLE)
-        bench_need(bench_receipt_holds(w, span_of(answers[i].body, answers[i].len), records[i]),
-                   "a receipt does not verify");
-}
-
-static void round_run(struct bench_world *w, struct bare *bare, struct sums *sums, uint64_t n)
-{
+    struct bench_invites all;
+    bench_invites_make(w, &all, ROUND);
     struct bench_load load = {.port = w->port,
                               .connections = CLIENTS,
-                              .requests = requests,
+                              .requests = all.requests,
                               .requests_len = ROUND,
                               .total = ROUND,
                               .keep = true,
-                              .answers = answers};
-    prepare(w, n);
-    bounds_take(sums, bare);
+                              .answers = all.answers};
+    bounds_take(sums, bare, &all);
     uint64_t before = bench_world_size(w, NULL);
     double cpu = bench_world_cpu_s(w);
     bench_need(bench_load_run(&load), "the load did not run");
     sums->wall_s += load.wall_s;
     sums->generator_s += load.cpu_s;
     sums->server_s += bench_world_cpu_s(w) - cpu;
-    check(w, before);
-    bounds_take(sums, bare);
-    release();
+    bench_invites_check(w, &all, before);
+    bounds_take(sums, bare, &all);
+    bench_invites_free(&all);
 }
 
 int main(void)
@@ -158,8 +123,8 @@ int main(void)
     bench_world_make(&w);
     bare_open(&bare, w.parent);
     bench_world_serve(&w);
-    for (uint64_t n = 0; n < ROUNDS; n++)
-        round_run(&w, &bare, &sums, n);
+    for (int i = 0; i < ROUNDS; i++)
+        round_run(&w, &bare, &sums);
     double signatures = sums.signatures / sums.bounds, commits = sums.commits / sums.bounds;
     printf("# append_64: bounds: %.0f signatures/s, %.0f entries/s committed bare; processors in "
            "use: generator %.2f, server %.2f\n",

@@ -19,6 +19,7 @@
 #include "../core/receipt.h"
 #include "../core/record.h"
 #include "../core/tile.h"
+#include "../server/engine.h"
 #include "../server/server.h"
 #include "bench.h"
 
@@ -317,11 +318,11 @@ uint64_t bench_world_size(const struct bench_world *w, struct buf *text)
 
 /* ---- records ---------------------------------------------------------------- */
 
-void bench_invite(struct bench_world *w, struct buf *out, unsigned keeper, uint64_t n)
+void bench_invite(struct bench_world *w, struct buf *out, unsigned keeper)
 {
     struct bench_key *by = &w->keepers[keeper % BENCH_KEEPERS], invitation;
     char handle[32];
-    snprintf(handle, sizeof handle, "m%llu", (unsigned long long)n);
+    snprintf(handle, sizeof handle, "m%llu", (unsigned long long)w->handles++);
     bench_key_make(&invitation);
     demur_record_begin(out, DEMUR_RECORD_INVITE, w->fingerprint);
     demur_put_bytes(out, DEMUR_FIELD_BY, span_of(by->public_key, 32));
@@ -349,6 +350,87 @@ bool bench_receipt_holds(const struct bench_world *w, struct span receipt, struc
     demur_merkle_leaf(leaf, entry);
     return !demur_entry_parse(&at, &text, entry, &diag) && span_eq(text, record) &&
            !demur_receipt_verify(&r, span_lit(BENCH_ORIGIN), w->log.public_key, leaf, NULL, &diag);
+}
+
+void bench_invites_make(struct bench_world *w, struct bench_invites *out, size_t n)
+{
+    *out = (struct bench_invites){.n = n,
+                                  .records = calloc(n, sizeof *out->records),
+                                  .requests = calloc(n, sizeof *out->requests),
+                                  .answers = calloc(n, sizeof *out->answers)};
+    bench_need(out->records && out->requests && out->answers, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *bytes = malloc(BENCH_RECORD_MAX);
+        struct buf b = buf_over(bytes, bytes ? BENCH_RECORD_MAX : 0);
+        bench_invite(w, &b, (unsigned)(i % BENCH_KEEPERS));
+        out->records[i] = buf_span(&b);
+        out->requests[i] = bench_request_make("POST", "/append", BENCH_TOKEN, b.p, b.len);
+    }
+}
+
+void bench_invites_free(struct bench_invites *invites)
+{
+    for (size_t i = 0; i < invites->n; i++) {
+        free((void *)(uintptr_t)invites->records[i].p);
+        free(invites->requests[i].bytes);
+        free(invites->answers[i].body);
+    }
+    free(invites->records);
+    free(invites->requests);
+    free(invites->answers);
+}
+
+void bench_invites_check(const struct bench_world *w, const struct bench_invites *invites,
+                         uint64_t before)
+{
+    enum { SAMPLE = 97 };
+    bench_need(bench_world_size(w, NULL) - before >= invites->n,
+               "the log did not grow by that many");
+    for (size_t i = 0; i < invites->n; i += SAMPLE)
+        bench_need(bench_receipt_holds(w,
+                                       span_of(invites->answers[i].body, invites->answers[i].len),
+                                       invites->records[i]),
+                   "a receipt does not verify");
+}
+
+static void filled(struct demur_append *a)
+{
+    bench_need(a->state == DEMUR_APPEND_ACCEPTED, a->diag.text);
+}
+
+static void batch_fill(struct bench_world *w, struct demur_engine *e, struct demur_append *appends,
+                       uint8_t *bytes, size_t n)
+{
+    struct demur_diag diag = {0};
+    for (size_t i = 0; i < n; i++) {
+        struct demur_append *a = &appends[i];
+        struct buf b = buf_over(bytes + i * BENCH_RECORD_MAX, BENCH_RECORD_MAX);
+        bench_invite(w, &b, (unsigned)(w->handles % BENCH_KEEPERS));
+        *a = (struct demur_append){
+            .text = buf_span(&b), .answer = filled, .next = i + 1 < n ? a + 1 : NULL};
+        bench_need_ok(demur_record_parse(&a->record, a->text, &diag), &diag);
+        demur_hash(a->hash, a->text);
+        a->verdict.verified = true;
+        memcpy(a->verdict.record, a->hash, 32);
+    }
+    bench_need_ok(demur_engine_commit(e, appends, &diag), &diag);
+}
+
+void bench_world_fill(struct bench_world *w, uint64_t size)
+{
+    struct demur_diag diag = {0};
+    struct demur_engine *e = NULL;
+    struct demur_append *appends = calloc(DEMUR_BATCH_MAX, sizeof *appends);
+    uint8_t *bytes = malloc((size_t)DEMUR_BATCH_MAX * BENCH_RECORD_MAX);
+    bench_need(appends && bytes, "out of memory");
+    bench_need_ok(demur_engine_open(&e, w->dir, false, NULL, &diag), &diag);
+    while (e->edge.frontier.size < size) {
+        uint64_t left = size - e->edge.frontier.size;
+        batch_fill(w, e, appends, bytes, left < DEMUR_BATCH_MAX ? left : DEMUR_BATCH_MAX);
+    }
+    demur_engine_close(e);
+    free(appends);
+    free(bytes);
 }
 
 /* ---- the bound of signatures ------------------------------------------------- */

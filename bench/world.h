@@ -13,6 +13,7 @@
 #define BENCH_ORIGIN "bench.example.org/dissent"
 /* So many officers keep the roster, each with a key of its own. */
 #define BENCH_KEEPERS 64
+#define BENCH_RECORD_MAX 512 /* bytes of an invite */
 
 struct bench_key {
     uint8_t public_key[32], secret[64];
@@ -23,7 +24,8 @@ struct bench_world {
     char parent[256], dir[288];
     struct bench_key root, log, server, keepers[BENCH_KEEPERS];
     uint8_t fingerprint[32];
-    uint64_t at; /* of its first entries */
+    uint64_t at;      /* of its first entries */
+    uint64_t handles; /* given so far */
     pid_t pid;
     uint16_t port;
     double start_s; /* from the start of the process until it listened */
@@ -45,10 +47,26 @@ uint64_t bench_world_size(const struct bench_world *w, struct buf *text);
 struct bench_answer bench_world_get(const struct bench_world *w, const char *path);
 
 /* Append to *out an `invite` record by a keeper: one signature, by that key's next
- * sequence number. `n` makes the handle; never the same twice. */
-void bench_invite(struct bench_world *w, struct buf *out, unsigned keeper, uint64_t n);
-/* Does the receipt prove that the log holds this record? Its entry into *entry
- * (at least DEMUR_ENTRY_MAX bytes; may be NULL). */
+ * sequence number. */
+void bench_invite(struct bench_world *w, struct buf *out, unsigned keeper);
+/* n of them ready to be sent, keeper after keeper; request i is for record i. */
+struct bench_invites {
+    size_t n;
+    struct span *records;
+    struct bench_request *requests;
+    struct bench_answer *answers; /* empty */
+};
+void bench_invites_make(struct bench_world *w, struct bench_invites *out, size_t n);
+void bench_invites_free(struct bench_invites *invites);
+/* The log grew from `before` by all of them at least, and a sample of the answers are
+ * receipts, each for its own record; else the benchmark ends. */
+void bench_invites_check(const struct bench_world *w, const struct bench_invites *invites,
+                         uint64_t before);
+/* Bring the log of a channel that is not served to `size` entries with invites, by the
+ * server's own commits, but for the check of the signatures (which are good). */
+void bench_world_fill(struct bench_world *w, uint64_t size);
+
+/* Does the receipt prove that the log holds this record? */
 bool bench_receipt_holds(const struct bench_world *w, struct span receipt, struct span record);
 
 /* Bytes of a fresh random seed's Ed25519 key. */
