@@ -133,11 +133,12 @@ struct group_terms {
     const struct group_affine *points;
     size_t n;
 };
-/* Buckets that a sum of n terms can make use of; fewer make it slower. */
-size_t group_buckets_for(size_t n);
-/* out = Σ scalar·point over all terms of `lists`, with `n_buckets` >= 8 buckets
- * of working memory. */
+/* Bytes of working memory that a sum of n terms can make use of; less make it
+ * slower, down to GROUP_SUM_WORK_MIN. */
+size_t group_sum_work_len(size_t n);
+#define GROUP_SUM_WORK_MIN (8 * sizeof(struct group_point))
+/* out = Σ scalar·point over all terms of `lists`. `work` is aligned for uint64_t. */
 void group_sum_vartime(struct group_point *out, const struct group_terms *lists, size_t n_lists,
-                       struct group_point *buckets, size_t n_buckets);
+                       void *work, size_t work_len);
 
 #endif

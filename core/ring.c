@@ -61,7 +61,7 @@ void demur_ring_digest(uint8_t digest[static 32], const uint8_t (*keys)[32], siz
     crypto_hash_sha256_final(&sha, digest);
 }
 
-static enum demur_err check_key(const uint8_t (*keys)[32], size_t i, struct group_point *point,
+static enum demur_err check_key(const uint8_t (*keys)[32], size_t i, bool valid,
                                 struct demur_diag *diag)
 {
     int order = i ? memcmp(keys[i - 1], keys[i], 32) : -1;
@@ -69,10 +69,12 @@ static enum demur_err check_key(const uint8_t (*keys)[32], size_t i, struct grou
         return demur_fail(diag, DEMUR_ERR_CANON, "ring key %zu repeats the one before it", i);
     if (order > 0)
         return demur_fail(diag, DEMUR_ERR_CANON, "ring key %zu is out of order; sort the keys", i);
-    if (!group_decode(point, keys[i]) || group_is_identity(point))
+    if (!valid || sodium_is_zero(keys[i], 32))
         return demur_fail(diag, DEMUR_ERR_SYNTAX, "ring key %zu is not a valid key", i);
     return DEMUR_OK;
 }
+
+#define KEYS_AT_A_TIME 64
 
 static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
                                 struct ring_points *points, struct demur_diag *diag)
@@ -83,16 +85,21 @@ static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[3
     if (!ring_shape_for(n, &shape))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the ring has %zu members; at most %d are allowed",
                           n, DEMUR_RING_MAX);
-    for (size_t i = 0; i < n; i++) {
-        struct group_point point;
-        enum demur_err err = check_key(keys, i, &point, diag);
-        if (err != DEMUR_OK)
-            return err;
-        if (points)
-            group_affine_of(&points->keys[i], &point);
+    const struct group_path *path = group_path_best();
+    for (size_t first = 0; first < n; first += KEYS_AT_A_TIME) {
+        struct group_affine here[KEYS_AT_A_TIME], *out = points ? points->keys + first : here;
+        size_t count = n - first < KEYS_AT_A_TIME ? n - first : KEYS_AT_A_TIME;
+        size_t valid = path->decode(out, keys + first, count);
+        for (size_t i = 0; i < count; i++) {
+            enum demur_err err = check_key(keys, first + i, i < valid, diag);
+            if (err != DEMUR_OK)
+                return err;
+        }
     }
-    if (points)
+    if (points) {
+        points->path = path;
         ring_shared_points(points->shared, shape);
+    }
     *ring = (struct demur_ring){.keys = keys, .n = n, .points = points};
     demur_ring_digest(ring->digest, keys, n);
     return DEMUR_OK;

@@ -7,14 +7,14 @@ struct batch {
     const struct demur_ring *ring;
     struct ring_shape shape;
     size_t n; /* signatures that could be read */
-    size_t own_count, low_count, high_count, n_buckets;
+    size_t own_count, low_count, high_count, sum_len;
     struct demur_ring_item **items;
     struct ring_check *checks;
     struct group_affine *own; /* own_count for each signature */
     struct group_scalar *own_scalars;
-    struct group_factor *low, *high; /* by table entry, within it by signature */
+    uint64_t *low, *high; /* by table entry, within it by limb, then by signature */
     struct group_scalar *key_scalars;
-    struct group_point *buckets;
+    uint8_t *sum;
 };
 
 /* Take n entries of `size` bytes, all multiples of 8, off the work memory. */
@@ -37,15 +37,15 @@ static size_t lay_out(struct batch *b, const struct demur_ring *ring, size_t n, 
     b->own_count = ring_own_count(b->shape);
     b->low_count = ring_low_count(b->shape);
     b->high_count = ring_high_count(b->shape);
-    b->n_buckets = group_buckets_for(ring->n + n * b->own_count + RING_SHARED_MAX);
+    b->sum_len = group_sum_work_len(ring->n + n * b->own_count + RING_SHARED_MAX);
     b->items = take(&work, &len, n, sizeof(uint64_t));
     b->checks = take(&work, &len, n, sizeof *b->checks);
     b->own = take(&work, &len, n * b->own_count, sizeof *b->own);
     b->own_scalars = take(&work, &len, n * b->own_count, sizeof *b->own_scalars);
-    b->low = take(&work, &len, n * b->low_count, sizeof *b->low);
-    b->high = take(&work, &len, n * b->high_count, sizeof *b->high);
+    b->low = take(&work, &len, n * b->low_count, sizeof(struct group_factor));
+    b->high = take(&work, &len, n * b->high_count, sizeof(struct group_factor));
     b->key_scalars = take(&work, &len, ring->n, sizeof *b->key_scalars);
-    b->buckets = take(&work, &len, b->n_buckets, sizeof *b->buckets);
+    b->sum = take(&work, &len, b->sum_len, 1);
     return len;
 }
 
@@ -111,6 +111,7 @@ static void set_weights(struct batch *b, const uint8_t seed[static 64])
 /* The keys' coefficients for the signatures first .. last - 1. */
 static void add_up_keys(struct batch *b, size_t first, size_t last)
 {
+    const struct group_path *path = ring_path(b->ring);
     size_t n = b->ring->n;
     struct group_scalar rest = group_scalar_of(0), total;
     for (size_t i = first; i < last; i++) {
@@ -118,11 +119,10 @@ static void add_up_keys(struct batch *b, size_t first, size_t last)
         group_scalar_add(&rest, &rest, &total);
     }
     for (size_t k = 0; k + 1 < n; k++) {
-        const struct group_factor *high = b->high + k / b->low_count * b->n;
-        const struct group_factor *low = b->low + k % b->low_count * b->n;
+        const uint64_t *high = b->high + 5 * b->n * (k / b->low_count);
+        const uint64_t *low = b->low + 5 * b->n * (k % b->low_count);
         struct group_products sum = {{0}};
-        for (size_t i = first; i < last; i++)
-            group_products_add(&sum, &high[i], &low[i]);
+        path->products(&sum, high + first, low + first, b->n, last - first);
         group_products_reduce(&b->key_scalars[k], &sum);
         group_scalar_sub(&rest, &rest, &b->key_scalars[k]);
     }
@@ -143,7 +143,7 @@ static void sum_of(struct batch *b, size_t first, size_t last, struct group_poin
                                    {b->own_scalars + first * b->own_count,
                                     b->own + first * b->own_count, (last - first) * b->own_count},
                                    {shared, points->shared, ring_shared_count(b->shape)}};
-    group_sum_vartime(sum, lists, 3, b->buckets, b->n_buckets);
+    points->path->sum(sum, lists, 3, b->sum, b->sum_len);
 }
 
 /* Name the bad among first .. last - 1, whose weighted sum is `sum`. One half is

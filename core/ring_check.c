@@ -15,16 +15,14 @@ void ring_shared_points(struct group_affine out[static RING_SHARED_MAX], struct 
     group_affine_of_many(out, points, n);
 }
 
-static enum demur_err read_points(struct group_affine *own, const uint8_t *sig,
-                                  struct ring_layout at, struct demur_diag *diag)
+static enum demur_err read_points(const struct group_path *path, struct group_affine *own,
+                                  const uint8_t *sig, struct ring_layout at,
+                                  struct demur_diag *diag)
 {
-    for (size_t o = 0; o < at.f; o += 32) {
-        struct group_point p;
-        if (!group_decode(&p, sig + o))
-            return demur_fail(diag, DEMUR_ERR_CANON,
-                              "the ring signature has no valid point at byte %zu", o);
-        group_affine_of(&own[o / 32], &p);
-    }
+    size_t n = at.f / 32, good = path->decode(own, (const uint8_t(*)[32])sig, n);
+    if (good < n)
+        return demur_fail(diag, DEMUR_ERR_CANON,
+                          "the ring signature has no valid point at byte %zu", 32 * good);
     if (sodium_is_zero(sig + at.tag, 32))
         return demur_fail(diag, DEMUR_ERR_CANON, "the ring signature's tag is the identity");
     return DEMUR_OK;
@@ -78,7 +76,7 @@ enum demur_err ring_check_read(struct ring_check *check, struct group_affine *ow
         return demur_fail(diag, DEMUR_ERR_SYNTAX,
                           "the ring signature has %zu bytes; in a ring of %zu it has %zu",
                           signature.len, ring->n, at.len);
-    enum demur_err err = read_points(own, signature.p, at, diag);
+    enum demur_err err = read_points(ring_path(ring), own, signature.p, at, diag);
     if (err == DEMUR_OK)
         err = read_scalars(check, signature.p, at, diag);
     if (err != DEMUR_OK)
@@ -141,8 +139,7 @@ void ring_check_shared(const struct ring_check *check, struct group_scalar *shar
 
 /* The products of one f from each of the digits first..last, times `weight`. */
 static void digit_products(const struct ring_check *check, uint32_t first, uint32_t last,
-                           const struct group_scalar *weight, struct group_factor *out,
-                           size_t stride)
+                           const struct group_scalar *weight, uint64_t *out, size_t stride)
 {
     struct group_scalar products[RING_HIGH_MAX] = {*weight};
     size_t n = 1;
@@ -151,17 +148,21 @@ static void digit_products(const struct ring_check *check, uint32_t first, uint3
             for (size_t k = 0; k < n; k++)
                 group_scalar_mul(&products[i * n + k], &products[k], &check->f[j][i]);
     }
-    for (size_t k = 0; k < n; k++)
-        group_factor_of(&out[k * stride], &products[k]);
+    for (size_t k = 0; k < n; k++) {
+        struct group_factor factor;
+        group_factor_of(&factor, &products[k]);
+        for (size_t i = 0; i < 5; i++)
+            out[(5 * k + i) * stride] = factor.v[i];
+    }
 }
 
-void ring_check_low(const struct ring_check *check, struct group_factor *low, size_t stride)
+void ring_check_low(const struct ring_check *check, uint64_t *low, size_t stride)
 {
     struct group_scalar one = group_scalar_of(1);
     digit_products(check, 0, 1, &one, low, stride);
 }
 
-void ring_check_high(const struct ring_check *check, struct group_factor *high, size_t stride)
+void ring_check_high(const struct ring_check *check, uint64_t *high, size_t stride)
 {
     digit_products(check, 2, check->shape.digits - 1, &check->v, high, stride);
 }

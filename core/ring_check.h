@@ -13,6 +13,7 @@
 #ifndef DEMUR_CORE_RING_CHECK_H
 #define DEMUR_CORE_RING_CHECK_H
 
+#include "group_path.h"
 #include "ring_parts.h"
 
 #define RING_OWN_MAX (3 + 2 * RING_DIGITS_MAX + 1)
@@ -38,9 +39,15 @@ static inline uint32_t ring_high_count(struct ring_shape shape)
 
 /* What ring->points holds when demur_ring_load has filled it. */
 struct ring_points {
+    const struct group_path *path; /* how this ring's sums are computed */
     struct group_affine shared[RING_SHARED_MAX];
     struct group_affine keys[];
 };
+static inline const struct group_path *ring_path(const struct demur_ring *ring)
+{
+    const struct ring_points *points = ring->points;
+    return points ? points->path : group_path_best();
+}
 void ring_shared_points(struct group_affine out[static RING_SHARED_MAX], struct ring_shape shape);
 
 struct ring_check {
@@ -63,9 +70,9 @@ enum demur_err ring_check_read(struct ring_check *check, struct group_affine *ow
 void ring_check_own(const struct ring_check *check, struct group_scalar *own);
 void ring_check_shared(const struct ring_check *check, struct group_scalar *shared);
 /* v·p_k = high[k's upper digits]·low[k's lower two], and their sum over all
- * positions, v·x^m. */
-void ring_check_low(const struct ring_check *check, struct group_factor *low, size_t stride);
-void ring_check_high(const struct ring_check *check, struct group_factor *high, size_t stride);
+ * positions, v·x^m. Limb i of factor k goes to out[(5k + i)·stride]. */
+void ring_check_low(const struct ring_check *check, uint64_t *low, size_t stride);
+void ring_check_high(const struct ring_check *check, uint64_t *high, size_t stride);
 void ring_check_total(const struct ring_check *check, struct group_scalar *total);
 
 #endif

@@ -1,8 +1,13 @@
 #include "ring_check.h"
 
 /* Keys that are summed at a time: bounds the memory on the stack. */
+#ifdef __wasm__
 #define CHUNK 1024
-#define BUCKETS 128
+#define SUM_LEN (128 * sizeof(struct group_point))
+#else
+#define CHUNK 4096
+#define SUM_LEN (1024 * sizeof(struct group_point))
+#endif
 
 /* A signature alone has weights from a hash of all of it: the challenge stands
  * for the statement and the commitments. */
@@ -26,11 +31,12 @@ static void weigh(struct ring_check *check, struct span signature)
 struct key_sum {
     const struct demur_ring *ring;
     struct ring_shape shape;
-    struct group_factor low[RING_LOW_MAX], high[RING_HIGH_MAX];
+    uint64_t low[5 * RING_LOW_MAX], high[5 * RING_HIGH_MAX];
+    bool broken;              /* a key is none, whatever was promised: no signature holds */
     struct group_scalar rest; /* the last key's coefficient: what is missing to v·x^m */
     struct group_scalar scalars[CHUNK];
     struct group_affine decoded[CHUNK];
-    struct group_point buckets[BUCKETS];
+    uint64_t sum[SUM_LEN / sizeof(uint64_t)];
 };
 
 /* The coefficients of the n keys from `first` on, and their points. */
@@ -41,21 +47,16 @@ static struct group_terms next_terms(struct key_sum *s, size_t first, size_t n)
     for (size_t i = 0; i < n; i++) {
         size_t k = first + i;
         struct group_products product = {{0}};
-        group_products_add(&product, &s->high[k / low], &s->low[k % low]);
+        group_path_portable.products(&product, s->high + 5 * (k / low), s->low + 5 * (k % low), 1,
+                                     1);
         group_products_reduce(&s->scalars[i], &product);
         if (k + 1 == s->ring->n)
             s->scalars[i] = s->rest;
         else
             group_scalar_sub(&s->rest, &s->rest, &s->scalars[i]);
-        if (!points) {
-            struct group_point p;
-            /* Keys were checked when the ring was made; one that is none after
-             * all stands for some point that nobody's signature holds for. */
-            bool valid = group_decode(&p, s->ring->keys[k]);
-            (void)valid;
-            group_affine_of(&s->decoded[i], &p);
-        }
     }
+    if (!points)
+        s->broken |= ring_path(s->ring)->decode(s->decoded, s->ring->keys + first, n) < n;
     return (struct group_terms){s->scalars, points ? points->keys + first : s->decoded, n};
 }
 
@@ -83,10 +84,10 @@ static bool sums_to_identity(const struct ring_check *check, const struct demur_
     for (size_t first = 0; first < ring->n; first += CHUNK) {
         size_t n = ring->n - first < CHUNK ? ring->n - first : CHUNK;
         lists[0] = next_terms(&s, first, n);
-        group_sum_vartime(&part, lists, first == 0 ? 3 : 1, s.buckets, BUCKETS);
+        ring_path(ring)->sum(&part, lists, first == 0 ? 3 : 1, s.sum, sizeof s.sum);
         group_add_to(&sum, &part);
     }
-    return group_is_identity(&sum);
+    return !s.broken && group_is_identity(&sum);
 }
 
 enum demur_err demur_ring_verify(struct span signature, const struct demur_ring *ring,

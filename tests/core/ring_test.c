@@ -1,4 +1,5 @@
 /* Properties of ring signatures, possession proofs and claims. */
+#include "../../core/ring_check.h"
 #include "ring_fixture.h"
 #include "ring_oracle.h"
 
@@ -125,8 +126,9 @@ TEST(ring_verifiers_agree)
 
 #define BATCH 9
 
-/* In batches of every size, with bad ones of every kind at every place: each
- * signature gets the verdict and the tag that it gets alone. */
+/* In batches of every size, with bad ones of every kind at every place, in each
+ * way that this processor can go: each signature gets the verdict and the tag that
+ * it gets alone. */
 TEST(ring_batches_name_the_bad_ones)
 {
     static uint64_t storage[8192], work[65536];
@@ -142,6 +144,8 @@ TEST(ring_batches_name_the_bad_ones)
         s[i] = sign(i, i % 3 ? span_lit("a") : span_lit("b"), span_lit("m"), i);
     for (size_t bad = 0; bad < 1 << BATCH; bad += test_quick() ? 73 : 7) {
         size_t n = bad % (BATCH + 1);
+        const struct group_path *path = group_path_at(bad / 7 % 3);
+        ((struct ring_points *)(void *)storage)->path = path ? path : &group_path_portable;
         enum demur_err first = DEMUR_OK;
         for (size_t i = 0; i < n; i++) {
             items[i] = (struct demur_ring_item){.signature = span_of(s[i].mem, s[i].len),
@@ -172,6 +176,25 @@ TEST(ring_batches_name_the_bad_ones)
     CHECK_ERR(demur_ring_verify_batch(items, 1, &loaded, entropy, work,
                                       demur_ring_batch_work_len(&loaded, 1) - 1),
               DEMUR_ERR_SPACE);
+}
+
+/* A ring that was not made by demur_ring_init, against its contract, and holds what
+ * is no key: nothing verifies in it, whichever way sums are computed. */
+TEST(ring_signatures_do_not_hold_where_a_key_is_none)
+{
+    struct span scope = span_lit("s"), message = span_lit("m");
+    fixture_ring(&ring, keys, 3);
+    struct signature s = sign(1, scope, message, 1);
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t held[32];
+        memcpy(held, keys[i], 32);
+        memset(keys[i], 0xff, 32);
+        CHECK_ERR(verify(&s, scope, message), DEMUR_ERR_VERIFY);
+        s.mem[700] ^= 1;
+        CHECK_ERR(verify(&s, scope, message), DEMUR_ERR_VERIFY);
+        s.mem[700] ^= 1;
+        memcpy(keys[i], held, 32);
+    }
 }
 
 TEST(ring_signature_lengths_follow_the_table)
