@@ -165,7 +165,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
 
 # --- what to ask for -----------------------------------------------------------------------
-.PHONY: help build demo check unit unit-programs modules abuse bench fuzz fuzz-programs coverage ctime \
+.PHONY: help build demo check unit unit-programs modules abuse bench fuzz fuzz-programs faults coverage ctime \
         ctime-programs install format tidy clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sed "s,|,\t,"
@@ -202,6 +202,9 @@ fuzz: ## fuzz one parser: T=name [SECONDS=60]
 
 golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is to change
 	@$(OUT)/golden vectors/fold
+
+faults: build ## make every system call of an append fail, and kill the server and its signer there
+	@DEMUR=$(CURDIR)/$(OUT)/demur FAULTS=all tests/e2e/faults
 
 coverage: build/vectors.complete ## line coverage of core/ by the unit tests
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true

@@ -117,6 +117,7 @@ static const char *const for_server[] = {
     "epoll_pwait",
     "epoll_pwait2",
     "eventfd2",
+    "dup2",
     "select",
     "pselect6",
     "getrusage",

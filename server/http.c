@@ -2,6 +2,7 @@
 #include "http.h"
 
 #include <microhttpd.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "answer.h"
@@ -228,8 +229,16 @@ void demur_http_quiesce(struct demur_http *http)
 {
     if (http->listen_fd < 0)
         return;
-    MHD_quiesce_daemon(http->daemon);
-    close(http->listen_fd);
+    /* No connection comes any more: what its number stands for now is never ready, and
+     * MHD_stop_daemon closes it. MHD_quiesce_daemon would take the socket out of the
+     * threads' epolls; they do so themselves, and whoever comes second ends the program. */
+    int never = eventfd(0, EFD_CLOEXEC);
+    if (never < 0 || dup2(never, http->listen_fd) < 0) {
+        MHD_quiesce_daemon(http->daemon);
+        close(http->listen_fd);
+    }
+    if (never >= 0)
+        close(never);
     http->listen_fd = -1;
 }
 

@@ -22,6 +22,7 @@
 #define LOOK_MS 500     /* how often the main thread looks around */
 #define FINISH_MS 30000 /* how long a stop waits for what is in flight */
 #define FINISH_FAILED_MS 2000
+#define DROP_S 10 /* and then for those that it cut off; MHD_stop_daemon ends the rest */
 /* The store's connections, a few a thread, sockets to the signer, epolls. */
 #define OWN_DESCRIPTORS 256
 
@@ -290,7 +291,7 @@ static void stop(struct server *s, bool failed)
              * the workers and the sequencer, and they always end. */
             demur_connections_drop(v->connections);
             demur_sequencer_drain(v->sequencer);
-            while (!finished_within(s, 1000))
+            for (int left_s = DROP_S; left_s && !finished_within(s, 1000); left_s--)
                 demur_connections_drop(v->connections);
         }
     }
