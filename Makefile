@@ -190,8 +190,8 @@ modules: $(addprefix build/wasm/,core.wasm unit.wasm whole.wasm)
 abuse: build ## abuse a server over HTTP for five minutes while honest people file
 	@ABUSE_SECONDS=$${ABUSE_SECONDS:-300} DEMUR=$(OUT)/demur tests/e2e/abuse
 
-bench: $(OUT)/demur $(patsubst %,$(OUT)/bench-%,$(bench_targets)) ## measure, one line a figure (T=name for one)
-	@for b in $(or $(T),$(bench_targets)); do $(OUT)/bench-$$b || exit 1; done
+bench: $(OUT)/demur $(patsubst %,$(OUT)/bench-%,$(bench_targets)) ## measure, one line a figure (T=name for one; T=flat N=1000000)
+	@for b in $(or $(T),$(bench_targets)); do DEMUR=$(OUT)/demur $(OUT)/bench-$$b $(N) || exit 1; done
 
 ifeq ($(VARIANT),fuzz)
 fuzz-programs: $(patsubst %,$(OUT)/fuzz-%,$(fuzz_targets))

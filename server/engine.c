@@ -153,9 +153,15 @@ enum demur_err demur_engine_server_secret(const struct demur_engine *e, uint8_t 
 static bool tile_from_store(void *ctx, const struct demur_tile *tile, struct span *bytes)
 {
     struct demur_store_tiles *t = ctx;
-    if (demur_store_tile_get(t->engine->store, t->bytes, (uint8_t)tile->level, tile->index,
-                             tile->width, NULL))
-        return false;
+    /* A proof takes up to eight hashes out of each tile that it needs, one after the other. */
+    if (t->held.level != tile->level || t->held.index != tile->index ||
+        t->held.width < tile->width) {
+        t->held.width = 0;
+        if (demur_store_tile_get(t->engine->store, t->bytes, (uint8_t)tile->level, tile->index,
+                                 tile->width, NULL))
+            return false;
+        t->held = *tile;
+    }
     *bytes = span_of(t->bytes, 32 * (size_t)tile->width);
     return true;
 }
@@ -168,7 +174,9 @@ static bool node_read(void *ctx, unsigned level, uint64_t index, uint8_t out[32]
         return true;
     if (!from_tiles.read(from_tiles.ctx, level, index, out))
         return false;
-    demur_nodes_put(t->engine->nodes, level, index, out);
+    /* Below the tiles' tops there is room for the newest only. */
+    if (level >= 8)
+        demur_nodes_put(t->engine->nodes, level, index, out);
     return true;
 }
 
@@ -176,6 +184,7 @@ struct demur_tree_reader demur_engine_tree(struct demur_engine *e, struct demur_
                                            uint64_t size)
 {
     tiles->engine = e;
+    tiles->held.width = 0;
     tiles->source = (struct demur_tile_source){tile_from_store, tiles, size};
     return (struct demur_tree_reader){node_read, tiles};
 }

@@ -121,6 +121,7 @@ enum demur_err demur_engine_server_secret(const struct demur_engine *e, uint8_t 
 struct demur_store_tiles {
     struct demur_engine *engine;
     struct demur_tile_source source;
+    struct demur_tile held; /* what bytes are of; width 0: nothing yet */
     uint8_t bytes[32 * 256];
 };
 struct demur_tree_reader demur_engine_tree(struct demur_engine *e, struct demur_store_tiles *tiles,

@@ -15,7 +15,10 @@ struct demur_nodes {
 
 static size_t kept_of(unsigned height)
 {
-    return height < 6 ? (size_t)DEMUR_NODES_KEPT >> height : 16;
+    size_t kept = height < 8    ? (size_t)DEMUR_NODES_KEPT >> height
+                  : height < 20 ? (size_t)DEMUR_NODES_TILES >> (height - 8)
+                                : 0;
+    return kept > 16 ? kept : 16;
 }
 
 struct demur_nodes *demur_nodes_new(void)

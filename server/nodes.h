@@ -3,7 +3,8 @@
  *
  * A receipt needs a hash of every height, all of them near the right edge of the
  * tree. Out of tiles each would cost a read of the store and up to 255 hashes; this
- * keeps the last DEMUR_NODES_KEPT complete subtrees of every height. Complete
+ * keeps the newest complete subtrees of every height, and those above the tiles of level 0
+ * for a million entries, so that the receipt of an old entry takes but one tile. Complete
  * subtrees never change, so nothing has to be taken back. Any thread.
  */
 #ifndef DEMUR_SERVER_NODES_H
@@ -14,9 +15,11 @@
 #include "../core/merkle.h"
 
 #define DEMUR_NODES_HEIGHTS 40
-#define DEMUR_NODES_KEPT 1024 /* of height 0; of every next one half as many, 16 at least */
+/* Of every height above these, half as many as of the one below; 16 at least. */
+#define DEMUR_NODES_KEPT 1024  /* of height 0 */
+#define DEMUR_NODES_TILES 4096 /* of height 8 */
 
-struct demur_nodes; /* some 90 KiB */
+struct demur_nodes; /* some 420 KiB */
 
 struct demur_nodes *demur_nodes_new(void); /* NULL when memory is out */
 void demur_nodes_free(struct demur_nodes *n);
