@@ -98,7 +98,7 @@ TEST(snapshot_start_serves_the_same)
     struct fixture *f = busy_new(&k, seen);
     REQUIRE(f);
     for (int round = 0; round < 3; round++) {
-        char handle[16];
+        char handle[24];
         CHECK(fixture_stop(f, SIGTERM) == 0);
         CHECK(slot_size(f, round % 2) == f->w->entries_len);
         REQUIRE(fixture_start(f, NULL));
