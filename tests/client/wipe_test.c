@@ -404,10 +404,50 @@ static void filed(void)
     sodium_memzero(memo, sizeof memo);
 }
 
+/* What an officer reads, and what an author writes, is text that nobody else may find. */
+static struct demur_actor author;
+
+static void read_by_the_office(void)
+{
+    struct demur_reading reading = {0};
+    struct demur_diag diag = {0};
+    CHECK_ERR(
+        demur_read_memo(town->c, &town->office, author.dissent, "people-office", &reading, &diag),
+        DEMUR_OK);
+    remember("memo", reading.letter.body.p, reading.letter.body.len);
+    CHECK(secrets[0].len == sizeof memo);
+    demur_reading_free(&reading);
+}
+
+static void written_by_the_author(void)
+{
+    struct demur_diag diag = {0};
+    struct demur_writing message = {0};
+    invent("message", memo, sizeof memo);
+    message.body = span_of(memo, sizeof memo);
+    CHECK_ERR(demur_act_say(town->c, &author, NULL, NULL, &message, NULL, &diag), DEMUR_OK);
+    sodium_memzero(memo, sizeof memo);
+}
+
 static void file_in(struct live *l)
 {
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = live_filing(false);
     town = l;
     LEAVES_NOTHING(filed);
+    invent("memo", memo, sizeof memo);
+    filing.body = span_of(memo, sizeof memo);
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
+    REQUIRE(draft != NULL);
+    CHECK_SAYS(demur_actor_from_phrase(&author, span_str(demur_draft_phrase(draft)),
+                                       l->f->w->fingerprint, &l->diag),
+               DEMUR_OK, "");
+    CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_OK, "");
+    demur_draft_free(draft);
+    sodium_memzero(memo, sizeof memo);
+    LEAVES_NOTHING(read_by_the_office);
+    LEAVES_NOTHING(written_by_the_author);
+    demur_actor_wipe(&author);
 }
 
 TEST(wipe_a_filing) { live_run(file_in); }
