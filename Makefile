@@ -15,6 +15,9 @@ endif
 VARIANT ?= release
 OUT := build/$(VARIANT)
 PREFIX ?= /usr/local
+ZSH_FUNCTIONS ?= site-functions
+# What README.md links to, and what that links to.
+INSTALLED_DOCS = README.md SECURITY.md CONTRIBUTING.md LICENSE $(shell find docs -type f | sort)
 DATA := vectors ../shared/vectors build/vectors policies
 
 # --- compilers, one line a variant ---------------------------------------------------------
@@ -166,7 +169,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 # --- what to ask for -----------------------------------------------------------------------
 .PHONY: help build demo check unit unit-programs modules abuse bench fuzz fuzz-programs faults coverage ctime \
-        ctime-programs install format tidy clean
+        ctime-programs pages install install-files deb format tidy clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sed "s,|,\t,"
 
@@ -215,10 +218,33 @@ ctime-programs: $(patsubst %,$(OUT)/ctime-%,$(ctime_targets))
 ctime: ctime-programs ## constant-time tests: secrets are poisoned and valgrind watches
 	@tools/ctime $(ctime_targets)
 
-install: build ## install below PREFIX (/usr/local) and DESTDIR
+# Man pages and completion, out of the program's own tables of commands and options.
+$(OUT)/pages: $(OUT)/demur
+	$(call say,pages)
+	@rm -rf $@ && mkdir -p $@
+	@$< help --completion bash > $@/demur.bash && $< help --completion zsh > $@/_demur
+	@$< help --man > $@/demur.1 && for c in $$($< help --names); do $< help --man $$c > $@/demur-$$c.1 || exit 1; done
+pages: $(OUT)/pages ## write man pages and shell completion into build/release/pages
+
+SHARE = $(DESTDIR)$(PREFIX)/share
+install-files: build $(OUT)/pages
 	install -Dm755 $(OUT)/demur $(DESTDIR)$(PREFIX)/bin/demur
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/demur/policies $(wildcard policies/*)
-	install -Dm644 -t $(DESTDIR)$(PREFIX)/share/doc/demur LICENSE $(wildcard README.md SECURITY.md)
+	install -Dm644 -t $(SHARE)/man/man1 $(OUT)/pages/*.1
+	install -Dm644 $(OUT)/pages/demur.bash $(SHARE)/bash-completion/completions/demur
+	install -Dm644 $(OUT)/pages/_demur $(SHARE)/zsh/$(ZSH_FUNCTIONS)/_demur
+	install -Dm644 -t $(SHARE)/demur/policies policies/*
+	for f in $(INSTALLED_DOCS); do install -Dm644 $$f $(SHARE)/doc/demur/$$f || exit 1; done
+install: install-files ## install below PREFIX (/usr/local) and DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's,@BIN@,$(PREFIX)/bin,' packaging/demur@.service.in > $(DESTDIR)$(PREFIX)/lib/systemd/system/demur@.service
+	install -Dm644 packaging/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/demur.conf
+
+deb: build $(OUT)/pages ## make a Debian package, build/deb/demur_VERSION_ARCHITECTURE.deb
+	@tools/install-deps deb
+	@rm -rf build/deb debian/demur && mkdir -p build/deb
+	@DEB_FOLDER=build/deb DEB_BUILD_OPTIONS=noautodbgsym DEB_RULES_REQUIRES_ROOT=no debian/rules binary > build/deb/log 2>&1 \
+	    || { cat build/deb/log; exit 1; }
+	@ls build/deb/*.deb
 
 format: ## clang-format every C file in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i

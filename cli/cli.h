@@ -170,6 +170,11 @@ void cli_release(struct cli *cli);
 
 /* main.c */
 extern const struct cli_command *const cli_commands[];
+/* options.c: what every command takes, ended by a NULL name; what each exit code stands for,
+ * ended by NULL; the command of that name, or NULL. */
+extern const struct cli_option cli_global_options[];
+extern const char *const cli_exits[];
+const struct cli_command *cli_command_find(const char *name);
 int cli_help(const struct cli_command *command);
 
 #endif

@@ -4,9 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../core/version.h"
 #include "commands.h"
+#include "pages.h"
 
-static const struct cli_option global_options[] = {
+const struct cli_option cli_global_options[] = {
     {"home", "DIR", "who acts: the folder with profile and identity (or $DEMUR_HOME)"},
     {"json", NULL, "print results as JSON"},
     {"proxy", "URL", "go through a SOCKS proxy, such as socks5h://127.0.0.1:9050"},
@@ -21,6 +23,17 @@ static const struct cli_option global_options[] = {
     {NULL, NULL, NULL},
 };
 
+const char *const cli_exits[] = {
+    [CLI_OK] = "done",
+    [CLI_REFUSED] = "refused by the channel, its policy or for bad input",
+    [CLI_USAGE] = "a mistake on the command line",
+    [CLI_UNVERIFIED] = "something does not verify",
+    [CLI_UNREACHABLE] = "the server or the disk cannot be reached",
+    [CLI_LOCKED] = "a wrong passphrase, phrase or key",
+    [CLI_UPGRADE] = "demur must be upgraded",
+    NULL,
+};
+
 static size_t options_len(const struct cli_option *list)
 {
     size_t n = 0;
@@ -32,9 +45,9 @@ static size_t options_len(const struct cli_option *list)
 /* The place of an option among the global ones, then the command's; -1. */
 static int option_place(const struct cli *cli, struct span name)
 {
-    size_t globals = options_len(global_options);
+    size_t globals = options_len(cli_global_options);
     for (size_t i = 0; i < globals; i++)
-        if (span_eq_str(name, global_options[i].name))
+        if (span_eq_str(name, cli_global_options[i].name))
             return (int)i;
     const struct cli_option *own = cli->command ? cli->command->options : NULL;
     for (size_t i = 0; own && own[i].name; i++)
@@ -45,8 +58,8 @@ static int option_place(const struct cli *cli, struct span name)
 
 static const struct cli_option *option_at(const struct cli *cli, int place)
 {
-    size_t globals = options_len(global_options);
-    return (size_t)place < globals ? &global_options[place]
+    size_t globals = options_len(cli_global_options);
+    return (size_t)place < globals ? &cli_global_options[place]
                                    : &cli->command->options[(size_t)place - globals];
 }
 
@@ -85,13 +98,21 @@ static int help_all(void)
     for (size_t i = 0; cli_commands[i]; i++)
         if (!cli_commands[i]->hidden)
             printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
-    printf("\n`demur COMMAND --help` explains one. Options that every command takes:\n\n");
-    print_options(global_options);
+    printf("\n`demur COMMAND --help` explains one, `demur --version` says which demur this is.\n"
+           "Options that every command takes:\n\n");
+    print_options(cli_global_options);
     putchar('\n');
-    cli_say(stdout, 0,
-            "Exit codes: 0 done; 1 refused by the channel, its policy or for bad input; 2 a "
-            "mistake on the command line; 3 something does not verify; 4 the server or the disk "
-            "cannot be reached; 5 a wrong passphrase, phrase or key; 6 demur must be upgraded.");
+    char codes[512];
+    struct buf b = buf_over(codes, sizeof codes - 1);
+    buf_put_str(&b, "Exit codes:");
+    for (int i = 0; cli_exits[i]; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%s %d ", i ? ";" : "", i);
+        buf_put_str(&b, number);
+        buf_put_str(&b, cli_exits[i]);
+    }
+    codes[b.len] = 0;
+    cli_say(stdout, 0, "%s.", codes);
     return CLI_OK;
 }
 
@@ -108,11 +129,11 @@ int cli_help(const struct cli_command *command)
         print_options(command->options);
     }
     printf("\nOptions that every command takes:\n\n");
-    print_options(global_options);
+    print_options(cli_global_options);
     return CLI_OK;
 }
 
-static const struct cli_command *find_command(const char *name)
+const struct cli_command *cli_command_find(const char *name)
 {
     for (size_t i = 0; cli_commands[i]; i++)
         if (strcmp(cli_commands[i]->name, name) == 0)
@@ -235,7 +256,14 @@ int cli_main(int argc, char **argv)
 {
     bool help = argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
                 strcmp(argv[1], "help") == 0;
-    const struct cli_command *about = help && argc > 2 ? find_command(argv[2]) : NULL;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        puts("demur " DEMUR_VERSION);
+        return CLI_OK;
+    }
+    int made = help && argc > 2 ? cli_pages(argc - 2, argv + 2) : -1;
+    if (made >= 0)
+        return made;
+    const struct cli_command *about = help && argc > 2 ? cli_command_find(argv[2]) : NULL;
     if (about)
         return cli_help(about);
     if (help && argc < 3)
@@ -249,7 +277,7 @@ int cli_main(int argc, char **argv)
         return CLI_UNREACHABLE;
     }
     cli->args = args;
-    cli->command = help ? NULL : find_command(argv[1]);
+    cli->command = help ? NULL : cli_command_find(argv[1]);
     int code = cli->command ? run_command(cli, argc - 2, argv + 2)
                             : cli_usage(cli, "there is no command %s", argv[help ? 2 : 1]);
     cli_release(cli);
