@@ -114,6 +114,8 @@ int main(int argc, char **argv)
         reads_make(&all[i]);
         bench_world_serve(&all[i].world);
     }
+    for (size_t i = 0; i < n; i++)
+        bench_world_settle(&all[i].world);
     for (int round = 0; round < ROUNDS; round++)
         for (int what = 0; what < WHATS; what++)
             for (size_t i = 0; i < n; i++)

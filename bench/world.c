@@ -285,6 +285,16 @@ double bench_world_cpu_s(const struct bench_world *w)
     return s;
 }
 
+void bench_world_settle(const struct bench_world *w)
+{
+    double before = -1, now = bench_world_cpu_s(w);
+    for (int waited = 0; waited < 120 && now - before > 0.02; waited++) {
+        before = now;
+        nanosleep(&(struct timespec){1, 0}, NULL);
+        now = bench_world_cpu_s(w);
+    }
+}
+
 struct bench_answer bench_world_get(const struct bench_world *w, const char *path)
 {
     struct bench_answer answer = {0};

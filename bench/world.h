@@ -41,6 +41,9 @@ void bench_world_remove(struct bench_world *w);
 
 /* Seconds of processor time that the server and its signer have used. */
 double bench_world_cpu_s(const struct bench_world *w);
+/* Wait until the server has nothing more to do by itself, as after its start: it reads
+ * the log's hashes, and writes a snapshot. Two minutes at most. */
+void bench_world_settle(const struct bench_world *w);
 /* Entries that the published checkpoint covers; its text into `text` (may be NULL). */
 uint64_t bench_world_size(const struct bench_world *w, struct buf *text);
 /* One GET with the token; free the body. */
