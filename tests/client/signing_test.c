@@ -92,16 +92,20 @@ static void one_member_signs_once(struct live *l)
     /* A month later, under the key of the month in which it was opened. */
     live_wait(l, 12 * DAY);
     uint32_t opened = l->member_id[2].epoch;
-    CHECK(!demur_identity_tidy(&l->member_id[2], l->c));
-    CHECK(l->member_id[2].epoch == opened);
     CHECK_SAYS(demur_act_renew(l->c, &l->member[2], NULL, &l->diag), DEMUR_OK, "");
     CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK);
     CHECK(demur_ring_months(l->c, &l->member_id[2]) == 13);
+    CHECK(!demur_identity_tidy(&l->member_id[2], l->c)); /* it can still be signed */
+    CHECK(l->member_id[2].epoch == opened);
     CHECK_SAYS(demur_act_renew(l->c, &l->member[2], NULL, &l->diag), DEMUR_ERR_REPLAY,
                "13 months ahead already");
     CHECK_SAYS(make(l, l->c, &l->member[2], &r), DEMUR_ERR_REPLAY, "signed this revision already");
     CHECK_SAYS(sign(l, &l->member[3], &r), DEMUR_OK, "");
     CHECK(count(l, &r) == 3);
+    CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+    CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK);
+    CHECK(demur_identity_tidy(&l->member_id[2], l->c)); /* and now no more */
+    CHECK(l->member_id[2].epoch == opened + 1);
     demur_client_close(other);
 }
 
@@ -127,7 +131,9 @@ static void a_lost_answer_signs_once(struct live *l)
         CHECK_SAYS(demur_signature_send(c, r.id, NULL, &l->diag), DEMUR_ERR_IO, "did not say why");
         CHECK(waits(c) && count(l, &r) == 2);
         CHECK_SAYS(demur_signature_drop(c, r.id, &l->diag), DEMUR_ERR_STALE, "in the log already");
-        between.meddle = NULL;
+        /* Whatever is answered now, the log has these very bytes. */
+        between.answer = "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\n"
+                         "Connection: close\r\n\r\n{\"type\":\"about:blank#stale\"}";
         CHECK_SAYS(demur_signature_send(c, r.id, &sent, &l->diag), DEMUR_OK, "");
         CHECK(!waits(c) && sent.receipt[0] && count(l, &r) == 2);
     }
