@@ -28,7 +28,7 @@ enum demur_err ring_take(const struct demur_client *c, const struct ring_pins *p
                              n, pins->least,
                              subsets_len ? "narrow the ring less"
                                          : "more members have to join first");
-    *keys = malloc(n * 32);
+    *keys = malloc((n ? n : 1) * 32);
     if (!*keys)
         return no_memory(diag);
     err = demur_channel_ring(channel, pins->policy_entry, pins->epoch, pins->roster, subsets,
