@@ -23,7 +23,7 @@ DATA := vectors ../shared/vectors build/vectors policies
 # --- compilers, one line a variant ---------------------------------------------------------
 CC_release = gcc
 CC_debug = gcc
-CC_coverage = gcc
+CC_coverage = clang
 CC_fuzz = clang
 CC_wasm = clang --target=wasm32-wasi
 CC := $(CC_$(VARIANT))
@@ -32,12 +32,12 @@ WARN := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes 
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_debug = -O1 -g $(SAN)
-CFLAGS_coverage = -O0 -g --coverage
+CFLAGS_coverage = -O0 -g -fprofile-instr-generate -fcoverage-mapping
 CFLAGS_fuzz = -O1 -g $(SAN) -fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 CFLAGS_wasm = -O2 -D_WASI_EMULATED_SIGNAL -Ibuild/libsodium/src/src/libsodium/include
 LDFLAGS_release = -pie -Wl,-z,relro,-z,now
 LDFLAGS_debug = $(SAN)
-LDFLAGS_coverage = --coverage
+LDFLAGS_coverage = -fprofile-instr-generate
 LDFLAGS_fuzz = $(SAN)
 LDFLAGS_wasm = -mexec-model=reactor -Wl,--no-entry,--stack-first,-z,stack-size=1048576
 CFLAGS := -std=gnu11 $(WARN) $(CFLAGS_$(VARIANT)) -MMD -MP
@@ -209,10 +209,9 @@ golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is 
 faults: build ## make every system call of an append fail, and kill the server and its signer there
 	@DEMUR=$(CURDIR)/$(OUT)/demur FAULTS=all tests/e2e/faults
 
-coverage: build/vectors.complete ## line coverage of core/ by the unit tests
-	@find build/coverage -name '*.gcda' -delete 2>/dev/null; true
-	@$(MAKE) VARIANT=coverage unit > build/coverage.log || { cat build/coverage.log; exit 1; }
-	@tools/coverage
+coverage: build/vectors.complete ## how much of core/, and which of its refusals, its unit tests reach
+	@$(MAKE) -s VARIANT=coverage build/coverage/unit-core
+	@tools/coverage -- $(DATA)
 
 ctime-programs: $(patsubst %,$(OUT)/ctime-%,$(ctime_targets))
 ctime: ctime-programs ## constant-time tests: secrets are poisoned and valgrind watches
