@@ -109,6 +109,11 @@ enum demur_err town_circulate(struct town *w, size_t i, unsigned slot, uint64_t 
  * to the caller: for tests that spoil it. */
 enum demur_err town_cosign(struct town *w, size_t i, const struct town_case *k,
                            enum demur_record_type type);
+/* Member i, the author, revises to k's revision and commitment, with one attachment; files
+ * what circulated, with one attachment; member i discloses its signature on k's revision. */
+enum demur_err town_revise(struct town *w, size_t i, const struct town_case *k);
+enum demur_err town_file_circulated(struct town *w, const struct town_case *k, const char *to);
+enum demur_err town_disclose(struct town *w, size_t i, const struct town_case *k);
 /* In a case: an officer's step, open or say; the author's say, withdraw. */
 enum demur_err town_step(struct town *w, const struct town_case *k, size_t officer,
                          const char *role, const char *act, bool document, uint64_t until);
