@@ -222,7 +222,7 @@ int32_t demur_channel_local_offset(const struct demur_channel *c, struct span ca
                                    uint64_t at);
 
 /* JSON views, one object each, deterministic, ended by LF. They hold nothing
- * that the log does not. Errors: SPACE, UNKNOWN. */
+ * that the log does not. Errors: SPACE, UNKNOWN, MEMORY. */
 enum demur_err demur_view_channel(const struct demur_channel *c, uint64_t now,
                                   struct buf *out) DEMUR_CHECKED;
 enum demur_err demur_view_policy(const struct demur_channel *c, struct buf *out) DEMUR_CHECKED;

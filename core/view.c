@@ -182,12 +182,14 @@ enum demur_err demur_view_roster(const struct demur_channel *c, uint64_t now, st
     return done(&j, '}');
 }
 
-static void view_clocks(struct demur_json *j, const struct demur_channel *c, struct span id,
+/* False when memory ran out before the last clock. */
+static bool view_clocks(struct demur_json *j, const struct demur_channel *c, struct span id,
                         uint64_t now)
 {
     struct demur_clock_info k;
+    size_t n = channel_policy_of(c, channel_dissent_by(c, id))->clocks_len, i = 0;
     demur_json_open(j, "clocks", '[');
-    for (size_t i = 0; demur_channel_clock(c, id, now, i, &k); i++) {
+    for (; demur_channel_clock(c, id, now, i, &k); i++) {
         if (k.state == DEMUR_CLOCK_WAITING)
             continue;
         demur_json_open(j, NULL, '{');
@@ -204,10 +206,11 @@ static void view_clocks(struct demur_json *j, const struct demur_channel *c, str
         demur_json_close(j, '}');
     }
     demur_json_close(j, ']');
+    return i == n;
 }
 
-/* The fields that the board and a dissent's own page share. */
-static void view_summary(struct demur_json *j, const struct demur_channel *c,
+/* The fields that the board and a dissent's own page share; false when memory is out. */
+static bool view_summary(struct demur_json *j, const struct demur_channel *c,
                          const struct demur_dissent_info *d, uint64_t now)
 {
     demur_json_text(j, "dissent", span_str(d->id));
@@ -220,7 +223,7 @@ static void view_summary(struct demur_json *j, const struct demur_channel *c,
     demur_json_time(j, "filed", d->filed_at);
     demur_json_number(j, "revision", d->revision);
     demur_json_number(j, "signatures", d->signatures);
-    view_clocks(j, c, span_str(d->id), now);
+    return view_clocks(j, c, span_str(d->id), now);
 }
 
 enum demur_err demur_view_board(const struct demur_channel *c, uint64_t now, struct buf *out)
@@ -231,10 +234,9 @@ enum demur_err demur_view_board(const struct demur_channel *c, uint64_t now, str
     demur_json_time(&j, "now", now);
     demur_json_open(&j, "dissents", '[');
     for (size_t i = 0; i < c->dissents_len; i++) {
-        if (!demur_channel_dissent(c, i, now, &d))
-            return DEMUR_ERR_MEMORY;
         demur_json_open(&j, NULL, '{');
-        view_summary(&j, c, &d, now);
+        if (!demur_channel_dissent(c, i, now, &d) || !view_summary(&j, c, &d, now))
+            return DEMUR_ERR_MEMORY;
         demur_json_close(&j, '}');
     }
     demur_json_close(&j, ']');
@@ -280,11 +282,12 @@ enum demur_err demur_view_dissent(const struct demur_channel *c, struct span id,
     struct demur_dissent_info d;
     struct demur_blob_ref blob;
     struct span role;
-    if (!demur_channel_dissent_find(c, id, now, &d))
+    if (!channel_dissent_by(c, id))
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent", "there is no dissent %.*s",
                              SPAN_ARG(id));
     demur_json_open(&j, NULL, '{');
-    view_summary(&j, c, &d, now);
+    if (!demur_channel_dissent_find(c, id, now, &d) || !view_summary(&j, c, &d, now))
+        return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     demur_json_hex(&j, "policy", d.policy_entry, 32);
     demur_json_hex(&j, "latest", d.latest, 32);
     demur_json_hex(&j, "commitment", d.commitment, 32);
