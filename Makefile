@@ -212,7 +212,7 @@ golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is 
 faults: build ## make every system call of an append fail, and kill the server and its signer there
 	@DEMUR=$(CURDIR)/$(OUT)/demur FAULTS=all tests/e2e/faults
 
-coverage: build/vectors.complete ## how much of core/, and which of its refusals, its unit tests reach
+coverage: build/vectors.complete ## what the unit tests reach of core/, and of its refusals
 	@$(MAKE) -s VARIANT=coverage build/coverage/unit-core
 	@tools/coverage -- $(DATA)
 

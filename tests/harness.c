@@ -96,6 +96,8 @@ enum test_outcome test_run(size_t i)
 
 const char *test_message(void) { return message; }
 
+void *test_alloc(size_t n) { return malloc(n); }
+
 uint8_t *test_data_add(const char *name, size_t len)
 {
     if (files_len == DEMUR_COUNT(files))

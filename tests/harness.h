@@ -14,6 +14,8 @@ const char *test_name(size_t i);
 /* Run it; its messages are in test_message() until the next run. */
 enum test_outcome test_run(size_t i);
 const char *test_message(void);
+/* malloc, for a host in wasm; its linker may have wrapped the real one. */
+void *test_alloc(size_t n);
 /* Room for a data file's bytes, to be filled by the host; NULL when full. */
 uint8_t *test_data_add(const char *name, size_t len);
 /* Say that this run is under something slow: see test_quick(). */

@@ -38,7 +38,7 @@ function start () {
   }
   for (const { name, bytes } of data) {
     const c = encode(name)
-    const at = wasm.malloc(c.length)
+    const at = wasm.test_alloc(c.length)
     memory().set(c, at)
     const to = wasm.test_data_add(at, bytes.length)
     wasm.free(at)

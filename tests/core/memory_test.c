@@ -66,10 +66,10 @@ static const char policy[] =
 /* A channel in which each kind of thing that takes memory has happened. */
 static struct town *busy_town(void)
 {
-    struct town *w = town_plain(T0 - DAY, 4, policy);
+    struct town *w = town_plain(T0 - DAY, 6, policy);
     if (!w)
         return NULL;
-    struct town_case a, b;
+    struct town_case a, b, more;
     struct town_key key;
     w->now = T0;
     CHECK_ERR(town_circulate(w, 0, 0, w->now + 7 * DAY, &a), DEMUR_OK);
@@ -77,14 +77,21 @@ static struct town *busy_town(void)
     a.revision = 2;
     CHECK_ERR(town_revise(w, 0, &a), DEMUR_OK);
     CHECK_ERR(town_cosign(w, 2, &a, DEMUR_RECORD_COSIGN), DEMUR_OK);
-    CHECK_ERR(town_disclose(w, 2, &a), DEMUR_OK);
+    /* Until the arrays of signatures and of events have grown, by either kind of record. */
+    for (size_t i = 3; i < 6; i++)
+        CHECK_ERR(town_cosign(w, i, &a, DEMUR_RECORD_COSIGN), DEMUR_OK);
+    CHECK_ERR(town_circulate(w, 1, 0, w->now + 7 * DAY, &more), DEMUR_OK);
+    more.revision = 2;
+    CHECK_ERR(town_revise(w, 1, &more), DEMUR_OK);
+    for (size_t i = 2; i < 4; i++)
+        CHECK_ERR(town_disclose(w, i, &a), DEMUR_OK);
     CHECK_ERR(town_file_circulated(w, &a, "office"), DEMUR_OK);
     town_key_make(w, &key);
     CHECK_ERR(town_rekey(w, 3, &key), DEMUR_OK);
-    CHECK_ERR(town_invite(w, 4, ""), DEMUR_OK);
-    CHECK_ERR(town_join(w, 4), DEMUR_OK);
-    CHECK_ERR(town_renew(w, 4, w->members[4].first_epoch + 2), DEMUR_OK);
-    CHECK_ERR(town_file(w, 4, 0, "office", &b), DEMUR_OK);
+    CHECK_ERR(town_invite(w, 6, ""), DEMUR_OK);
+    CHECK_ERR(town_join(w, 6), DEMUR_OK);
+    CHECK_ERR(town_renew(w, 6, w->members[6].first_epoch + 2), DEMUR_OK);
+    CHECK_ERR(town_file(w, 6, 0, "office", &b), DEMUR_OK);
     for (size_t i = 0; i < 4; i++)
         CHECK_ERR(town_say(w, &b, 0, "office"), DEMUR_OK);
     CHECK_ERR(town_open(w, &b, 0, "office"), DEMUR_OK);

@@ -34,6 +34,7 @@
     "step extend\n  title Extend\n  by office\n  from filed\n  until required\n  at-most 2 "       \
     "times\n"                                                                                      \
     "step complain\n  title Complain\n  by office\n  from filed\n  only-after reply\n"             \
+    "step hurry\n  title Hurry\n  by office\n  from filed\n  only-before reply\n"                  \
     "step reply\n  title Reply\n  by office\n  from filed\n  to replied\n  document required\n"    \
     "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"            \
     "  to withdrawn\n"                                                                             \
@@ -392,6 +393,8 @@ TEST(refusals_in_a_case)
     REFUSED(signed_anew(w, &w->officers[0]), DEMUR_ERR_UNKNOWN, "not the dissent's memo");
     w->now += 30 * DAY;
     CHECK_ERR(town_step(w, &k, 0, "office", "complain", false, 0), DEMUR_OK);
+    REFUSED(town_step(w, &k, 0, "office", "hurry", false, 0), DEMUR_ERR_TIME,
+            "only before the clock reply has run out");
     town_free(w);
 }
 
