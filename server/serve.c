@@ -160,7 +160,11 @@ static enum demur_err all_open(struct server *s, struct demur_diag *diag)
         return err;
     demur_address_url(s->url, sizeof s->url, s->listen_fd, tls);
     snprintf(line, sizeof line, "%s\n", s->url);
-    return demur_file_write(s->config->dir, "url", span_str(line), 0644, diag);
+    /* On a full disk people can still read: the file is a help and no more. */
+    struct demur_diag cause = {0};
+    if (demur_file_write(s->config->dir, "url", span_str(line), 0644, &cause))
+        demur_journal("the file url does not tell where the server listens: %s", cause.text);
+    return DEMUR_OK;
 }
 
 static enum demur_err confine(struct server *s, struct demur_diag *diag)

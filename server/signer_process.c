@@ -108,7 +108,11 @@ static enum demur_err lock_take(const char *dir, struct demur_diag *diag)
         return err;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return demur_fail(diag, DEMUR_ERR_IO, "cannot open %.150s: %s", path, strerror(errno));
+        return demur_fail(
+            diag, DEMUR_ERR_IO,
+            "cannot open %.150s (%s): make the directory writable for the account that "
+            "serves it",
+            path, strerror(errno));
     for (int waited_ms = 0; flock(fd, LOCK_EX | LOCK_NB); waited_ms += 50) {
         if ((errno != EWOULDBLOCK && errno != EINTR) || waited_ms >= LOCK_WAIT_MS)
             return demur_fail(diag, DEMUR_ERR_IO,

@@ -21,7 +21,8 @@ static const struct {
     {SQLITE_PROTOCOL, DEMUR_ERR_IO,
      "another process holds it locked; end that process or try again"},
     {SQLITE_CORRUPT, DEMUR_ERR_IO, "it is damaged; check the store and restore a backup"},
-    {SQLITE_NOTADB, DEMUR_ERR_IO, "it is not a demur store; name the folder of one"},
+    {SQLITE_NOTADB, DEMUR_ERR_IO,
+     "it is not a demur store, or is damaged; name the folder of one or restore a backup"},
     {SQLITE_NOMEM, DEMUR_ERR_MEMORY, "out of memory"},
     {SQLITE_TOOBIG, DEMUR_ERR_LIMIT, "a value is larger than the database takes"},
 };
@@ -47,9 +48,18 @@ static bool means_full(int errno_then)
 /* SQLite knows ENOSPC only; a quota and a limit on file sizes mean the same. */
 static bool is_full(sqlite3 *db, int rc)
 {
-    return (rc == SQLITE_IOERR_WRITE || rc == SQLITE_IOERR_SHMSIZE) &&
-           (means_full(file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER)) ||
-            means_full(file_errno(db, SQLITE_FCNTL_FILE_POINTER)));
+    /* The index beside the log could not grow; of that SQLite keeps no errno. */
+    if (rc == SQLITE_IOERR_SHMSIZE)
+        return true;
+    return rc == SQLITE_IOERR_WRITE && (means_full(file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER)) ||
+                                        means_full(file_errno(db, SQLITE_FCNTL_FILE_POINTER)));
+}
+
+/* A disk that the system has made read-only since the file was opened. */
+static bool is_readonly(sqlite3 *db)
+{
+    return file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER) == EROFS ||
+           file_errno(db, SQLITE_FCNTL_FILE_POINTER) == EROFS;
 }
 
 /* The system's own words when it refused to open a file, else SQLite's. */
@@ -69,6 +79,8 @@ enum demur_err demur_db_fail(const struct demur_store *store, sqlite3 *db, int r
         return DEMUR_OK;
     if (is_full(db, rc))
         primary = SQLITE_FULL;
+    else if (primary == SQLITE_IOERR && is_readonly(db))
+        primary = SQLITE_READONLY;
     for (size_t i = 0; i < DEMUR_COUNT(meanings); i++)
         if (meanings[i].rc == primary)
             return demur_fail(diag, meanings[i].err, "%.140s: %s", store->path, meanings[i].text);
