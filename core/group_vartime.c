@@ -4,10 +4,12 @@
 #include "group_field.h"
 #include "group_path.h"
 
-/* What a sum of n terms costs with windows of c bits, in additions. */
+/* What a sum of n terms costs with windows of c bits, in additions of affine points;
+ * a bucket takes two of others, of which each costs a quarter more. */
 static size_t cost(size_t n, unsigned c)
 {
-    return group_windows_of(c).count * (n + ((size_t)2 << (c - 1)));
+    struct group_windows w = group_windows_of(c);
+    return w.count * (n + group_windows_buckets(w) * 5 / 2);
 }
 
 static unsigned bits_for(size_t n, unsigned at_most)
