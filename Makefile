@@ -137,6 +137,10 @@ $(OUT)/bench-%: $(OUT)/bench/%_bench.o $(call obj,$(filter-out %_bench.c,$(wildc
 	$(call say,link)
 	@$(link)
 
+$(OUT)/group_soak: $(call obj,tests/tools/group_soak.c fuzz/group_fuzz.c) $(OUT)/libcore.a
+	$(call say,link)
+	@$(link)
+
 # wasm modules: with no_imports.c in place of a host, none imports anything.
 WASM_PARTS := $(call obj,tools/wasm/no_imports.c) $(OUT)/libcore.a $(OUT)/libsodium.a
 build/libsodium/src/.complete: tools/fetch-libsodium tools/libsodium.sha256
@@ -205,6 +209,10 @@ endif
 fuzz: ## fuzz one parser: T=name [SECONDS=60]
 	@$(MAKE) VARIANT=fuzz build/fuzz/fuzz-$(or $(T),$(error which one? T=$(fuzz_targets)))
 	@tools/fuzz $(T) $(or $(SECONDS),60)
+
+.PHONY: soak
+soak: $(OUT)/group_soak ## a million operations of the group against libsodium (a minute)
+	@$<
 
 golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is to change
 	@$(OUT)/golden vectors/fold
