@@ -133,7 +133,7 @@ static enum demur_err tile_put(struct export *x, const struct demur_tile *tile)
     if (!err && !bundle_fits(span_of(bundle.p, bundle.len), hashes.p, tile->width))
         err = demur_fail(x->diag, DEMUR_ERR_VERIFY,
                          "entries from %llu on do not hash to their tile: run `demur check`",
-                         (unsigned long long)(tile->index * DEMUR_TILE_WIDTH));
+                         (unsigned long long)tile->index * DEMUR_TILE_WIDTH);
     if (!err)
         err = demur_mirror_tile(&x->mirror, &entries, span_of(bundle.p, bundle.len), x->diag);
     demur_store_bytes_free(&bundle);

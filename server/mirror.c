@@ -15,6 +15,7 @@
 #include "files.h"
 
 #define FRESH ".new"
+#define BEGUN "checkpoint.new"
 
 static enum demur_err refused(const struct demur_mirror *m, const char *act, const char *name,
                               struct demur_diag *diag)
@@ -56,8 +57,7 @@ static enum demur_err checkpoint_read(struct demur_mirror *m, struct demur_diag 
 /* Without a checkpoint it is empty, or what an export that was broken off began. */
 static enum demur_err content_check(const struct demur_mirror *m, struct demur_diag *diag)
 {
-    static const char *const ours[] = {
-        ".", "..", "tile", "blob", "receipt", "checkpoint", "checkpoint" FRESH};
+    static const char *const ours[] = {".", "..", "tile", "blob", "receipt", "checkpoint", BEGUN};
     DIR *there = opendir(m->path);
     if (!there)
         return demur_fail(diag, DEMUR_ERR_IO, "cannot read %.150s: %s", m->path, strerror(errno));
