@@ -67,11 +67,11 @@ static int names(void)
 
 int cli_pages(int argc, char **argv)
 {
-    const char *what = argc ? argv[0] : "", *of = argc > 1 ? argv[1] : NULL;
-    const struct cli_command *command = of ? cli_command_find(of) : NULL;
+    const char *what = argc ? argv[0] : "", *of = argc > 1 ? argv[1] : "";
+    const struct cli_command *command = cli_command_find(of);
     if (strcmp(what, "--names") == 0 && argc == 1)
         return names();
-    if (strcmp(what, "--man") == 0 && argc <= 2 && (!of || command)) {
+    if (strcmp(what, "--man") == 0 && argc <= 2 && (!of[0] || command)) {
         cli_man(command);
         return CLI_OK;
     }
