@@ -62,7 +62,7 @@ static bool slot_spent(const struct demur_channel *c, const uint8_t slot[static 
 {
     struct demur_probe p = demur_index_probe(&c->by.slots, slot);
     while (demur_index_next(&c->by.slots, &p))
-        if (memcmp(c->dissents[p.item].slot, slot, 32) == 0)
+        if (span_eq(span_of(c->dissents[p.item].slot, 32), span_of(slot, 32)))
             return true;
     return false;
 }
@@ -282,8 +282,8 @@ static enum demur_err check_circulation(struct applying *a, const struct demur_p
 static enum demur_err attachments_room(struct applying *a, struct blob_use **out)
 {
     size_t n = demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
-    *out = n ? malloc(n * sizeof **out) : NULL;
-    return n && !*out ? demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory") : DEMUR_OK;
+    *out = malloc((n ? n : 1) * sizeof **out);
+    return !*out ? demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory") : DEMUR_OK;
 }
 
 static struct blob_use use_blob(struct applying *a, enum demur_field field, size_t i)

@@ -296,7 +296,7 @@ static void walk_clock(struct demur_walk *w, const struct demur_policy *p, struc
     demur_walk_u8(w, &run->fired);
     demur_walk_u8(w, &run->extensions_len);
     demur_walk_require(w, run->extensions_len <= (more ? EXTENSIONS_MAX : 0));
-    for (size_t k = 0; k < run->extensions_len && !w->err; k++) {
+    for (size_t k = 0; more && k < run->extensions_len && !w->err; k++) {
         demur_walk_u8(w, &more->index[k]);
         demur_walk_require(w, more->index[k] < p->clocks[i].extensions_len);
         walk_when(w, &more->until[k]);

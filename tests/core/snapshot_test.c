@@ -129,8 +129,8 @@ TEST(snapshot_spoilt)
     size_t refused = 0;
     REQUIRE(w);
     struct span bytes = snapshot_take(w->c);
-    uint8_t *spoilt = malloc(bytes.len);
-    REQUIRE(bytes.p && spoilt);
+    static uint8_t spoilt[1 << 16];
+    REQUIRE(bytes.p && bytes.len <= sizeof spoilt);
     size_t step = test_quick() ? 97 : 1;
     for (size_t i = 0; i < bytes.len; i += step) {
         memcpy(spoilt, bytes.p, bytes.len);
@@ -145,7 +145,6 @@ TEST(snapshot_spoilt)
         free((void *)again.p);
     }
     CHECK(refused > bytes.len / step / 10);
-    free(spoilt);
     free((void *)bytes.p);
     town_free(w);
 }
@@ -170,14 +169,14 @@ static bool no_file(void *ctx, uint8_t *p, size_t n, size_t *got)
 TEST(snapshot_where_the_system_refuses)
 {
     struct demur_channel *c = demur_channel_new();
-    struct demur_walk *w = malloc(sizeof *w);
-    REQUIRE(c && w);
+    static struct demur_walk walk;
+    struct demur_walk *w = &walk;
+    REQUIRE(c);
     demur_walk_save(w, no_room, NULL);
     demur_channel_save(c, w);
     CHECK_ERR(demur_walk_end(w), DEMUR_ERR_IO);
     demur_walk_load(w, no_file, NULL, 1000);
     CHECK(!demur_channel_load(w));
     CHECK_ERR(demur_walk_end(w), DEMUR_ERR_IO);
-    free(w);
     demur_channel_free(c);
 }
