@@ -4,9 +4,12 @@
 #include "../../core/card.h"
 #include "../../core/channel.h"
 #include "../../core/compose.h"
+#include "../../core/encode.h"
+#include "../../core/hash.h"
 #include "../../core/keys.h"
 #include "../../core/letter.h"
 #include "../../core/lines.h"
+#include "../../core/link.h"
 #include "../../core/policy.h"
 #include "../../core/ring.h"
 #include "../../core/walk.h"
@@ -138,6 +141,28 @@ TEST(limits_of_an_invitation)
     while (buf_ok(&b))
         buf_put_byte(&b, 'a');
     CHECK_ERR(demur_invitation_parse(&read, buf_span(&b), &diag), DEMUR_ERR_LIMIT);
+}
+
+TEST(limits_of_a_signing_link)
+{
+    static uint8_t text[DEMUR_LINK_MAX + 2];
+    uint8_t bytes[32 + 20 + 4 + 32 + 4] = {1}, check[32];
+    struct span url = span_lit("http://127.0.0.1:1");
+    struct demur_link link;
+    struct demur_diag diag = {0};
+    struct buf b = buf_over(text, sizeof text);
+    /* Whole to its check bytes, for revision 0. */
+    struct span parts[] = {span_of(bytes, sizeof bytes - 4), url};
+    demur_hash_spans(check, "demur v1 link", parts, 2);
+    memcpy(bytes + sizeof bytes - 4, check, 4);
+    buf_put_span(&b, url);
+    buf_put_str(&b, "/sign#demur-sign1");
+    demur_base32_encode(&b, span_of(bytes, sizeof bytes));
+    CHECK_ERR(demur_link_parse(&link, buf_span(&b), &diag), DEMUR_ERR_SYNTAX);
+    CHECK(strstr(diag.text, "not made by this program"));
+    while (buf_ok(&b))
+        buf_put_byte(&b, 'a');
+    CHECK_ERR(demur_link_parse(&link, buf_span(&b), &diag), DEMUR_ERR_LIMIT);
 }
 
 TEST(limits_of_texts)
