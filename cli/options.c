@@ -97,7 +97,7 @@ static int help_all(void)
            "usage: demur COMMAND [OPTION...] [ARGUMENT...]\n\n");
     for (size_t i = 0; cli_commands[i]; i++)
         if (!cli_commands[i]->hidden)
-            printf("  %-10s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+            printf("  %-10s  %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     printf("\n`demur COMMAND --help` explains one, `demur --version` says which demur this is.\n"
            "Options that every command takes:\n\n");
     print_options(cli_global_options);

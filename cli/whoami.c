@@ -142,7 +142,7 @@ static int run(struct cli *cli)
 const struct cli_command command_whoami = {
     .name = "whoami",
     .usage = "",
-    .summary = "Show who you are in the channel: handle, roles, keys, officer card.",
+    .summary = "Show who you are in the channel: handle, roles, keys, card.",
     .details = "Example:\n\n    demur whoami --home ~/office",
     .run = run,
 };
