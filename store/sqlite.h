@@ -39,9 +39,6 @@ enum db_sql {
     SQL_BLOB_WAITS,
     SQL_RELEASE_GET,
     SQL_KV_GET,
-    SQL_SNAPSHOT_STAT,
-    SQL_SNAPSHOT_CHUNKS,
-    SQL_SNAPSHOT_LIST,
     SQL_TILE_LIST,
     SQL_INTEGRITY,
     SQL_FOREIGN_KEYS,
@@ -73,9 +70,6 @@ enum db_sql {
     SQL_RELEASE_DELETE,
     SQL_KV_PUT,
     SQL_KV_DELETE,
-    SQL_SNAPSHOT_PUT,
-    SQL_SNAPSHOT_LEAVE,
-    SQL_SNAPSHOT_DELETE,
     SQL_COUNT,
 };
 
@@ -205,9 +199,8 @@ enum demur_err demur_db_find(struct demur_store *store, enum db_hash_kind kind,
  * writers get their turn between them. */
 enum demur_err demur_db_drop_leaving(struct demur_store *store,
                                      struct demur_diag *diag) DEMUR_CHECKED;
-/* A whole blob or snapshot, by SQL_BLOB_CHUNKS or SQL_SNAPSHOT_CHUNKS, within
- * the read transaction at hand. An SQLite result; SQLITE_NOTFOUND when there is
- * none of that name, SQLITE_CORRUPT when it is not whole. */
+/* A whole blob, within the read transaction at hand. An SQLite result; SQLITE_NOTFOUND when there
+ * is none of that name, SQLITE_CORRUPT when it is not whole. */
 int demur_db_object_get(struct db_conn *conn, enum db_sql n, struct db_arg key,
                         struct demur_store_bytes *out);
 

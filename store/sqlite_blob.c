@@ -1,5 +1,5 @@
 /* Objects: stretches of bytes too large for one row, kept in chunks. A blob is
- * an object with a hash, a snapshot one with a name. */
+ * an object with a hash. */
 #include <sodium.h>
 
 #include "common.h"
@@ -206,25 +206,6 @@ static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
     return rc;
 }
 
-static int snapshot_name(struct demur_store_upload *upload, struct db_conn *conn, const char *name,
-                         const struct demur_store_head *head)
-{
-    struct db_arg key = db_text(span_str(name));
-    int rc = chunks_put(upload, conn, upload->len);
-    if (rc == SQLITE_OK)
-        rc =
-            demur_db_run(conn, SQL_OBJECT_STATE, DB_ARGS(db_int(upload->object), db_int(DB_WHOLE)));
-    if (rc == SQLITE_OK)
-        rc = demur_db_run(conn, SQL_SNAPSHOT_LEAVE, DB_ARGS(key));
-    if (rc == SQLITE_OK)
-        rc = demur_db_run(conn, SQL_SNAPSHOT_DELETE, DB_ARGS(key));
-    if (rc == SQLITE_OK)
-        rc = demur_db_run(
-            conn, SQL_SNAPSHOT_PUT,
-            DB_ARGS(key, db_int(upload->object), db_int((int64_t)head->size), db_hash(head->root)));
-    return rc;
-}
-
 /* End the upload after its naming transaction. */
 static enum demur_err named(struct demur_store_upload *upload, struct db_conn *conn, int rc,
                             int64_t object, struct demur_diag *diag)
@@ -281,28 +262,6 @@ enum demur_err demur_store_blob_put(struct demur_store *store, const uint8_t has
         return demur_store_upload_finish(upload, hash, now_s, diag);
     demur_store_upload_abort(upload);
     return err;
-}
-
-enum demur_err demur_store_snapshot_put(struct demur_store *store, const char *name,
-                                        const struct demur_store_head *head, struct span bytes,
-                                        struct demur_diag *diag)
-{
-    enum demur_err err = demur_store_name_check(span_str(name), diag);
-    if (err != DEMUR_OK)
-        return err;
-    struct demur_store_upload *upload = upload_alloc(store);
-    if (!upload)
-        return demur_store_out_of_memory(diag);
-    struct db_conn *conn;
-    err = object_write(upload, bytes, diag);
-    if (err == DEMUR_OK)
-        err = demur_db_write_begin(store, &conn, diag);
-    if (err != DEMUR_OK) {
-        demur_store_upload_abort(upload);
-        return err;
-    }
-    int64_t object = upload->object;
-    return named(upload, conn, snapshot_name(upload, conn, name, head), object, diag);
 }
 
 /* ---- leaving ----------------------------------------------------------- */
@@ -410,26 +369,6 @@ enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, ui
 enum demur_err demur_store_reclaim(struct demur_store *store, struct demur_diag *diag)
 {
     return demur_db_drop_leaving(store, diag);
-}
-
-static enum demur_err snapshot_unknown(const char *name, struct demur_diag *diag)
-{
-    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the store has no snapshot named %.100s", name);
-}
-
-enum demur_err demur_store_snapshot_delete(struct demur_store *store, const char *name,
-                                           struct demur_diag *diag)
-{
-    uint64_t n = 0;
-    struct db_conn *conn;
-    enum demur_err err = demur_db_write_begin(store, &conn, diag);
-    if (err != DEMUR_OK)
-        return err;
-    err = unname(store, conn, SQL_SNAPSHOT_LEAVE, SQL_SNAPSHOT_DELETE,
-                 DB_ARGS(db_text(span_str(name))), 0, &n, diag);
-    if (err == DEMUR_OK && n == 0)
-        return snapshot_unknown(name, diag);
-    return err == DEMUR_OK ? demur_db_drop_leaving(store, diag) : err;
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -571,47 +510,6 @@ enum demur_err demur_store_blob_get(struct demur_store *store, struct demur_stor
         rc = demur_db_object_get(conn, SQL_BLOB_CHUNKS, db_hash(hash), out);
     err =
         rc == SQLITE_NOTFOUND ? blob_unknown(hash, diag) : demur_db_fail(store, conn->db, rc, diag);
-    (void)demur_db_run(conn, SQL_ROLLBACK, DB_NONE);
-    demur_db_read_end(store, conn);
-    return err;
-}
-
-static int snapshot_read(struct db_conn *conn, struct demur_store_head *head,
-                         struct demur_store_bytes *out, const char *name)
-{
-    struct db_arg key = db_text(span_str(name));
-    struct demur_store_head at = {0};
-    int rc = demur_db_first(conn, SQL_SNAPSHOT_STAT, DB_ARGS(key));
-    if (rc == SQLITE_ROW) {
-        at.size = (uint64_t)sqlite3_column_int64(conn->stmt[SQL_SNAPSHOT_STAT], 0);
-        struct span root = demur_db_column(conn, SQL_SNAPSHOT_STAT, 1);
-        if (root.len == 32)
-            memcpy(at.root, root.p, 32);
-        rc = root.len == 32 ? SQLITE_OK : SQLITE_CORRUPT;
-    } else if (rc == SQLITE_DONE) {
-        rc = SQLITE_NOTFOUND;
-    }
-    demur_db_end(conn, SQL_SNAPSHOT_STAT);
-    if (rc == SQLITE_OK)
-        rc = demur_db_object_get(conn, SQL_SNAPSHOT_CHUNKS, key, out);
-    if (rc == SQLITE_OK)
-        *head = at;
-    return rc;
-}
-
-enum demur_err demur_store_snapshot_get(struct demur_store *store, struct demur_store_head *head,
-                                        struct demur_store_bytes *out, const char *name,
-                                        struct demur_diag *diag)
-{
-    struct db_conn *conn;
-    enum demur_err err = demur_db_read_begin(store, &conn, diag);
-    if (err != DEMUR_OK)
-        return err;
-    int rc = demur_db_run(conn, SQL_BEGIN_READ, DB_NONE);
-    if (rc == SQLITE_OK)
-        rc = snapshot_read(conn, head, out, name);
-    err = rc == SQLITE_NOTFOUND ? snapshot_unknown(name, diag)
-                                : demur_db_fail(store, conn->db, rc, diag);
     (void)demur_db_run(conn, SQL_ROLLBACK, DB_NONE);
     demur_db_read_end(store, conn);
     return err;

@@ -210,7 +210,7 @@ static enum demur_err check_log(struct check *c, struct demur_diag *diag)
     return err;
 }
 
-/* ---- blobs and snapshots ----------------------------------------------- */
+/* ---- blobs ------------------------------------------------------------- */
 
 /* The next name after *name in its table, or an empty one at the end. */
 static int name_next(struct check *c, enum db_sql list, struct db_arg *name,
@@ -264,28 +264,6 @@ static enum demur_err check_blobs(struct check *c, struct demur_diag *diag)
     }
 }
 
-/* Snapshots are authenticated by whoever made them: here they must be whole. */
-static enum demur_err check_snapshots(struct check *c, struct demur_diag *diag)
-{
-    uint8_t room[DEMUR_STORE_NAME_MAX];
-    struct db_arg name = db_text(span_of(NULL, 0));
-    for (uint64_t n = 0;; n++) {
-        int rc = name_next(c, SQL_SNAPSHOT_LIST, &name, room);
-        if (rc != SQLITE_OK)
-            return damage(c, rc, DEMUR_STORE_PART_SNAPSHOT, n, "snapshot", diag);
-        if (name.s.len == 0)
-            return DEMUR_OK;
-        struct demur_store_bytes bytes = {NULL, 0};
-        rc = demur_db_object_get(c->conn, SQL_SNAPSHOT_CHUNKS, name, &bytes);
-        demur_store_bytes_free(&bytes);
-        if ((rc & 0xff) == SQLITE_CORRUPT)
-            tell(c, DEMUR_STORE_PART_SNAPSHOT, 0, 0, "snapshot %.*s cannot be read whole",
-                 SPAN_ARG(name.s));
-        else if (rc != SQLITE_OK)
-            return demur_db_fail(c->store, c->conn->db, rc, diag);
-    }
-}
-
 /* ---- all of it --------------------------------------------------------- */
 
 static enum demur_err check_all(struct check *c, struct demur_diag *diag)
@@ -299,8 +277,6 @@ static enum demur_err check_all(struct check *c, struct demur_diag *diag)
         err = check_log(c, diag);
     if (err == DEMUR_OK)
         err = check_blobs(c, diag);
-    if (err == DEMUR_OK)
-        err = check_snapshots(c, diag);
     (void)demur_db_run(c->conn, SQL_ROLLBACK, DB_NONE);
     return err;
 }

@@ -1,4 +1,4 @@
-/* Small values and release keys. Snapshots are in sqlite_blob.c: they are large. */
+/* Small values and release keys. */
 #include <sodium.h>
 
 #include "common.h"

@@ -48,9 +48,11 @@ static const char migration_1[] =
     "  root BLOB NOT NULL CHECK (length(root) = 32)) STRICT;"
     "PRAGMA user_version = 1;";
 
-/* Entries are found by hash in memory (sqlite_find.c). */
+/* Entries are found by hash in memory (sqlite_find.c); snapshots of the fold lie
+ * beside the store. */
 static const char migration_2[] = "DROP INDEX IF EXISTS entry_leaf;"
                                   "DROP INDEX IF EXISTS entry_record;"
+                                  "DROP TABLE IF EXISTS snapshot;"
                                   "PRAGMA user_version = 2;";
 
 const char *const demur_db_migrations[] = {migration_1, migration_2};
@@ -99,12 +101,6 @@ const char *const demur_db_sql[SQL_COUNT] = {
                        " ON o.id = b.object WHERE b.hash = ?1 AND b.entry IS NULL",
     [SQL_RELEASE_GET] = "SELECT padded FROM release_key WHERE blob = ?1",
     [SQL_KV_GET] = "SELECT value FROM kv WHERE name = ?1",
-    [SQL_SNAPSHOT_STAT] = "SELECT size, root FROM snapshot WHERE name = ?1",
-    [SQL_SNAPSHOT_CHUNKS] = "SELECT o.size, c.n, c.bytes FROM snapshot s JOIN object o"
-                            " ON o.id = s.object"
-                            " LEFT JOIN chunk c ON c.object = o.id AND c.n >= ?2 AND c.n < ?3"
-                            " WHERE s.name = ?1 ORDER BY c.n",
-    [SQL_SNAPSHOT_LIST] = "SELECT name FROM snapshot WHERE name > ?1 ORDER BY name LIMIT 1",
     [SQL_TILE_LIST] = "SELECT key, hashes FROM tile ORDER BY key",
     [SQL_INTEGRITY] = "PRAGMA integrity_check(100)",
     [SQL_FOREIGN_KEYS] = "PRAGMA foreign_key_check",
@@ -142,8 +138,4 @@ const char *const demur_db_sql[SQL_COUNT] = {
     [SQL_KV_PUT] = "INSERT INTO kv (name, value) VALUES (?1, ?2)"
                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
     [SQL_KV_DELETE] = "DELETE FROM kv WHERE name = ?1",
-    [SQL_SNAPSHOT_PUT] = "INSERT INTO snapshot (name, object, size, root) VALUES (?1, ?2, ?3, ?4)",
-    [SQL_SNAPSHOT_LEAVE] = "UPDATE object SET state = 2"
-                           " WHERE id = (SELECT object FROM snapshot WHERE name = ?1)",
-    [SQL_SNAPSHOT_DELETE] = "DELETE FROM snapshot WHERE name = ?1",
 };

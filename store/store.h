@@ -40,7 +40,7 @@ struct demur_store;
 enum {
     DEMUR_STORE_ENTRY_MAX = 65535,      /* bytes: a bundle's length prefix is a u16 (tlog-tiles) */
     DEMUR_STORE_KV_MAX = 64 * 1024,     /* bytes of one small value */
-    DEMUR_STORE_NAME_MAX = 100,         /* bytes of a small value's or snapshot's name */
+    DEMUR_STORE_NAME_MAX = 100,         /* bytes of a small value's name */
     DEMUR_STORE_BLOB_MAX = 64 << 20,    /* bytes of one blob */
     DEMUR_STORE_TILE_WIDTH = 256,       /* hashes or entries in a full tile */
     DEMUR_STORE_BLOB_FLOOR = 4096,      /* what a waiting blob counts for at least, in bytes */
@@ -264,7 +264,7 @@ enum demur_err demur_store_release_delete(struct demur_store *store, const uint8
  * that it is done. IO when readers stay in the way for the busy timeout (2 s). */
 enum demur_err demur_store_scrub(struct demur_store *store, struct demur_diag *diag) DEMUR_CHECKED;
 
-/* ---- small values and snapshots ---------------------------------------- */
+/* ---- small values ------------------------------------------------------ */
 
 /* The name that the published checkpoint goes by. */
 #define DEMUR_STORE_CHECKPOINT "checkpoint"
@@ -276,17 +276,6 @@ enum demur_err demur_store_kv_get(struct demur_store *store, struct demur_store_
 enum demur_err demur_store_kv_delete(struct demur_store *store, const char *name,
                                      struct demur_diag *diag) DEMUR_CHECKED;
 
-/* The server's own snapshot of its fold at a head: bytes of any length that the
- * server authenticates. Put replaces the one of the same name, atomically. */
-enum demur_err demur_store_snapshot_put(struct demur_store *store, const char *name,
-                                        const struct demur_store_head *head, struct span bytes,
-                                        struct demur_diag *diag) DEMUR_CHECKED;
-enum demur_err demur_store_snapshot_get(struct demur_store *store, struct demur_store_head *head,
-                                        struct demur_store_bytes *out, const char *name,
-                                        struct demur_diag *diag) DEMUR_CHECKED;
-enum demur_err demur_store_snapshot_delete(struct demur_store *store, const char *name,
-                                           struct demur_diag *diag) DEMUR_CHECKED;
-
 /* ---- integrity --------------------------------------------------------- */
 
 enum demur_store_part {
@@ -294,8 +283,7 @@ enum demur_store_part {
     DEMUR_STORE_PART_ENTRY, /* index: the entry's */
     DEMUR_STORE_PART_TILE,  /* level and index */
     DEMUR_STORE_PART_HEAD,
-    DEMUR_STORE_PART_BLOB,     /* text has the blob's name */
-    DEMUR_STORE_PART_SNAPSHOT, /* text has its name */
+    DEMUR_STORE_PART_BLOB, /* text has the blob's name */
 };
 
 struct demur_store_finding {

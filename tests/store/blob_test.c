@@ -1,4 +1,4 @@
-/* Blobs, release keys, small values and snapshots. */
+/* Blobs, release keys, small values. */
 #include <sodium.h>
 #include <stdlib.h>
 
@@ -279,38 +279,6 @@ TEST(store_small_values)
     }
     CHECK_ERR(demur_store_kv_delete(store, DEMUR_STORE_CHECKPOINT, NULL), DEMUR_OK);
     CHECK_ERR(demur_store_kv_get(store, &got, DEMUR_STORE_CHECKPOINT, NULL), DEMUR_ERR_UNKNOWN);
-    demur_store_close(store);
-    world_end(&w);
-}
-
-TEST(store_snapshots)
-{
-    struct world w;
-    world_init(&w);
-    struct demur_store *store = world_open(&w);
-    REQUIRE(store);
-    struct demur_store_head head = {.size = 42, .root = {7}}, at;
-    struct demur_store_bytes got = {NULL, 0};
-    CHECK_ERR(demur_store_snapshot_get(store, &at, &got, "fold", NULL), DEMUR_ERR_UNKNOWN);
-    static const size_t sizes[] = {0, 5 << 20, 123, 65 << 20}; /* larger than a blob may be */
-    for (size_t i = 0; i < DEMUR_COUNT(sizes); i++) {
-        uint8_t *p = some_bytes(30 + i, sizes[i]);
-        head.size++;
-        CHECK_ERR(demur_store_snapshot_put(store, "fold", &head, span_of(p, sizes[i]), NULL),
-                  DEMUR_OK);
-        REQUIRE(demur_store_snapshot_get(store, &at, &got, "fold", NULL) == DEMUR_OK);
-        CHECK(at.size == head.size && memcmp(at.root, head.root, 32) == 0);
-        CHECK(span_eq(span_of(got.p, got.len), span_of(p, sizes[i])));
-        demur_store_bytes_free(&got);
-        free(p);
-    }
-    uint64_t pending = 1;
-    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
-    CHECK(pending == 0); /* a snapshot is nobody's upload */
-    check_clean(store);
-    CHECK_ERR(demur_store_snapshot_delete(store, "fold", NULL), DEMUR_OK);
-    CHECK_ERR(demur_store_snapshot_delete(store, "fold", NULL), DEMUR_ERR_UNKNOWN);
-    CHECK_ERR(demur_store_snapshot_put(store, "", &head, span_lit("x"), NULL), DEMUR_ERR_LIMIT);
     demur_store_close(store);
     world_end(&w);
 }

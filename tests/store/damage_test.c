@@ -9,7 +9,7 @@
 
 enum { SIZE = 600 };
 
-/* A store of 600 entries with one blob of 200,000 bytes and a snapshot. */
+/* A store of 600 entries with one blob of 200,000 bytes. */
 static void damage_setup(struct world *w, uint8_t hash[static 32], uint8_t *blob, size_t len)
 {
     world_init(w);
@@ -20,8 +20,6 @@ static void damage_setup(struct world *w, uint8_t hash[static 32], uint8_t *blob
     test_random(&seed, blob, len);
     hash_of(hash, span_of(blob, len));
     CHECK_ERR(demur_store_blob_put(store, hash, span_of(blob, len), 1, NULL), DEMUR_OK);
-    CHECK_ERR(demur_store_snapshot_put(store, "fold", &m->batch.after, span_of(blob, 70000), NULL),
-              DEMUR_OK);
     check_clean(store);
     demur_store_close(store);
     maker_free(m);
@@ -73,8 +71,6 @@ static const struct {
     {"DELETE FROM chunk WHERE n = 2", DEMUR_STORE_PART_BLOB, 0, "cannot be read whole"},
     {"UPDATE chunk SET bytes = zeroblob(65536) WHERE n = 2", DEMUR_STORE_PART_BLOB, 0,
      "does not hash to its name"},
-    {"DELETE FROM chunk WHERE object = 2 AND n = 0", DEMUR_STORE_PART_SNAPSHOT, 0,
-     "snapshot fold cannot be read whole"},
     {"UPDATE blob SET entry = 5000", DEMUR_STORE_PART_FILE, 0, "table blob names one"},
 };
 
