@@ -179,7 +179,7 @@ static int memory_allow(scmp_filter_ctx filter)
         failed = call_allow(filter, "mprotect", not_executable);
     /* abort() */
     if (!failed)
-        failed = call_allow(filter, "tgkill", SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+        failed = call_allow(filter, "tgkill", SCMP_A0_64(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0));
     return failed;
 }
 
@@ -193,13 +193,13 @@ static int threads_allow(scmp_filter_ctx filter)
         failed = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS),
                                   seccomp_syscall_resolve_name("clone3"), 0);
     if (!failed)
-        failed = call_allow(filter, "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME));
+        failed = call_allow(filter, "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_NAME, 0));
     if (!failed)
-        failed = call_allow(filter, "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_VMA));
+        failed = call_allow(filter, "prctl", SCMP_A0_64(SCMP_CMP_EQ, PR_SET_VMA, 0));
     if (!failed) /* limits may be read, not set */
-        failed = call_allow(filter, "prlimit64", SCMP_A2_64(SCMP_CMP_EQ, 0));
+        failed = call_allow(filter, "prlimit64", SCMP_A2_64(SCMP_CMP_EQ, 0, 0));
     if (!failed) /* is this a terminal? */
-        failed = call_allow(filter, "ioctl", SCMP_A1_64(SCMP_CMP_EQ, TCGETS));
+        failed = call_allow(filter, "ioctl", SCMP_A1_64(SCMP_CMP_EQ, TCGETS, 0));
     return failed;
 }
 
