@@ -28,7 +28,7 @@ def hear(texts, screen, limit_s):
 
 
 hear(["> "], "", LIMIT_S)
-for case in sys.stdin.read().splitlines():
+for n, case in enumerate(sys.stdin.read().splitlines()):
     name, keys, *texts = case.split("|")
     os.write(fd, keys.encode())
     screen = hear([keys[-3:]], "", 3)
@@ -41,6 +41,7 @@ for case in sys.stdin.read().splitlines():
     else:
         print("FAIL " + name)
         print("\n".join("  " + line for line in screen.splitlines()))
-    os.write(fd, b"\x03")
-    hear(["> "], "", 3)
+    # Not Ctrl-C, at which the terminal forgets what was typed ahead: the next case, perhaps.
+    os.write(fd, b"\x15echo do''ne-%d\n" % n)
+    hear(["done-%d" % n], "", LIMIT_S)
 os.close(fd)
