@@ -84,7 +84,7 @@ TEST(golden_stories)
     bool more = rest.len != 0;
     for (; more && rest.len; n++) {
         struct span line = span_split(&rest, '\n', &more);
-        if (!test_quick() || n % 8 == 0)
+        if (!test_quick() || n % 16 == 0)
             check_story(line, accepted, refused);
     }
     CHECK(n >= 16);

@@ -126,7 +126,7 @@ static void check_large_sums(const struct group_path *path)
 {
     uint64_t seed = 2;
     uint8_t p[32], s[32];
-    for (size_t n = 0; n <= 700; n += n < 20 ? 1 : test_quick() ? 340 : 170) {
+    for (size_t n = 0; n <= 700; n += n < 20 ? 1 : test_quick() ? 680 : 170) {
         sum.n = 0;
         memset(sum.want, 0, 32);
         for (size_t i = 0; i < n; i++) {
