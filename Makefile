@@ -33,7 +33,7 @@ SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-po
 CFLAGS_release = -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 CFLAGS_debug = -O1 -g $(SAN)
 CFLAGS_coverage = -O0 -g -fprofile-instr-generate -fcoverage-mapping
-CFLAGS_fuzz = -O1 -g $(SAN) -fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+CFLAGS_fuzz = -O1 -gline-tables-only $(SAN) -fsanitize=fuzzer-no-link -DFUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
 CFLAGS_wasm = -O2 -D_WASI_EMULATED_SIGNAL -Ibuild/libsodium/src/src/libsodium/include
 LDFLAGS_release = -pie -Wl,-z,relro,-z,now
 LDFLAGS_debug = $(SAN)

@@ -131,11 +131,15 @@ TEST(memory_that_fails_leaves_the_fold_as_it_was)
     REQUIRE(w);
     struct demur_channel *c = demur_channel_new();
     REQUIRE(c);
-    size_t failures = 0;
-    for (size_t i = 0; i < w->entries_len; i++)
-        failures +=
-            hard_way(c, span_of(w->entries[i].bytes, w->entries[i].len), w->entries[i].text);
-    CHECK(failures > 2 * w->entries_len);
+    size_t failures = 0, step = test_quick() ? 4 : 1;
+    for (size_t i = 0; i < w->entries_len; i++) {
+        struct span entry = span_of(w->entries[i].bytes, w->entries[i].len);
+        if (i % step == 0)
+            failures += hard_way(c, entry, w->entries[i].text);
+        else
+            CHECK_ERR(demur_channel_entry(c, entry, w->entries[i].text, NULL), DEMUR_OK);
+    }
+    CHECK(failures > 2 * (w->entries_len / step));
     uint8_t want[32], got[32];
     REQUIRE(demur_channel_state_hash(w->c, want) && demur_channel_state_hash(c, got));
     CHECK_SPAN(span_of(got, 32), span_of(want, 32));
