@@ -610,7 +610,7 @@ static double larger(double a, double b) { return a > b ? a : b; }
  * others are at work on the machine. */
 static void serve_report(const char *name, double start_bound_s, double rss_bound_mb)
 {
-    char text[64];
+    char text[96];
     struct start all = serve();
     for (int i = 1; i < 3; i++) {
         struct start s = serve();
