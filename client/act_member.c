@@ -11,8 +11,10 @@
 #define RECENT_S 60
 #define ATTRIBUTES_MAX 64
 
+/* `invite`, or `rekey` with an invitation: the member's device is lost. */
 struct invite_act {
     struct demur_actor *actor;
+    enum demur_record_type type;
     struct demur_invitation invitation;
     struct span attributes[ATTRIBUTES_MAX];
     size_t attributes_len;
@@ -33,7 +35,7 @@ static enum demur_err build_invite(struct demur_client *c, void *ctx, struct buf
     crypto_sign_seed_keypair(public_key, secret_key, t->invitation.secret);
     sodium_memzero(secret_key, sizeof secret_key);
     t->seq = act_seq(c, t->actor);
-    demur_record_begin(record, DEMUR_RECORD_INVITE, c->options.channel);
+    demur_record_begin(record, t->type, c->options.channel);
     act_put_by(record, c, t->actor);
     demur_put_text(record, DEMUR_FIELD_HANDLE, span_str(t->invitation.handle));
     for (size_t i = 0; i < t->attributes_len; i++)
@@ -83,68 +85,45 @@ enum demur_err demur_invitation_new(const struct demur_client *client, const cha
     return err;
 }
 
+static enum demur_err invite_send(struct demur_client *client, struct invite_act *t,
+                                  struct span invitation, struct demur_sent *sent,
+                                  struct demur_diag *diag)
+{
+    enum demur_err err = demur_invitation_parse(&t->invitation, invitation, diag);
+    if (!err && memcmp(t->invitation.channel, client->options.channel, 32) != 0)
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN, "this invitation is to another channel");
+    if (!err)
+        err = act_run(client, RECENT_S, ACT_ONCE, build_invite, t, sent, diag);
+    if (!err)
+        act_done(t->actor, t->seq);
+    demur_invitation_wipe(&t->invitation);
+    return err;
+}
+
 enum demur_err demur_act_invite(struct demur_client *client, struct demur_actor *actor,
                                 struct span invitation, const struct span *attributes,
                                 size_t attributes_len, struct demur_sent *sent,
                                 struct demur_diag *diag)
 {
-    struct invite_act t = {.actor = actor, .attributes_len = attributes_len};
+    struct invite_act t = {
+        .actor = actor, .type = DEMUR_RECORD_INVITE, .attributes_len = attributes_len};
     if (attributes_len > ATTRIBUTES_MAX)
         return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "attribute",
                              "a member has at most %d attributes", ATTRIBUTES_MAX);
     for (size_t i = 0; i < attributes_len; i++)
         t.attributes[i] = attributes[i];
     qsort(t.attributes, attributes_len, sizeof t.attributes[0], by_bytes);
-    enum demur_err err = demur_invitation_parse(&t.invitation, invitation, diag);
-    if (!err && memcmp(t.invitation.channel, client->options.channel, 32) != 0)
-        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN, "this invitation is to another channel");
-    if (!err)
-        err = act_run(client, RECENT_S, ACT_ONCE, build_invite, &t, sent, diag);
-    if (!err)
-        act_done(actor, t.seq);
-    demur_invitation_wipe(&t.invitation);
-    return err;
+    return invite_send(client, &t, invitation, sent, diag);
 }
 
 /* ---- a lost device ---- */
-
-struct reinvite_act {
-    struct demur_actor *actor;
-    struct demur_invitation invitation;
-    uint64_t seq;
-};
-
-static enum demur_err build_reinvite(struct demur_client *c, void *ctx, struct buf *record,
-                                     struct demur_diag *diag)
-{
-    struct reinvite_act *t = ctx;
-    uint8_t public_key[32], secret_key[64];
-    (void)diag;
-    crypto_sign_seed_keypair(public_key, secret_key, t->invitation.secret);
-    sodium_memzero(secret_key, sizeof secret_key);
-    t->seq = act_seq(c, t->actor);
-    demur_record_begin(record, DEMUR_RECORD_REKEY, c->options.channel);
-    act_put_by(record, c, t->actor);
-    demur_put_text(record, DEMUR_FIELD_HANDLE, span_str(t->invitation.handle));
-    demur_put_bytes(record, DEMUR_FIELD_INVITATION, span_of(public_key, 32));
-    demur_put_signature(record, DEMUR_FIELD_SIG, t->actor->keys.secret_key);
-    return DEMUR_OK;
-}
 
 enum demur_err demur_act_reinvite(struct demur_client *client, struct demur_actor *actor,
                                   struct span invitation, struct demur_sent *sent,
                                   struct demur_diag *diag)
 {
-    struct reinvite_act t = {.actor = actor};
-    enum demur_err err = demur_invitation_parse(&t.invitation, invitation, diag);
-    if (!err && memcmp(t.invitation.channel, client->options.channel, 32) != 0)
-        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN, "this invitation is to another channel");
-    if (!err)
-        err = act_run(client, RECENT_S, ACT_ONCE, build_reinvite, &t, sent, diag);
-    if (!err)
-        act_done(actor, t.seq);
-    demur_invitation_wipe(&t.invitation);
-    return err;
+    struct invite_act t = {.actor = actor, .type = DEMUR_RECORD_REKEY};
+    return invite_send(client, &t, invitation, sent, diag);
 }
 
 /* ---- removing ---- */
