@@ -111,6 +111,9 @@ enum demur_err cli_text(struct cli *cli, const char *file, const char *text, con
 bool cli_confirm(struct cli *cli, const char *question);
 
 enum demur_err cli_profile_load(struct cli *cli) DEMUR_CHECKED;
+/* The fingerprint to trust: --channel, else the profile's. MISSING asks `question`. */
+enum demur_err cli_fingerprint(struct cli *cli, uint8_t fingerprint[static 32],
+                               const char *question) DEMUR_CHECKED;
 enum demur_err cli_profile_save(struct cli *cli) DEMUR_CHECKED;
 /* Load HOME/identity, asking for its passphrase. */
 enum demur_err cli_identity_load(struct cli *cli) DEMUR_CHECKED;

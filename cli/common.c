@@ -313,6 +313,20 @@ enum demur_err cli_profile_load(struct cli *cli)
     return DEMUR_OK;
 }
 
+enum demur_err cli_fingerprint(struct cli *cli, uint8_t fingerprint[static 32],
+                               const char *question)
+{
+    const char *given = cli_option(cli, "channel");
+    enum demur_err err = given ? demur_fingerprint_parse(fingerprint, span_str(given), &cli->diag)
+                               : cli_profile_load(cli);
+    if (!err && !given)
+        memcpy(fingerprint, cli->profile.channel, 32);
+    if (err == DEMUR_ERR_MISSING)
+        err = demur_fail(&cli->diag, err, "%s Give the channel's fingerprint with --channel",
+                         question);
+    return err;
+}
+
 enum demur_err cli_profile_save(struct cli *cli)
 {
     uint8_t text[2048];

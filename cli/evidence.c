@@ -38,18 +38,10 @@ static int run(struct cli *cli)
 {
     struct demur_evidence_report report;
     struct demur_bytes text = {0};
-    const char *given = cli_option(cli, "channel");
     uint8_t fingerprint[32];
     if (cli->args_len != 1)
         return cli_usage(cli, "evidence takes one file");
-    enum demur_err err = given ? demur_fingerprint_parse(fingerprint, span_str(given), &cli->diag)
-                               : cli_profile_load(cli);
-    if (!err && !given)
-        memcpy(fingerprint, cli->profile.channel, 32);
-    if (err == DEMUR_ERR_MISSING)
-        err = demur_fail(&cli->diag, err,
-                         "against whose operator is it? Give the channel's fingerprint with "
-                         "--channel");
+    enum demur_err err = cli_fingerprint(cli, fingerprint, "against whose operator is it?");
     if (!err)
         err = demur_path_read(cli->args[0], DEMUR_EVIDENCE_MAX, &text, &cli->diag);
     if (err)

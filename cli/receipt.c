@@ -49,19 +49,6 @@ static void print_report(const struct demur_receipt_report *r)
            r->revision, (const char *)hex);
 }
 
-static enum demur_err trusted(struct cli *cli, uint8_t fingerprint[static 32])
-{
-    const char *given = cli_option(cli, "channel");
-    enum demur_err err = given ? demur_fingerprint_parse(fingerprint, span_str(given), &cli->diag)
-                               : cli_profile_load(cli);
-    if (!err && !given)
-        memcpy(fingerprint, cli->profile.channel, 32);
-    if (err == DEMUR_ERR_MISSING)
-        err = demur_fail(&cli->diag, err,
-                         "whose receipt is it? Give the channel's fingerprint with --channel");
-    return err;
-}
-
 static int run(struct cli *cli)
 {
     struct demur_receipt_report report = {0};
@@ -69,7 +56,7 @@ static int run(struct cli *cli)
     uint8_t fingerprint[32];
     if (cli->args_len != 2 || strcmp(cli->args[0], "verify") != 0)
         return cli_usage(cli, "what can be done with a receipt is `verify FILE`");
-    enum demur_err err = trusted(cli, fingerprint);
+    enum demur_err err = cli_fingerprint(cli, fingerprint, "whose receipt is it?");
     if (!err)
         err = demur_path_read(cli->args[1], RECEIPT_MAX, &text, &cli->diag);
     if (err)
