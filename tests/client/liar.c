@@ -20,19 +20,7 @@ static struct span entry(const struct liar *liar, size_t i)
 
 struct town *liar_found(void)
 {
-    static char texts[2][65536];
-    static const char *const names[] = {"eu-weekdays.calendar", "company.policy"};
-    for (size_t i = 0; i < 2; i++) {
-        struct span text = test_data(names[i]);
-        if (!text.p) {
-            test_skip("%s is not loaded", names[i]);
-            return NULL;
-        }
-        memcpy(texts[i], text.p, text.len);
-        texts[i][text.len] = 0;
-    }
-    const char *const calendars[][2] = {{"eu-weekdays", texts[0]}};
-    struct town *w = town_new(LIAR_FOUNDED, 11, calendars, 1, span_str(texts[1]));
+    struct town *w = town_company(LIAR_FOUNDED, 11);
     if (!w)
         return NULL;
     /* Officer 0 is the people office, which keeps the roster too; officer 1 the board. */

@@ -10,22 +10,7 @@
 
 #define FOUNDED 1790000000
 
-static struct town *found(void)
-{
-    static char texts[2][65536];
-    static const char *const names[] = {"eu-weekdays.calendar", "company.policy"};
-    for (size_t i = 0; i < 2; i++) {
-        struct span text = test_data(names[i]);
-        if (!text.p) {
-            test_skip("%s is not loaded", names[i]);
-            return NULL;
-        }
-        memcpy(texts[i], text.p, text.len);
-        texts[i][text.len] = 0;
-    }
-    const char *const calendars[][2] = {{"eu-weekdays", texts[0]}};
-    return town_new(FOUNDED, 11, calendars, 1, span_str(texts[1]));
-}
+static struct town *found(void) { return town_company(FOUNDED, 11); }
 
 static struct span entry(const struct town *w, size_t i)
 {

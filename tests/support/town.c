@@ -176,6 +176,23 @@ struct town *town_plain(uint64_t now, size_t members, const char *policy)
     return w;
 }
 
+struct town *town_company(uint64_t now, uint64_t seed)
+{
+    static char texts[2][65536];
+    static const char *const names[] = {"eu-weekdays.calendar", "company.policy"};
+    for (size_t i = 0; i < 2; i++) {
+        struct span text = test_data(names[i]);
+        if (!text.p) {
+            test_skip("%s is not loaded", names[i]);
+            return NULL;
+        }
+        memcpy(texts[i], text.p, text.len);
+        texts[i][text.len] = 0;
+    }
+    const char *const calendars[][2] = {{"eu-weekdays", texts[0]}};
+    return town_new(now, seed, calendars, 1, span_str(texts[1]));
+}
+
 void town_free(struct town *w)
 {
     if (!w)

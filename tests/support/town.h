@@ -65,6 +65,9 @@ struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars
 /* town_new with a UTC calendar "plain", the keeper holding the role "keeper",
  * officer 0 "office", and `members` members without attributes. */
 struct town *town_plain(uint64_t now, size_t members, const char *policy);
+/* town_new with the shipped company policy and its calendar; skips the test and returns
+ * NULL when they are not loaded. */
+struct town *town_company(uint64_t now, uint64_t seed);
 void town_free(struct town *w);
 void town_key_make(struct town *w, struct town_key *key);
 
