@@ -30,10 +30,15 @@ static struct span first_heading(struct span memo)
     return span_of(NULL, 0);
 }
 
-enum demur_err cli_naming(struct cli *cli, bool *named)
+enum demur_err cli_naming(struct cli *cli, const char *dissent, bool *named)
 {
     uint8_t entry[32];
-    const struct demur_policy *p = demur_channel_policy(demur_client_channel(cli->client), entry);
+    struct demur_dissent_info d;
+    const struct demur_channel *c = demur_client_channel(cli->client);
+    const struct demur_policy *p = demur_channel_policy(c, entry);
+    if (dissent &&
+        demur_channel_dissent_find(c, span_str(dissent), demur_client_view_time(cli->client), &d))
+        p = demur_channel_policy_of(c, d.policy_entry);
     bool told = cli_flag(cli, "named") || cli_flag(cli, "anonymous");
     if (!p)
         return demur_fail(&cli->diag, DEMUR_ERR_MISSING, "this channel has no policy yet");
@@ -86,7 +91,7 @@ bool cli_subsets_ok(const struct cli *cli)
     return true;
 }
 
-enum demur_err cli_filing(struct cli *cli, struct span memo,
+enum demur_err cli_filing(struct cli *cli, const char *dissent, struct span memo,
                           struct span subsets[static CLI_SUBSETS_MAX], struct demur_filing *out)
 {
     const char *title = cli_option(cli, "title"), *marking = cli_option(cli, "marking"),
@@ -105,7 +110,7 @@ enum demur_err cli_filing(struct cli *cli, struct span memo,
                           "\"# Title\"");
     if (points && !span_u64(span_str(points), DEMUR_LETTER_POINTS_MAX, &n))
         return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX, "--points wants a number");
-    enum demur_err err = cli_naming(cli, &filing.named);
+    enum demur_err err = cli_naming(cli, dissent, &filing.named);
     if (err)
         return err;
     filing.points = (uint32_t)n;
@@ -122,7 +127,7 @@ static enum demur_err make_draft(struct cli *cli, struct cli_hand *hand,
 {
     struct span subsets[CLI_SUBSETS_MAX];
     struct demur_filing filing = {0};
-    enum demur_err err = cli_filing(cli, demur_bytes_span(memo), subsets, &filing);
+    enum demur_err err = cli_filing(cli, NULL, demur_bytes_span(memo), subsets, &filing);
     if (err)
         return err;
     filing.until = circulation->until;

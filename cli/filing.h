@@ -12,10 +12,11 @@
  * policy and the roster have them is found out later. */
 bool cli_subsets_ok(const struct cli *cli);
 size_t cli_subsets(const struct cli *cli, struct span out[static CLI_SUBSETS_MAX]);
-/* Named or anonymous, as told, else anonymous where the policy has it. */
-enum demur_err cli_naming(struct cli *cli, bool *named) DEMUR_CHECKED;
-/* What the options say of a memo; borrows it, and `subsets`. */
-enum demur_err cli_filing(struct cli *cli, struct span memo,
+/* Named or anonymous, as told, else anonymous where the policy has it: that of the
+ * dissent, or with NULL the one in force. */
+enum demur_err cli_naming(struct cli *cli, const char *dissent, bool *named) DEMUR_CHECKED;
+/* What the options say of a memo, of that dissent or of a new one; borrows it, and `subsets`. */
+enum demur_err cli_filing(struct cli *cli, const char *dissent, struct span memo,
                           struct span subsets[static CLI_SUBSETS_MAX],
                           struct demur_filing *out) DEMUR_CHECKED;
 

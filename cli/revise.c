@@ -13,7 +13,7 @@ static enum demur_err make(struct cli *cli, struct cli_hand *hand, const struct 
     struct demur_filing filing = {0};
     enum demur_err err = cli_text(cli, cli->args[0], NULL, "Type the memo", &memo);
     if (!err)
-        err = cli_filing(cli, demur_bytes_span(&memo), subsets, &filing);
+        err = cli_filing(cli, author->dissent, demur_bytes_span(&memo), subsets, &filing);
     filing.audience = cli_flag(cli, "members") ? DEMUR_AUDIENCE_MEMBERS : DEMUR_AUDIENCE_INVITED;
     if (!err)
         cli_note(cli, "Sealing and signing ...");

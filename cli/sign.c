@@ -91,7 +91,7 @@ static enum demur_err make(struct cli *cli, struct cli_hand *hand, const char *i
     struct span subsets[CLI_SUBSETS_MAX];
     struct demur_signing g = {.dissent = id, .link = link, .subsets = subsets};
     g.subsets_len = cli_subsets(cli, subsets);
-    enum demur_err err = cli_naming(cli, &g.named);
+    enum demur_err err = cli_naming(cli, id, &g.named);
     if (!err)
         err = demur_signature_make(cli->client, &hand->actor, &g, made, &cli->diag);
     if (err)

@@ -14,18 +14,18 @@ enum demur_err case_find(const struct demur_client *c, const char *dissent,
                          "this channel has no dissent %.40s", dissent);
 }
 
-bool case_role(const struct demur_client *c, struct span id, size_t i, struct span *role)
+bool case_role(const struct demur_client *c, const struct demur_dissent_info *info, size_t i,
+               struct span *role)
 {
     size_t filed_to = 0;
-    uint8_t entry[32];
     struct span other;
-    while (demur_channel_dissent_to(c->channel, id, filed_to, &other)) {
+    while (demur_channel_dissent_to(c->channel, span_str(info->id), filed_to, &other)) {
         if (filed_to++ == i) {
             *role = other;
             return true;
         }
     }
-    const struct demur_policy *policy = demur_channel_policy(c->channel, entry);
+    const struct demur_policy *policy = demur_channel_policy_of(c->channel, info->policy_entry);
     if (!policy || i - filed_to >= policy->roles_len)
         return false;
     *role = policy->roles[i - filed_to].name;
@@ -166,7 +166,7 @@ static enum demur_err add_readers(struct demur_client *c, const struct demur_dis
     struct part part;
     struct span role, id = span_str(info->id);
     bool known = false;
-    for (size_t i = 0; case_role(c, id, i, &role); i++)
+    for (size_t i = 0; case_role(c, info, i, &role); i++)
         for (size_t k = 0; demur_channel_holder(c->channel, role, now, k, &holder); k++) {
             if (!demur_channel_may_open(c->channel, id, holder.key, role, now))
                 continue;
@@ -184,12 +184,12 @@ static enum demur_err add_readers(struct demur_client *c, const struct demur_dis
 }
 
 /* The age recipient of an officer, whatever role they hold. */
-static bool holder_by_key(const struct demur_client *c, struct span id,
+static bool holder_by_key(const struct demur_client *c, const struct demur_dissent_info *info,
                           const uint8_t key[static 32], struct demur_holder *out)
 {
     uint64_t now = demur_client_view_time(c);
     struct span role;
-    for (size_t i = 0; case_role(c, id, i, &role); i++)
+    for (size_t i = 0; case_role(c, info, i, &role); i++)
         for (size_t k = 0; demur_channel_holder(c->channel, role, now, k, out); k++)
             if (memcmp(out->key, key, 32) == 0)
                 return true;
@@ -197,11 +197,11 @@ static bool holder_by_key(const struct demur_client *c, struct span id,
 }
 
 /* Officers with whom the memo was shared. */
-static enum demur_err add_shared(struct demur_client *c, struct span id, struct recipients *out,
-                                 struct demur_diag *diag)
+static enum demur_err add_shared(struct demur_client *c, const struct demur_dissent_info *info,
+                                 struct recipients *out, struct demur_diag *diag)
 {
     struct demur_event event;
-    for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++) {
+    for (size_t i = 0; demur_channel_event(c->channel, span_str(info->id), i, &event); i++) {
         struct demur_bytes entry = {0};
         struct demur_holder holder;
         uint8_t key[32];
@@ -212,7 +212,7 @@ static enum demur_err add_shared(struct demur_client *c, struct span id, struct 
         if (err)
             return err;
         bool known = demur_record_key(c->record, DEMUR_FIELD_HOLDER, key) &&
-                     holder_by_key(c, id, key, &holder);
+                     holder_by_key(c, info, key, &holder);
         demur_bytes_free(&entry);
         if (known && !add(out, holder.x25519))
             return no_memory(diag);
@@ -227,14 +227,13 @@ enum demur_err case_recipients(struct demur_client *c, const struct demur_dissen
     struct recipients r = {0};
     struct demur_age_recipient own;
     struct writer by = {writer, role};
-    struct span id = span_str(info->id);
     enum demur_err err = demur_age_recipient_parse(&own, span_str(info->case_recipient), diag);
     if (!err && !add(&r, own.public))
         err = no_memory(diag);
     if (!err)
         err = add_readers(c, info, &by, &r, diag);
     if (!err)
-        err = add_shared(c, id, &r, diag);
+        err = add_shared(c, info, &r, diag);
     if (err) {
         free(r.list);
         return err;
@@ -283,7 +282,7 @@ enum demur_err case_holder(const struct demur_client *c, const struct demur_diss
                            struct demur_diag *diag)
 {
     struct demur_holder holder;
-    if (!holder_by_key(c, span_str(info->id), key, &holder))
+    if (!holder_by_key(c, info, key, &holder))
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "holder",
                              "nobody with this key holds a role in the channel");
     memcpy(out->public, holder.x25519, 32);
@@ -298,7 +297,7 @@ enum demur_err case_reader_role(const struct demur_client *c, const struct demur
 {
     uint64_t now = demur_client_view_time(c);
     struct span id = span_str(info->id), role;
-    for (size_t i = 0; case_role(c, id, i, &role); i++)
+    for (size_t i = 0; case_role(c, info, i, &role); i++)
         if ((!wanted || span_eq_str(role, wanted)) &&
             demur_channel_may_open(c->channel, id, key, role, now) &&
             copy_text(out, DEMUR_WORD_MAX + 1, role))

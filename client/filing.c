@@ -87,8 +87,7 @@ static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
         return demur_fail(diag, DEMUR_ERR_STAGE, "the channel has no policy yet");
     m->epoch = demur_time_epoch((int64_t)demur_client_now(m->c));
     m->roster = demur_channel_size(m->c->channel);
-    err = know_author(m, diag);
-    return err ? err : check_naming(m, diag);
+    return know_author(m, diag);
 }
 
 /* ---- circulation ---- */
@@ -123,6 +122,7 @@ static enum demur_err know_dissent(struct making *m, const struct demur_actor *a
     d->keys = author->keys;
     memcpy(d->dissent, author->dissent, sizeof d->dissent);
     memcpy(m->policy_entry, info.policy_entry, 32);
+    m->policy = demur_channel_policy_of(m->c->channel, m->policy_entry);
     memcpy(m->on, info.latest, 32);
     m->epoch = info.epoch;
     m->roster = info.roster;
@@ -223,6 +223,8 @@ static enum demur_err make(struct making *m, const struct demur_actor *author,
         err = know_dissent(m, author, diag);
     else if (!err)
         make_phrase(d, m->c->options.channel);
+    if (!err)
+        err = check_naming(m, diag);
     if (!err)
         err = making_to(m, diag);
     if (!err)

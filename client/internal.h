@@ -354,7 +354,8 @@ enum demur_err case_find(const struct demur_client *c, const char *dissent,
                          struct demur_dissent_info *out, struct demur_diag *diag);
 /* The i-th role that may matter in a dissent: those it was filed to, then the
  * policy's others; false past the end. */
-bool case_role(const struct demur_client *c, struct span id, size_t i, struct span *role);
+bool case_role(const struct demur_client *c, const struct demur_dissent_info *info, size_t i,
+               struct span *role);
 /* Recipients of what `writer` says in the dissent, as `role` (of an officer): the case
  * first, then every officer who may read it; of a role that is held for parts of the
  * membership, whom the memo went to (docs/formats/memo.md section 2). The caller

@@ -78,7 +78,6 @@ static enum demur_err know_key(struct signer *s, struct demur_diag *diag)
 static enum demur_err signer_begin(struct signer *s, const char *dissent, struct demur_diag *diag)
 {
     struct demur_attribute attributes[64];
-    uint8_t entry[32];
     size_t n;
     enum demur_err err = act_begin(s->c, 0, diag);
     if (!err)
@@ -87,7 +86,8 @@ static enum demur_err signer_begin(struct signer *s, const char *dissent, struct
         err = case_find(s->c, dissent, &s->info, diag);
     if (err)
         return err;
-    s->policy = demur_channel_policy(s->c->channel, entry);
+    /* Not the one in force: that may be a later one. */
+    s->policy = demur_channel_policy_of(s->c->channel, s->info.policy_entry);
     return s->policy ? know_key(s, diag)
                      : demur_fail(diag, DEMUR_ERR_STAGE, "the channel has no policy yet");
 }

@@ -117,16 +117,14 @@ static enum demur_err refuse(const struct demur_client *c, const struct demur_di
                              const uint8_t key[static 32], const char *role, struct span act,
                              struct demur_diag *diag)
 {
-    uint8_t entry[32];
     struct refusal r = {c,
                         info,
-                        demur_channel_policy(c->channel, entry),
+                        demur_channel_policy_of(c->channel, info->policy_entry),
                         NULL,
                         key,
                         role,
                         demur_client_view_time(c)};
-    /* The policy that the dissent was opened under tells; a later one may not. */
-    if (!info->filed_at || !r.policy || memcmp(entry, info->policy_entry, 32) != 0)
+    if (!info->filed_at || !r.policy)
         return not_open(info, act, diag);
     int step = demur_policy_step(r.policy, act);
     if (step < 0)

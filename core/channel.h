@@ -92,6 +92,10 @@ struct demur_policy;
 /* The policy in force and the leaf hash of its entry; NULL before the first. */
 const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
                                                 uint8_t entry[static 32]);
+/* The policy of that entry, in force or not: a dissent keeps the one that its opening
+ * names. NULL when no entry of this channel has that leaf hash and a policy. */
+const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c,
+                                                   const uint8_t entry[static 32]);
 
 /* Roles: the holders of a role at `now`, in the order granted. */
 struct demur_holder {

@@ -10,6 +10,13 @@ const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
     return v ? v->policy : NULL;
 }
 
+const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c,
+                                                   const uint8_t entry[static 32])
+{
+    uint32_t policy;
+    return channel_policy_by(c, entry, &policy) ? c->policies[policy].policy : NULL;
+}
+
 static void holder_fill(const struct role_grant *g, struct demur_holder *out)
 {
     memcpy(out->key, g->key, 32);

@@ -235,20 +235,29 @@ static void links_windows_and_subsets(struct live *l)
 
 TEST(signing_links_windows_and_subsets) { live_run(links_windows_and_subsets); }
 
+/* Put the policy in force with `was` made into `becomes`. */
+static bool amend(struct live *l, const char *was, const char *becomes)
+{
+    static char out[16384];
+    struct span text = test_data("company.policy");
+    char *at = NULL;
+    if (!text.p || text.len + strlen(becomes) >= sizeof out)
+        return false;
+    memcpy(out, text.p, text.len);
+    out[text.len] = 0;
+    if (!(at = strstr(out, was)))
+        return false;
+    memmove(at + strlen(becomes), at + strlen(was), strlen(at + strlen(was)) + 1);
+    memcpy(at, becomes, strlen(becomes));
+    return demur_act_policy(l->c, &l->root, span_str(out), NULL, &l->diag) == DEMUR_OK;
+}
+
 static void a_policy_that_went_out_of_force(struct live *l)
 {
     struct demur_draft *draft = NULL;
     struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
-    struct span text = test_data("company.policy");
-    char changed[16384];
-    REQUIRE(text.p && text.len < sizeof changed - 64);
-    memcpy(changed, text.p, text.len);
-    changed[text.len] = 0;
-    char *years = strstr(changed, "at-most 14 days");
-    REQUIRE(years);
-    memcpy(years, "at-most 12 days", 15);
     CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
-    CHECK_SAYS(demur_act_policy(l->c, &l->root, span_str(changed), NULL, &l->diag), DEMUR_OK, "");
+    REQUIRE(amend(l, "at-most 14 days", "at-most 12 days"));
     CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_ERR_STALE, "a newer policy");
     demur_draft_free(draft);
     draft = NULL;
@@ -259,6 +268,39 @@ static void a_policy_that_went_out_of_force(struct live *l)
 }
 
 TEST(signing_a_policy_that_went_out_of_force) { live_run(a_policy_that_went_out_of_force); }
+
+/* What the rules were when it was opened, they stay for it, whatever is in force since. */
+static void the_policy_is_the_openings(struct live *l)
+{
+    struct round before, after;
+    struct demur_draft *draft = NULL;
+    struct demur_signature_made made;
+    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &before));
+    REQUIRE(amend(l, "  identity anonymous\n", ""));
+    struct demur_signing g = {.dissent = before.id, .link = &before.link};
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signature_send(l->c, before.id, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_draft_revise(&draft, l->c, &before.author, &l->member[1], &filing, &l->diag),
+               DEMUR_OK, "");
+    demur_draft_free(draft);
+    draft = NULL;
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag),
+               DEMUR_ERR_FORBIDDEN, "takes no anonymous filings");
+    /* And the other way: what it forbade when this was opened, it forbids. */
+    REQUIRE(amend(l, "  identity named\n", ""));
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &after));
+    REQUIRE(amend(l, "at-least 5 members", "at-least 7 members"));
+    g = (struct demur_signing){.dissent = after.id, .link = &after.link, .named = true};
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_ERR_FORBIDDEN,
+               "takes no signatures under a name");
+    g.named = false; /* six will do, as they did */
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signature_send(l->c, after.id, NULL, &l->diag), DEMUR_OK, "");
+    CHECK(count(l, &before) == 2 && count(l, &after) == 2);
+}
+
+TEST(signing_the_policy_is_the_openings) { live_run(the_policy_is_the_openings); }
 
 /* ---- lies ---- */
 
