@@ -59,6 +59,13 @@ bool channel_stages_reserve(const struct demur_channel *c, struct dissent *d)
     return demur_grow(&d->stages, &d->stages_cap, need, sizeof *d->stages);
 }
 
+/* The last pause is over; one that took no time is none. */
+static size_t pause_end(struct demur_pause *pauses, size_t n, int64_t until)
+{
+    pauses[n - 1].until = until;
+    return until <= pauses[n - 1].from ? n - 1 : n;
+}
+
 static size_t pauses_of(const struct demur_policy_clock *clock, const struct dissent *d,
                         const struct clock_run *run, struct demur_pause *out)
 {
@@ -70,18 +77,11 @@ static size_t pauses_of(const struct demur_policy_clock *clock, const struct dis
         bool in = demur_set_has(clock->paused_in, d->stages[i].stage) && at < gone;
         if (in && !paused)
             out[n++] = (struct demur_pause){at > run->start ? at : run->start, DEMUR_NEVER};
-        if (!in && paused) {
-            out[n - 1].until = at;
-            if (at <= out[n - 1].from)
-                n--;
-        }
+        if (!in && paused)
+            n = pause_end(out, n, at < gone ? at : gone);
         paused = in;
     }
-    if (paused && gone != DEMUR_NEVER) {
-        out[n - 1].until = gone;
-        n -= gone <= out[n - 1].from;
-    }
-    return n;
+    return paused && gone != DEMUR_NEVER ? pause_end(out, n, gone) : n;
 }
 
 /* `more` may be NULL: the clock cannot be extended. */

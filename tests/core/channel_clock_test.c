@@ -245,6 +245,28 @@ TEST(clock_waits_for_no_author_who_has_gone)
     town_free(w);
 }
 
+/* The stage that the clock stood still in may last longer than the author's part in it. */
+TEST(clock_is_not_given_the_days_that_a_stage_lasts_after_the_author_has_gone)
+{
+    struct town *w = clock_town(POLICY("10 days"));
+    REQUIRE(w);
+    struct town_case k;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_OK);
+    CHECK_ERR(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN), DEMUR_OK);
+    CHECK_ERR(file_circulated(w, &k), DEMUR_OK);
+    w->now = T0 + DAY;
+    CHECK_ERR(step(w, &k, "ask", 0), DEMUR_OK);
+    w->now = T0 + 4 * DAY;
+    CHECK_ERR(town_withdraw(w, &k), DEMUR_OK);
+    CHECK_CLOCK(&k, "reply", RUNNING, 13, 0);
+    w->now = T0 + 9 * DAY;
+    CHECK_ERR(town_say(w, &k, -1, NULL), DEMUR_OK); /* the case leaves the stage */
+    CHECK_CLOCK(&k, "reply", RUNNING, 13, 0);
+    w->now = T0 + 14 * DAY;
+    CHECK_CLOCK(&k, "reply", OVERDUE, 13, 1);
+    town_free(w);
+}
+
 TEST(clock_is_not_moved_by_a_refused_record)
 {
     struct town *w = clock_town(POLICY("10 days"));
