@@ -47,14 +47,12 @@ static int run_circulate(struct cli *cli)
 {
     struct cli_circulation how = {.audience = cli_flag(cli, "members") ? DEMUR_AUDIENCE_MEMBERS
                                                                        : DEMUR_AUDIENCE_INVITED};
-    if (cli_flag(cli, "named") && cli_flag(cli, "anonymous"))
-        return cli_usage(cli, "give --named or --anonymous, not both");
+    if (!cli_signing_ok(cli))
+        return CLI_USAGE;
     if (cli->args_len != 1)
         return cli_usage(cli, "name the one file with the memo; - is the standard input");
     if (!cli_option(cli, "until"))
         return cli_usage(cli, "say --until which day it can be signed, such as 2026-12-31");
-    if (!cli_subsets_ok(cli))
-        return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01");
     enum demur_err err = cli_until(cli, &how.until);
     return err ? cli_fail(cli, err) : cli_file_new(cli, &how);
 }
@@ -72,15 +70,7 @@ const struct cli_command command_circulate = {
     .options =
         (const struct cli_option[]){
             {"until", "DAY", "until when it can be signed"},
-            {"members", NULL, "sealed to every member too, not only to who has the link"},
-            {"title", "TITLE", "the title; else the memo's first \"# heading\""},
-            {"named", NULL, "with your name, sealed to the offices"},
-            {"anonymous", NULL, "without your name"},
-            {"attach", "FILE", "a file that goes with it; may be repeated"},
-            {"to", "ROLE", "will also be filed to this role; may be repeated"},
-            {"marking", "MARKING", "where the policy has markings"},
-            {"points", "N", "how many numbered points the memo makes"},
-            {"as", "NAME=VALUE,...", "sign as one of the members with these attributes"},
+            CLI_OPTIONS_OF_A_ROUND,
             {"phrase-out", "FILE", "write the receipt phrase there instead of showing it"},
             {"receipt", "FILE", "keep the receipt there, and none of it in the home"},
             {NULL, NULL, NULL},

@@ -79,14 +79,17 @@ size_t cli_subsets(const struct cli *cli, struct span out[static CLI_SUBSETS_MAX
     return len;
 }
 
-bool cli_subsets_ok(const struct cli *cli)
+bool cli_signing_ok(struct cli *cli)
 {
     const char *const *values;
+    if (cli_flag(cli, "named") && cli_flag(cli, "anonymous"))
+        return cli_usage(cli, "give --named or --anonymous, not both") == CLI_OK;
     size_t n = cli_values(cli, "as", &values);
     for (size_t i = 0; i < n; i++) {
         const char *equals = strchr(values[i], '=');
         if (!equals || equals == values[i] || !equals[1])
-            return false;
+            return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01") ==
+                   CLI_OK;
     }
     return true;
 }
@@ -275,23 +278,6 @@ static enum demur_err phrase_possible(struct cli *cli)
 
 /* ---- sending ----------------------------------------------------------------------- */
 
-/* After an error. */
-static void say_what_is_left(const struct cli *cli, const char *id)
-{
-    char each[33];
-    bool waits = false;
-    for (size_t i = 0; !waits && demur_outbox_next(cli->client, i, each); i++)
-        waits = strcmp(each, id) == 0;
-    if (waits)
-        cli_note(cli,
-                 "The memo is kept in the outbox. `demur file --resume` sends the same again; it "
-                 "is\nfiled once. Keep the phrase. `demur file --drop %.8s` gives it up.",
-                 id);
-    else
-        cli_note(cli, "It is not in the log, and nothing waits in the outbox: begin anew, with "
-                      "a new phrase.");
-}
-
 /* Is it one that goes round for signatures? The copy may be older than the filing. */
 static bool circulates(struct cli *cli, const char *id)
 {
@@ -316,7 +302,7 @@ static int filed(struct cli *cli, enum demur_err err, const char *id, struct spa
             cli, err, sent,
             round ? "Dissent %s goes round for signatures." : "Dissent %s is filed.", id);
         if (!stands)
-            say_what_is_left(cli, id);
+            cli_waiting_say(cli, &cli_filings, id);
         else if (!code && !round)
             printf("  follow it with `demur status %.8s` and `demur inbox --mine`\n", id);
         else if (!code)
@@ -393,29 +379,7 @@ int cli_file_new(struct cli *cli, const struct cli_circulation *circulation)
 
 /* ---- the outbox ---------------------------------------------------------------------- */
 
-/* The filing in the outbox that `given` begins; the only one when it is NULL. */
-static enum demur_err outbox_find(struct cli *cli, const char *given, char id[static 33])
-{
-    char each[33];
-    size_t found = 0;
-    if (given && strlen(given) < 6)
-        return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
-                          "name a filing by at least 6 characters of its id");
-    for (size_t i = 0; demur_outbox_next(cli->client, i, each); i++)
-        if (!given || strncmp(each, given, strlen(given)) == 0) {
-            memcpy(id, each, 33);
-            found++;
-        }
-    if (found == 1)
-        return DEMUR_OK;
-    return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
-                      found ? "several filings wait in the outbox: name one by its id, such as "
-                              "%.8s"
-                            : "no such filing waits in the outbox%.0s",
-                      found ? id : "");
-}
-
-static int resume_or_drop(struct cli *cli, const char *drop)
+static int resume_or_drop(struct cli *cli)
 {
     struct demur_sent sent = {0};
     char id[33];
@@ -423,23 +387,13 @@ static int resume_or_drop(struct cli *cli, const char *drop)
     if (!err)
         err = cli_client_open(cli, true);
     if (!err)
-        err = outbox_find(cli, drop ? drop : cli->args_len ? cli->args[0] : NULL, id);
+        err = cli_waiting_find(cli, &cli_filings, id);
     if (err)
         return cli_fail(cli, err);
-    if (!drop)
-        return filed(cli, demur_outbox_send(cli->client, id, &sent, &cli->diag), id, span_lit(""),
-                     &sent);
-    if (!cli_confirm(cli, "Give this filing up for good?")) {
-        cli_note(cli, "It stays in the outbox. Without a terminal, --yes confirms it.");
-        return CLI_REFUSED;
-    }
-    err = demur_outbox_drop(cli->client, id, &cli->diag);
-    if (err)
-        return cli_fail(cli, err);
-    printf(cli->json ? "{\"done\":\"dropped\",\"dissent\":\"%s\"}\n"
-                     : "Filing %s is given up; it never reached the log.\n",
-           id);
-    return CLI_OK;
+    if (cli_option(cli, "drop"))
+        return cli_waiting_drop(cli, &cli_filings, id);
+    err = demur_outbox_send(cli->client, id, &sent, &cli->diag);
+    return filed(cli, err, id, span_lit(""), &sent);
 }
 
 /* ---- filing what circulated ------------------------------------------------------------ */
@@ -465,19 +419,16 @@ static int file_circulating(struct cli *cli)
 
 static int run(struct cli *cli)
 {
-    const char *drop = cli_option(cli, "drop");
-    if (cli_flag(cli, "named") && cli_flag(cli, "anonymous"))
-        return cli_usage(cli, "give --named or --anonymous, not both");
+    if (!cli_signing_ok(cli))
+        return CLI_USAGE;
     if (cli->args_len > 1)
         return cli_usage(cli, "one memo at a time; other files go with --attach");
-    if (drop || cli_flag(cli, "resume"))
-        return resume_or_drop(cli, drop);
+    if (cli_option(cli, "drop") || cli_flag(cli, "resume"))
+        return resume_or_drop(cli);
     if (cli_flag(cli, "circulated"))
         return file_circulating(cli);
     if (!cli->args_len)
         return cli_usage(cli, "name the file with the memo; - is the standard input");
-    if (!cli_subsets_ok(cli))
-        return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01");
     return cli_file_new(cli, &(struct cli_circulation){0});
 }
 
@@ -496,14 +447,7 @@ const struct cli_command command_file = {
                "Example:\n\n    demur file memo.md --anonymous --attach figures.pdf --marking U",
     .options =
         (const struct cli_option[]){
-            {"title", "TITLE", "the title; else the memo's first \"# heading\""},
-            {"named", NULL, "with your name, sealed to the offices"},
-            {"anonymous", NULL, "without your name"},
-            {"attach", "FILE", "a file that goes with it; may be repeated"},
-            {"to", "ROLE", "also to this role; may be repeated"},
-            {"marking", "MARKING", "where the policy has markings"},
-            {"points", "N", "how many numbered points the memo makes"},
-            {"as", "NAME=VALUE,...", "sign as one of the members with these attributes"},
+            CLI_OPTIONS_OF_A_MEMO,
             {"phrase-out", "FILE", "write the receipt phrase there instead of showing it"},
             {"receipt", "FILE", "keep the receipt there, and none of it in the home"},
             {"circulated", NULL, "file the dissent that circulates, with its receipt phrase"},

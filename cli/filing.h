@@ -8,9 +8,26 @@
 
 #define CLI_SUBSETS_MAX 16
 
-/* --as grade=FS-01,bureau=EUR: is it as it must be, and the subsets in it. Whether the
- * policy and the roster have them is found out later. */
-bool cli_subsets_ok(const struct cli *cli);
+/* The options by which a memo is written and signed. */
+#define CLI_OPTIONS_OF_A_MEMO                                                                      \
+    {"title", "TITLE", "the title; else the memo's first \"# heading\""},                          \
+        {"named", NULL, "with your name, sealed to the offices"},                                  \
+        {"anonymous", NULL, "without your name"},                                                  \
+        {"attach", "FILE", "a file that goes with it; may be repeated"},                           \
+        {"to", "ROLE", "also to this role; may be repeated"},                                      \
+        {"marking", "MARKING", "where the policy has markings"},                                   \
+        {"points", "N", "how many numbered points the memo makes"},                                \
+    {                                                                                              \
+        "as", "NAME=VALUE,...", "sign as one of the members with these attributes"                 \
+    }
+/* Those, of a memo that goes round. */
+#define CLI_OPTIONS_OF_A_ROUND                                                                     \
+    {"members", NULL, "sealed to every member too, not only to who has the link"},                 \
+        CLI_OPTIONS_OF_A_MEMO
+
+/* --named or --anonymous, and --as grade=FS-01,bureau=EUR: are they as they must be? Else it
+ * was said: CLI_USAGE. Whether policy and roster have what --as names is found out later. */
+bool cli_signing_ok(struct cli *cli);
 size_t cli_subsets(const struct cli *cli, struct span out[static CLI_SUBSETS_MAX]);
 /* Named or anonymous, as told, else anonymous where the policy has it: that of the
  * dissent, or with NULL the one in force. */
@@ -33,6 +50,23 @@ enum demur_err cli_until(struct cli *cli, uint64_t *out) DEMUR_CHECKED;
 void cli_link_say(const struct cli *cli, struct span link);
 /* The signing link that an argument is, or that `-` reads. */
 enum demur_err cli_link(struct cli *cli, const char *given, struct demur_link *out) DEMUR_CHECKED;
+/* outbox.c: one kind of what waits there. */
+struct cli_waiting {
+    const char *what, *command; /* "filing"; whose --resume and --drop are for it */
+    const char *kept;           /* said when it waits after an error, */
+    const char *gone;           /* and when it does not; NULL: nothing */
+    const char *question;       /* before it is dropped; NULL: none */
+    bool (*next)(const struct demur_client *client, size_t i, char dissent[static 33]);
+    enum demur_err (*drop)(struct demur_client *client, const char *dissent,
+                           struct demur_diag *diag);
+};
+extern const struct cli_waiting cli_filings, cli_revisions, cli_signatures;
+/* The one that --drop, or else the argument, begins; without either the only one. */
+enum demur_err cli_waiting_find(struct cli *cli, const struct cli_waiting *w,
+                                char id[static 33]) DEMUR_CHECKED;
+int cli_waiting_drop(struct cli *cli, const struct cli_waiting *w, const char *id);
+/* After an error in sending it. */
+void cli_waiting_say(const struct cli *cli, const struct cli_waiting *w, const char *id);
 /* Take the receipt out of the home, to --receipt, where that was given. */
 enum demur_err cli_receipt_possible(struct cli *cli) DEMUR_CHECKED;
 void cli_receipt_move(struct cli *cli, struct demur_sent *sent);

@@ -23,27 +23,48 @@ static enum demur_err make(struct cli *cli, struct cli_hand *hand, const struct 
     return err;
 }
 
-static int done(struct cli *cli, enum demur_err err, const struct demur_draft *draft,
+/* `link`: empty where only the phrase could make it. */
+static int done(struct cli *cli, enum demur_err err, const char *id, struct span link,
                 struct demur_sent *sent)
 {
+    int code = cli_case_sent(cli, err, sent, "Dissent %.8s has a new text.", id);
+    if (err && code)
+        cli_waiting_say(cli, &cli_revisions, id);
+    if (code || cli->json)
+        return code;
+    cli_note(cli, "\nEarlier signatures no longer count, and the earlier link opens none of it.");
+    cli_link_say(cli, link);
+    return code;
+}
+
+static int send(struct cli *cli, struct demur_draft *draft)
+{
+    struct demur_sent sent = {0};
     struct demur_link link = {0};
     char text[DEMUR_LINK_MAX];
     struct buf b = buf_over(text, sizeof text);
-    int code =
-        cli_case_sent(cli, err, sent, "Dissent %.8s has a new text.", demur_draft_dissent(draft));
-    if (err && code)
-        cli_note(cli, "`demur status %.8s` shows whether it arrived; revise again if it did not.",
-                 demur_draft_dissent(draft));
-    if (!code && demur_draft_link(draft, &link))
+    enum demur_err err = demur_draft_send(draft, &sent, &cli->diag);
+    if (demur_draft_link(draft, &link))
         demur_link_put(&b, &link);
-    if (!code && !cli->json) {
-        cli_note(cli,
-                 "\nEarlier signatures no longer count, and the earlier link opens none of it.");
-        cli_link_say(cli, buf_span(&b));
-    }
+    int code = done(cli, err, demur_draft_dissent(draft), buf_span(&b), &sent);
     demur_link_wipe(&link);
     sodium_memzero(text, sizeof text);
     return code;
+}
+
+static int resume_or_drop(struct cli *cli)
+{
+    struct demur_sent sent = {0};
+    char id[33];
+    enum demur_err err = cli_client_open(cli, true);
+    if (!err)
+        err = cli_waiting_find(cli, &cli_revisions, id);
+    if (err)
+        return cli_fail(cli, err);
+    if (cli_option(cli, "drop"))
+        return cli_waiting_drop(cli, &cli_revisions, id);
+    err = demur_revision_send(cli->client, id, &sent, &cli->diag);
+    return done(cli, err, id, span_lit(""), &sent);
 }
 
 static int run(struct cli *cli)
@@ -51,23 +72,18 @@ static int run(struct cli *cli)
     struct cli_hand hand = {0};
     struct demur_actor author = {0};
     struct demur_draft *draft = NULL;
-    struct demur_sent sent = {0};
-    if (cli_flag(cli, "named") && cli_flag(cli, "anonymous"))
-        return cli_usage(cli, "give --named or --anonymous, not both");
+    if (!cli_signing_ok(cli))
+        return CLI_USAGE;
+    if (cli_option(cli, "drop") || cli_flag(cli, "resume"))
+        return cli->args_len > 1 ? cli_usage(cli, "one dissent at a time") : resume_or_drop(cli);
     if (cli->args_len != 1)
         return cli_usage(cli, "name the one file with the new text; - is the standard input");
-    if (!cli_subsets_ok(cli))
-        return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01");
     enum demur_err err = cli_case_begin(cli, &hand, false);
     if (!err)
         err = cli_phrase(cli, &author);
     if (!err)
         err = make(cli, &hand, &author, &draft);
-    int code;
-    if (err)
-        code = cli_fail(cli, err);
-    else
-        code = done(cli, demur_draft_send(draft, &sent, &cli->diag), draft, &sent);
+    int code = err ? cli_fail(cli, err) : send(cli, draft);
     if (draft)
         demur_draft_free(draft);
     demur_actor_wipe(&author);
@@ -78,22 +94,18 @@ const struct cli_command command_revise = {
     .name = "revise",
     .usage = "MEMO.md [OPTION...]",
     .summary = "Change the text of your memo while it goes round.",
-    .details = "It takes your identity, since you sign the new text as one of the members again,\n"
-               "and the receipt phrase. Whoever signed the earlier text signs anew or not: what\n"
-               "they signed was another text. Give all options as for `demur circulate`. You get\n"
-               "a new link.\n\n"
-               "Example:\n\n    demur revise memo.md --anonymous --phrase-file phrase",
+    .details =
+        "It takes your identity, since you sign the new text as one of the members again,\n"
+        "and the receipt phrase. Whoever signed the earlier text signs anew or not: what\n"
+        "they signed was another text. Give all options as for `demur circulate`. You get\n"
+        "a new link. When it cannot be sent it waits in the outbox: --resume sends the same\n"
+        "bytes again, and they count once.\n\n"
+        "Example:\n\n    demur revise memo.md --anonymous --phrase-file phrase",
     .options =
         (const struct cli_option[]){
-            {"members", NULL, "sealed to every member too, not only to who has the link"},
-            {"title", "TITLE", "the title; else the memo's first \"# heading\""},
-            {"named", NULL, "with your name, sealed to the offices"},
-            {"anonymous", NULL, "without your name"},
-            {"attach", "FILE", "a file that goes with it; may be repeated"},
-            {"to", "ROLE", "will also be filed to this role; may be repeated"},
-            {"marking", "MARKING", "where the policy has markings"},
-            {"points", "N", "how many numbered points the memo makes"},
-            {"as", "NAME=VALUE,...", "sign as one of the members with these attributes"},
+            CLI_OPTIONS_OF_A_ROUND,
+            {"resume", NULL, "send the new text that waits in the outbox again"},
+            {"drop", "DISSENT", "give up the new text that waits in the outbox"},
             {NULL, NULL, NULL},
         },
     .run = run,

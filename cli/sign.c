@@ -29,19 +29,6 @@ static enum demur_err find_here(struct cli *cli, const char *given, bool linked,
 
 /* ---- sending ---- */
 
-static void say_what_is_left(const struct cli *cli, const char *id)
-{
-    char each[33];
-    bool waits = false;
-    for (size_t i = 0; !waits && demur_signature_next(cli->client, i, each); i++)
-        waits = strcmp(each, id) == 0;
-    if (waits)
-        cli_note(cli,
-                 "The signature is kept in the outbox. `demur sign --resume` sends the same again; "
-                 "it\nsigns once. `demur sign --drop %.8s` gives it up.",
-                 id);
-}
-
 static int send(struct cli *cli, const char *id)
 {
     struct demur_sent sent = {0};
@@ -50,7 +37,7 @@ static int send(struct cli *cli, const char *id)
         cli_receipt_move(cli, &sent);
     int code = cli_case_sent(cli, err, &sent, "Your signature stands behind dissent %.8s.", id);
     if (err && code)
-        say_what_is_left(cli, id);
+        cli_waiting_say(cli, &cli_signatures, id);
     return code;
 }
 
@@ -137,59 +124,28 @@ static int sign(struct cli *cli, const char *given)
     return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : send(cli, id));
 }
 
-/* The signature in the outbox that `given` begins; the only one when it is NULL. */
-static enum demur_err waiting(struct cli *cli, const char *given, char id[static 33])
-{
-    char each[33];
-    size_t found = 0;
-    for (size_t i = 0; demur_signature_next(cli->client, i, each); i++)
-        if (!given || (strlen(given) >= 6 && strncmp(each, given, strlen(given)) == 0)) {
-            memcpy(id, each, 33);
-            found++;
-        }
-    if (found == 1)
-        return DEMUR_OK;
-    return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
-                      found ? "several signatures wait in the outbox: name one by its dissent, "
-                              "such as %.8s"
-                            : "no such signature waits in the outbox%.0s",
-                      found ? id : "");
-}
-
-static int resume_or_drop(struct cli *cli, const char *drop)
+static int resume_or_drop(struct cli *cli)
 {
     char id[33];
     enum demur_err err = cli_receipt_possible(cli);
     if (!err)
         err = cli_client_open(cli, true);
     if (!err)
-        err = waiting(cli, drop ? drop : cli->args_len ? cli->args[0] : NULL, id);
+        err = cli_waiting_find(cli, &cli_signatures, id);
     if (err)
         return cli_fail(cli, err);
-    if (!drop)
-        return send(cli, id);
-    err = demur_signature_drop(cli->client, id, &cli->diag);
-    if (err)
-        return cli_fail(cli, err);
-    printf(cli->json ? "{\"done\":\"dropped\",\"dissent\":\"%s\"}\n"
-                     : "The signature on %s is given up; it never reached the log.\n",
-           id);
-    return CLI_OK;
+    return cli_option(cli, "drop") ? cli_waiting_drop(cli, &cli_signatures, id) : send(cli, id);
 }
 
 static int run_sign(struct cli *cli)
 {
-    const char *drop = cli_option(cli, "drop");
-    if (cli_flag(cli, "named") && cli_flag(cli, "anonymous"))
-        return cli_usage(cli, "give --named or --anonymous, not both");
-    if (drop || cli_flag(cli, "resume"))
-        return cli->args_len > 1 ? cli_usage(cli, "one dissent at a time")
-                                 : resume_or_drop(cli, drop);
+    if (!cli_signing_ok(cli))
+        return CLI_USAGE;
+    if (cli_option(cli, "drop") || cli_flag(cli, "resume"))
+        return cli->args_len > 1 ? cli_usage(cli, "one signature at a time") : resume_or_drop(cli);
     if (cli->args_len != 1)
         return cli_usage(cli, "give the one link that you were sent, or - to read it from the "
                               "standard input; or a dissent that goes to all members");
-    if (!cli_subsets_ok(cli))
-        return cli_usage(cli, "--as wants an attribute and its value, such as grade=FS-01");
     return sign(cli, cli->args[0]);
 }
 

@@ -293,7 +293,7 @@ enum demur_err demur_draft_make(struct demur_draft **out, struct demur_client *c
                                 struct demur_diag *diag) DEMUR_CHECKED;
 /* The next revision of a dissent that circulates, by the holder of its phrase and the
  * member who opened it. Earlier signatures no longer count, and earlier links open nothing
- * of it. It is not kept in an outbox: after an error, look whether the log has it. */
+ * of it. STAGE while another one waits to be sent. */
 enum demur_err demur_draft_revise(struct demur_draft **out, struct demur_client *client,
                                   const struct demur_actor *author, struct demur_actor *member,
                                   const struct demur_filing *filing,
@@ -325,6 +325,14 @@ enum demur_err demur_outbox_send(struct demur_client *client, const char *dissen
 /* Give up a filing that is not in the log (STALE when it is). */
 enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
                                  struct demur_diag *diag) DEMUR_CHECKED;
+
+/* The same for new texts of what circulates: STALE, REPLAY or STAGE take one out of the outbox
+ * when the log does not have it. demur_revision_drop gives up what is not in the log. */
+bool demur_revision_next(const struct demur_client *client, size_t i, char dissent[static 33]);
+enum demur_err demur_revision_send(struct demur_client *client, const char *dissent,
+                                   struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
+enum demur_err demur_revision_drop(struct demur_client *client, const char *dissent,
+                                   struct demur_diag *diag) DEMUR_CHECKED;
 
 /* Move the receipt that was kept in the copy to `path`, where nothing is yet, so that
  * none is left in the copy: it tells whoever finds it which dissent was filed here.

@@ -112,6 +112,11 @@ static enum demur_err know_dissent(struct making *m, const struct demur_actor *a
     struct demur_dissent_info info;
     struct demur_draft *d = m->draft;
     enum demur_err err = case_find(m->c, author->dissent, &info, diag);
+    if (!err && outbox_has_revision(m->c, author->dissent))
+        err = demur_fail(diag, DEMUR_ERR_STAGE,
+                         "a new text of dissent %.8s waits to be sent: send it with --resume, or "
+                         "give it up with --drop, before you write another",
+                         author->dissent);
     if (err)
         return err;
     if (info.filed_at || info.withdrawn)
@@ -290,17 +295,6 @@ const char *demur_draft_to(const struct demur_draft *draft, size_t i, size_t *ho
     return draft->to_names[i];
 }
 
-static enum demur_err send_revision(struct demur_draft *d, struct demur_sent *sent,
-                                    struct demur_diag *diag)
-{
-    enum demur_err err = sealed_put(d->client, &d->memo, diag);
-    if (!err)
-        err = sealed_put(d->client, &d->card, diag);
-    for (size_t i = 0; !err && i < d->files_len; i++)
-        err = sealed_put(d->client, &d->files[i], diag);
-    return err ? err : act_send(d->client, demur_bytes_span(&d->record), true, sent, diag);
-}
-
 bool demur_draft_link(const struct demur_draft *draft, struct demur_link *out)
 {
     struct demur_age_identity key;
@@ -315,11 +309,8 @@ bool demur_draft_link(const struct demur_draft *draft, struct demur_link *out)
 enum demur_err demur_draft_send(struct demur_draft *draft, struct demur_sent *sent,
                                 struct demur_diag *diag)
 {
-    /* Without the phrase a revision could not be told from another's: it is not kept. */
-    if (draft->revises)
-        return send_revision(draft, sent, diag);
     enum demur_err err = outbox_put(draft, diag);
-    return err ? err : outbox_send(draft->client, draft->dissent, true, sent, diag);
+    return err ? err : outbox_send(draft, sent, diag);
 }
 
 void demur_draft_free(struct demur_draft *draft)

@@ -116,16 +116,17 @@ enum demur_err card_write(uint8_t out[static DEMUR_CARD_LEN], const struct demur
 
 /* outbox.c */
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag);
-/* demur_outbox_send; `fresh`: it was made in this run, so that its entry's time must
+/* Send what outbox_put has put there. It was made in this run, so its entry's time must
  * agree with this machine's clock. */
-enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
-                           struct demur_sent *sent, struct demur_diag *diag);
+enum demur_err outbox_send(const struct demur_draft *draft, struct demur_sent *sent,
+                           struct demur_diag *diag);
 /* A signature on its way, in the outbox under the dissent's id and ".sign": its card
  * and its record. */
 enum demur_err outbox_put_signature(struct demur_client *client, const char *dissent,
                                     const struct sealed *card, struct span record,
                                     struct demur_diag *diag);
 bool outbox_has_signature(const struct demur_client *client, const char *dissent);
+bool outbox_has_revision(const struct demur_client *client, const char *dissent);
 /* Store a sealed blob on the server. */
 static inline enum demur_err sealed_put(struct demur_client *c, const struct sealed *s,
                                         struct demur_diag *diag)

@@ -5,8 +5,8 @@
  *     record         the record, byte for byte; written last: without it there was
  *                    no filing
  *
- * A signature's folder has ".sign" behind the dissent's name. The receipt phrase is not there.
- * Sending the same bytes twice files once. */
+ * A signature's folder has ".sign" behind the dissent's name, a new text's ".revise". The
+ * receipt phrase is not there. Sending the same bytes twice files once. */
 #include <sodium.h>
 #include <unistd.h>
 
@@ -61,28 +61,33 @@ static enum demur_err make_folder(const struct demur_client *c, const char *fold
     return outbox_path(path, c, folder, "blobs") ? demur_path_folder(path, diag) : bad_path(diag);
 }
 
+/* What may wait, by what stands behind the dissent in its folder's name. */
+enum waits { FILING, SIGNATURE, REVISION };
+static const char *const tails[] = {[FILING] = "", [SIGNATURE] = ".sign", [REVISION] = ".revise"};
+static const char *const words[] = {
+    [FILING] = "filing", [SIGNATURE] = "signature", [REVISION] = "new text"};
+#define FOLDER_LEN (33 + sizeof ".revise")
+
+static void folder_name(char out[static FOLDER_LEN], const char *dissent, enum waits what)
+{
+    snprintf(out, FOLDER_LEN, "%.32s%s", dissent, tails[what]);
+}
+
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag)
 {
     const struct demur_client *c = draft->client;
-    enum demur_err err = make_folder(c, draft->dissent, diag);
+    char folder[FOLDER_LEN];
+    folder_name(folder, draft->dissent, draft->revises ? REVISION : FILING);
+    enum demur_err err = make_folder(c, folder, diag);
     if (!err)
-        err = write_blob(c, draft->dissent, &draft->memo, diag);
+        err = write_blob(c, folder, &draft->memo, diag);
     if (!err)
-        err = write_blob(c, draft->dissent, &draft->card, diag);
+        err = write_blob(c, folder, &draft->card, diag);
     for (size_t i = 0; !err && i < draft->files_len; i++)
-        err = write_blob(c, draft->dissent, &draft->files[i], diag);
+        err = write_blob(c, folder, &draft->files[i], diag);
     if (!err && !draft->circulates)
         err = write_release(draft, diag);
-    return err ? err
-               : write_part(c, draft->dissent, "record", demur_bytes_span(&draft->record), diag);
-}
-
-#define SIGNATURE ".sign"
-#define FOLDER_LEN (33 + sizeof SIGNATURE)
-
-static void signature_folder(char out[static FOLDER_LEN], const char *dissent)
-{
-    snprintf(out, FOLDER_LEN, "%.32s%s", dissent, SIGNATURE);
+    return err ? err : write_part(c, folder, "record", demur_bytes_span(&draft->record), diag);
 }
 
 enum demur_err outbox_put_signature(struct demur_client *client, const char *dissent,
@@ -90,7 +95,7 @@ enum demur_err outbox_put_signature(struct demur_client *client, const char *dis
                                     struct demur_diag *diag)
 {
     char folder[FOLDER_LEN];
-    signature_folder(folder, dissent);
+    folder_name(folder, dissent, SIGNATURE);
     enum demur_err err = make_folder(client, folder, diag);
     if (!err)
         err = write_blob(client, folder, card, diag);
@@ -199,17 +204,27 @@ static enum demur_err look_in_log(struct demur_client *c, const char *dissent, s
     return *lost ? refusal : act_receipt(c, index, sent, diag);
 }
 
-/* Send what is in the folder, and remove it when it is in the log or can never be. */
-static enum demur_err send_folder(struct demur_client *client, const char *folder,
-                                  const char *dissent, bool fresh, struct demur_sent *sent,
-                                  struct demur_diag *diag)
+static enum demur_err nothing_waits(enum waits what, const char *dissent, struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no %s of dissent %.40s is waiting here",
+                      words[what], dissent);
+}
+
+/* Send what waits, and remove it when it is in the log or can never be. */
+static enum demur_err send_waiting(struct demur_client *client, enum waits what,
+                                   const char *dissent, bool fresh, struct demur_sent *sent,
+                                   struct demur_diag *diag)
 {
     struct demur_bytes record = {0};
     struct demur_diag why = {0};
+    struct demur_sent own;
+    char folder[FOLDER_LEN];
+    folder_name(folder, dissent, what);
+    sent = sent ? sent : &own;
+    *sent = (struct demur_sent){0};
     if (!demur_dissent_id_ok(span_str(dissent)) ||
         read_part(client, folder, "record", DEMUR_RECORD_MAX, &record, NULL) != DEMUR_OK)
-        return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no %s of dissent %.40s is waiting here",
-                          strcmp(folder, dissent) == 0 ? "filing" : "signature", dissent);
+        return nothing_waits(what, dissent, diag);
     struct span bytes = demur_bytes_span(&record);
     enum demur_err err = send_parts(client, folder, bytes, fresh, sent, &why);
     bool lost = false;
@@ -230,30 +245,29 @@ static enum demur_err send_folder(struct demur_client *client, const char *folde
     return err;
 }
 
-enum demur_err outbox_send(struct demur_client *client, const char *dissent, bool fresh,
-                           struct demur_sent *sent, struct demur_diag *diag)
+enum demur_err outbox_send(const struct demur_draft *draft, struct demur_sent *sent,
+                           struct demur_diag *diag)
 {
-    struct demur_sent own = {0};
-    sent = sent ? sent : &own;
-    *sent = own;
-    return send_folder(client, dissent, dissent, fresh, sent, diag);
-}
-
-enum demur_err demur_signature_send(struct demur_client *client, const char *dissent,
-                                    struct demur_sent *sent, struct demur_diag *diag)
-{
-    char folder[FOLDER_LEN];
-    struct demur_sent own = {0};
-    sent = sent ? sent : &own;
-    *sent = own;
-    signature_folder(folder, dissent);
-    return send_folder(client, folder, dissent, false, sent, diag);
+    return send_waiting(draft->client, draft->revises ? REVISION : FILING, draft->dissent, true,
+                        sent, diag);
 }
 
 enum demur_err demur_outbox_send(struct demur_client *client, const char *dissent,
                                  struct demur_sent *sent, struct demur_diag *diag)
 {
-    return outbox_send(client, dissent, false, sent, diag);
+    return send_waiting(client, FILING, dissent, false, sent, diag);
+}
+
+enum demur_err demur_revision_send(struct demur_client *client, const char *dissent,
+                                   struct demur_sent *sent, struct demur_diag *diag)
+{
+    return send_waiting(client, REVISION, dissent, false, sent, diag);
+}
+
+enum demur_err demur_signature_send(struct demur_client *client, const char *dissent,
+                                    struct demur_sent *sent, struct demur_diag *diag)
+{
+    return send_waiting(client, SIGNATURE, dissent, false, sent, diag);
 }
 
 enum demur_err demur_receipt_move(struct demur_sent *sent, const char *path,
@@ -298,11 +312,11 @@ static bool look(void *ctx, const char *name)
     return false;
 }
 
-static bool next(const struct demur_client *client, size_t i, const char *tail,
+static bool next(const struct demur_client *client, size_t i, enum waits what,
                  char dissent[static 33])
 {
     char path[PATH_LEN];
-    struct waiting w = {client, i, tail, dissent, false};
+    struct waiting w = {client, i, tails[what], dissent, false};
     if (!path_join(path, client->data, "outbox") || path_list(path, look, &w, NULL) != DEMUR_OK)
         return false;
     return w.found;
@@ -310,7 +324,12 @@ static bool next(const struct demur_client *client, size_t i, const char *tail,
 
 bool demur_outbox_next(const struct demur_client *client, size_t i, char dissent[static 33])
 {
-    return next(client, i, "", dissent);
+    return next(client, i, FILING, dissent);
+}
+
+bool demur_revision_next(const struct demur_client *client, size_t i, char dissent[static 33])
+{
+    return next(client, i, REVISION, dissent);
 }
 
 bool demur_signature_next(const struct demur_client *client, size_t i, char dissent[static 33])
@@ -318,19 +337,23 @@ bool demur_signature_next(const struct demur_client *client, size_t i, char diss
     return next(client, i, SIGNATURE, dissent);
 }
 
-bool outbox_has_signature(const struct demur_client *client, const char *dissent)
+static bool has(const struct demur_client *client, const char *dissent, enum waits what)
 {
     char each[33];
-    bool has = false;
-    for (size_t i = 0; !has && demur_signature_next(client, i, each); i++)
-        has = strcmp(each, dissent) == 0;
-    return has;
+    bool found = false;
+    for (size_t i = 0; !found && next(client, i, what, each); i++)
+        found = strcmp(each, dissent) == 0;
+    return found;
 }
 
-static enum demur_err nothing_waits(const char *what, const char *dissent, struct demur_diag *diag)
+bool outbox_has_signature(const struct demur_client *client, const char *dissent)
 {
-    return demur_fail(diag, DEMUR_ERR_UNKNOWN, "no %s of dissent %.40s is waiting here", what,
-                      dissent);
+    return has(client, dissent, SIGNATURE);
+}
+
+bool outbox_has_revision(const struct demur_client *client, const char *dissent)
+{
+    return has(client, dissent, REVISION);
 }
 
 enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
@@ -339,7 +362,7 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
     char path[PATH_LEN];
     struct demur_dissent_info info;
     if (!demur_dissent_id_ok(span_str(dissent)) || !outbox_path(path, client, dissent, ""))
-        return nothing_waits("filing", dissent, diag);
+        return nothing_waits(FILING, dissent, diag);
     enum demur_err err = act_begin(client, 0, diag);
     if (err)
         return err;
@@ -350,22 +373,35 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
     return path_remove_all(path, diag);
 }
 
-enum demur_err demur_signature_drop(struct demur_client *client, const char *dissent,
-                                    struct demur_diag *diag)
+/* Give up what is not in the log; `instead` is what can be done when it is. */
+static enum demur_err drop(struct demur_client *client, enum waits what, const char *dissent,
+                           const char *instead, struct demur_diag *diag)
 {
     char path[PATH_LEN], folder[FOLDER_LEN];
     struct demur_bytes record = {0};
     uint64_t index;
-    signature_folder(folder, dissent);
-    if (!outbox_has_signature(client, dissent) || !outbox_path(path, client, folder, ""))
-        return nothing_waits("signature", dissent, diag);
+    folder_name(folder, dissent, what);
+    if (!has(client, dissent, what) || !outbox_path(path, client, folder, ""))
+        return nothing_waits(what, dissent, diag);
     enum demur_err err = read_part(client, folder, "record", DEMUR_RECORD_MAX, &record, diag);
     if (!err)
         err = act_begin(client, 0, diag);
     if (!err && find_record(client, dissent, demur_bytes_span(&record), &index))
         err = demur_fail(diag, DEMUR_ERR_STALE,
-                         "this signature is in the log already: send it again for its receipt, or "
-                         "take it back with `demur unsign`");
+                         "this %s is in the log already: send it again for its receipt, or %s",
+                         words[what], instead);
     demur_bytes_free(&record);
     return err ? err : path_remove_all(path, diag);
+}
+
+enum demur_err demur_revision_drop(struct demur_client *client, const char *dissent,
+                                   struct demur_diag *diag)
+{
+    return drop(client, REVISION, dissent, "revise it once more", diag);
+}
+
+enum demur_err demur_signature_drop(struct demur_client *client, const char *dissent,
+                                    struct demur_diag *diag)
+{
+    return drop(client, SIGNATURE, dissent, "take it back with `demur unsign`", diag);
 }

@@ -134,8 +134,8 @@ static enum demur_err check_fresh(struct signer *s, struct demur_diag *diag)
     struct own own;
     if (outbox_has_signature(s->c, s->info.id))
         return demur_fail(diag, DEMUR_ERR_STAGE,
-                          "a signature of yours on dissent %.8s waits to be sent: send it, or give "
-                          "it up",
+                          "a signature of yours on dissent %.8s waits to be sent: send it with "
+                          "--resume, or give it up with --drop",
                           s->info.id);
     enum demur_err err = find_own(s, &own, diag);
     if (err || (!own.stands && !own.taken_back))

@@ -143,6 +143,72 @@ static void a_lost_answer_signs_once(struct live *l)
 
 TEST(signing_a_lost_answer_signs_once) { live_run(a_lost_answer_signs_once); }
 
+#define CONFLICT                                                                                   \
+    "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n" \
+    "{\"type\":\"about:blank#stale\",\"detail\":\"the log has moved on\"}"
+
+static uint32_t revision(struct live *l, const struct round *r)
+{
+    struct demur_dissent_info info;
+    return demur_client_sync(l->c, &l->diag) == DEMUR_OK &&
+                   case_find(l->c, r->id, &info, &l->diag) == DEMUR_OK
+               ? info.revision
+               : 0;
+}
+
+static void a_lost_answer_revises_once(struct live *l)
+{
+    struct between between = {0};
+    struct round r;
+    struct demur_sent sent = {0};
+    struct demur_client *c = NULL;
+    struct demur_draft *draft = NULL, *other = NULL;
+    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    char id[33];
+    if (!between_start(&between, l->f->port))
+        return;
+    struct demur_client_options o = live_options(l, "meddled");
+    o.url = between.url;
+    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
+    if (c && circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
+        CHECK_SAYS(demur_draft_revise(&draft, c, &r.author, &l->member[1], &filing, &l->diag),
+                   DEMUR_OK, "");
+        between.meddle = "POST /append";
+        between.answer = "HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\n";
+        between.after = true;
+        CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_ERR_IO, "");
+        CHECK(demur_revision_next(c, 0, id) && strcmp(id, r.id) == 0 && revision(l, &r) == 2);
+        CHECK_SAYS(demur_draft_revise(&other, c, &r.author, &l->member[1], &filing, &l->diag),
+                   DEMUR_ERR_STAGE, "waits to be sent");
+        CHECK_SAYS(demur_revision_drop(c, r.id, &l->diag), DEMUR_ERR_STALE, "in the log already");
+        /* Whatever is answered now, the log has these very bytes. */
+        between.answer = CONFLICT;
+        CHECK_SAYS(demur_revision_send(c, r.id, &sent, &l->diag), DEMUR_OK, "");
+        CHECK(!demur_revision_next(c, 0, id) && sent.receipt[0] && revision(l, &r) == 2);
+        CHECK(count(l, &r) == 1); /* the author's own, on the new text */
+        /* What never arrived, and what can never be. */
+        demur_draft_free(draft);
+        draft = NULL;
+        between.meddle = NULL;
+        CHECK_SAYS(demur_draft_revise(&draft, c, &r.author, &l->member[1], &filing, &l->diag),
+                   DEMUR_OK, "");
+        between.meddle = "PUT /blob";
+        between.answer = "HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\n";
+        between.after = false;
+        CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_ERR_IO, "");
+        between.meddle = NULL;
+        CHECK(demur_revision_next(c, 0, id) && revision(l, &r) == 2);
+        CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+        CHECK_SAYS(demur_revision_send(c, r.id, NULL, &l->diag), DEMUR_ERR_STALE, "newer happened");
+        CHECK(!demur_revision_next(c, 0, id) && revision(l, &r) == 2);
+    }
+    demur_draft_free(draft);
+    demur_client_close(c);
+    between_stop(&between);
+}
+
+TEST(signing_a_lost_answer_revises_once) { live_run(a_lost_answer_revises_once); }
+
 /* ---- who may ---- */
 
 static enum demur_err rejoin(struct live *l, size_t i, struct demur_identity *id)
