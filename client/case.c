@@ -1,8 +1,6 @@
 /* A dissent as those see it who act in it. */
 #include <stdlib.h>
 
-#include "../core/seal.h"
-#include "../core/table.h"
 #include "internal.h"
 
 enum demur_err case_find(const struct demur_client *c, const char *dissent,
@@ -50,19 +48,6 @@ enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_
 }
 
 /* ---- recipients ---- */
-
-struct recipients {
-    struct demur_age_recipient *list;
-    size_t len, cap;
-};
-
-static bool add(struct recipients *r, const uint8_t point[static 32])
-{
-    if (!demur_grow(&r->list, &r->cap, r->len + 1, sizeof *r->list))
-        return false;
-    memcpy(r->list[r->len++].public, point, 32);
-    return true;
-}
 
 bool subset_shows(struct span subset, struct span part)
 {
@@ -176,8 +161,8 @@ static enum demur_err add_readers(struct demur_client *c, const struct demur_dis
             if (err)
                 return err;
             known = known || holder.attribute.len;
-            if ((holder.attribute.len == 0 || part_has_it(c, &part, holder.attribute)) &&
-                !add(out, holder.x25519))
+            bool reads = holder.attribute.len == 0 || part_has_it(c, &part, holder.attribute);
+            if (!recipients_add(out, holder.x25519, reads))
                 return no_memory(diag);
         }
     return DEMUR_OK;
@@ -214,7 +199,7 @@ static enum demur_err add_shared(struct demur_client *c, const struct demur_diss
         bool known = demur_record_key(c->record, DEMUR_FIELD_HOLDER, key) &&
                      holder_by_key(c, info, key, &holder);
         demur_bytes_free(&entry);
-        if (known && !add(out, holder.x25519))
+        if (known && !recipients_add(out, holder.x25519, true))
             return no_memory(diag);
     }
     return DEMUR_OK;
@@ -228,19 +213,16 @@ enum demur_err case_recipients(struct demur_client *c, const struct demur_dissen
     struct demur_age_recipient own;
     struct writer by = {writer, role};
     enum demur_err err = demur_age_recipient_parse(&own, span_str(info->case_recipient), diag);
-    if (!err && !add(&r, own.public))
+    if (!err && !recipients_add(&r, own.public, true))
         err = no_memory(diag);
     if (!err)
         err = add_readers(c, info, &by, &r, diag);
     if (!err)
         err = add_shared(c, info, &r, diag);
-    if (err) {
-        free(r.list);
-        return err;
-    }
-    *n = demur_recipients_order(r.list, r.len);
-    *out = r.list;
-    return DEMUR_OK;
+    if (!err)
+        err = recipients_take(&r, out, n, diag);
+    recipients_free(&r);
+    return err;
 }
 
 enum demur_err case_filing_recipients(struct demur_client *c, const struct demur_dissent_info *info,
@@ -257,24 +239,22 @@ enum demur_err case_filing_recipients(struct demur_client *c, const struct demur
     enum demur_err err = demur_age_recipient_parse(&own, span_str(info->case_recipient), diag);
     if (!err)
         err = find_part(c, info, &by, &part, diag);
-    if (!err && !add(&r, own.public))
+    if (!err && !recipients_add(&r, own.public, true))
         err = no_memory(diag);
     for (size_t i = 0; !err && i < to_len; i++)
         for (size_t k = 0; !err && demur_channel_holder(c->channel, to[i], now, k, &holder); k++)
-            if ((holder.attribute.len == 0 || part_has_it(c, &part, holder.attribute)) &&
-                !add(&r, holder.x25519))
+            if (!recipients_add(&r, holder.x25519,
+                                holder.attribute.len == 0 ||
+                                    part_has_it(c, &part, holder.attribute)))
                 err = no_memory(diag);
     if (!err && r.len < 2)
         err = demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
                             "nobody holds any of the roles that the memo goes to, so that nobody "
                             "could read it: tell the channel's root");
-    if (err) {
-        free(r.list);
-        return err;
-    }
-    *n = demur_recipients_order(r.list, r.len);
-    *out = r.list;
-    return DEMUR_OK;
+    if (!err)
+        err = recipients_take(&r, out, n, diag);
+    recipients_free(&r);
+    return err;
 }
 
 enum demur_err case_holder(const struct demur_client *c, const struct demur_dissent_info *info,

@@ -178,17 +178,6 @@ enum demur_err making_letter(struct making *m, struct demur_diag *diag)
 
 /* ---- the name card ---- */
 
-/* For those who stay unnamed: as many recipients, whose keys nobody keeps. */
-static void strangers(struct demur_age_recipient *out, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        uint8_t secret[32];
-        randombytes_buf(secret, sizeof secret);
-        crypto_scalarmult_base(out[i].public, secret);
-        sodium_memzero(secret, sizeof secret);
-    }
-}
-
 enum demur_err card_write(uint8_t out[static DEMUR_CARD_LEN], const struct demur_actor *member,
                           const struct demur_card_about *about, const struct span *roles,
                           size_t roles_len, const uint8_t ring_secret[static 32],

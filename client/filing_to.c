@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "../core/seal.h"
-#include "../core/table.h"
 #include "filing.h"
 
 /* Does the filing itself tell how this condition on the author comes out? A name
@@ -137,8 +136,8 @@ static bool is_authors(const struct making *m, struct span part)
 }
 
 /* A role that is held for parts of the membership is meant for the author's part. But
- * how many keys a memo is sealed to, everybody sees, and whose, the officers do: so
- * where the part is not shown, all its holders receive it, and *whole is set. */
+ * whose keys a memo is sealed to, the officers see: so where the part is not shown to
+ * them, all its holders receive it, and *whole is set. */
 static bool receives_it(const struct making *m, const struct demur_holder *holder, bool *whole)
 {
     if (holder->attribute.len == 0)
@@ -150,33 +149,42 @@ static bool receives_it(const struct making *m, const struct demur_holder *holde
     return true;
 }
 
-enum demur_err making_to(struct making *m, struct demur_diag *diag)
+/* Whoever holds one of the roles, and whether they read it. */
+static enum demur_err add_holders(struct making *m, struct recipients *r, size_t *reached,
+                                  struct demur_diag *diag)
 {
     struct demur_draft *d = m->draft;
-    enum demur_err err = choose_roles(m, diag);
-    if (err)
-        return err;
-    size_t cap = 0, n = 1, reached = 0;
-    if (!demur_grow(&d->recipients, &cap, 1, sizeof *d->recipients))
-        return no_memory(diag);
-    memcpy(d->recipients[0].public, d->keys.age.public, 32);
     uint64_t now = demur_client_view_time(m->c);
     struct demur_holder holder;
     for (size_t i = 0; i < d->to_len; i++)
         for (size_t k = 0; demur_channel_holder(m->c->channel, d->to[i], now, k, &holder); k++) {
-            if (!receives_it(m, &holder, &d->whole[i]))
-                continue;
-            if (!demur_grow(&d->recipients, &cap, n + 1, sizeof *d->recipients))
+            bool reads = receives_it(m, &holder, &d->whole[i]);
+            if (!recipients_add(r, holder.x25519, reads))
                 return no_memory(diag);
-            memcpy(d->recipients[n++].public, holder.x25519, 32);
-            d->holders[i]++;
-            reached++;
+            d->holders[i] += reads;
+            *reached += reads;
         }
-    d->recipients_len = demur_recipients_order(d->recipients, n);
-    return reached ? DEMUR_OK
-                   : demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
-                                   "nobody holds any of the roles that the memo goes to, so that "
-                                   "nobody could read it: tell the channel's root");
+    return DEMUR_OK;
+}
+
+enum demur_err making_to(struct making *m, struct demur_diag *diag)
+{
+    struct demur_draft *d = m->draft;
+    struct recipients r = {0};
+    size_t reached = 0;
+    enum demur_err err = choose_roles(m, diag);
+    if (!err && !recipients_add(&r, d->keys.age.public, true))
+        err = no_memory(diag);
+    if (!err)
+        err = add_holders(m, &r, &reached, diag);
+    if (!err && !reached)
+        err = demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "to",
+                            "nobody holds any of the roles that the memo goes to, so that "
+                            "nobody could read it: tell the channel's root");
+    if (!err)
+        err = recipients_take(&r, &d->recipients, &d->recipients_len, diag);
+    recipients_free(&r);
+    return err;
 }
 
 /* ---- while it circulates ---- */
@@ -229,22 +237,14 @@ enum demur_err card_recipients(const struct demur_client *c,
                                const struct span *roles, size_t roles_len,
                                struct demur_age_recipient **out, size_t *n, struct demur_diag *diag)
 {
-    struct demur_age_recipient *list = NULL;
+    struct recipients r = {0};
     struct demur_holder holder;
-    size_t cap = 0, len = 1;
     uint64_t now = demur_client_view_time(c);
-    if (!demur_grow(&list, &cap, 1, sizeof *list))
-        return no_memory(diag);
-    list[0] = *case_recipient;
-    for (size_t i = 0; i < roles_len; i++)
-        for (size_t k = 0; demur_channel_holder(c->channel, roles[i], now, k, &holder); k++) {
-            if (!demur_grow(&list, &cap, len + 1, sizeof *list)) {
-                free(list);
-                return no_memory(diag);
-            }
-            memcpy(list[len++].public, holder.x25519, 32);
-        }
-    *n = demur_recipients_order(list, len);
-    *out = list;
-    return DEMUR_OK;
+    bool fits = recipients_add(&r, case_recipient->public, true);
+    for (size_t i = 0; fits && i < roles_len; i++)
+        for (size_t k = 0; fits && demur_channel_holder(c->channel, roles[i], now, k, &holder); k++)
+            fits = recipients_add(&r, holder.x25519, true);
+    enum demur_err err = fits ? recipients_take(&r, out, n, diag) : no_memory(diag);
+    recipients_free(&r);
+    return err;
 }

@@ -346,6 +346,21 @@ bool link_make(const struct demur_client *c, const char *dissent, uint32_t revis
 /* The tag of a ring signature in a record. */
 bool record_tag(const struct demur_record *r, enum demur_field field, uint8_t out[static 32]);
 
+/* recipients.c: those who can read something, and all whom it could have been sealed to:
+ * both have the case's own key first, and the former are among the latter. */
+struct recipients {
+    struct demur_age_recipient *readers, *all;
+    size_t len, cap, all_len, all_cap; /* len, cap: of readers */
+};
+bool recipients_add(struct recipients *r, const uint8_t point[static 32], bool reads);
+/* The readers in the format's order, freed by the caller, and among them as many strangers
+ * as there are others: the number is that of all. MEMORY. */
+enum demur_err recipients_take(struct recipients *r, struct demur_age_recipient **out, size_t *n,
+                               struct demur_diag *diag);
+void recipients_free(struct recipients *r);
+/* Keys that nobody keeps. */
+void strangers(struct demur_age_recipient *out, size_t n);
+
 /* case.c: a dissent as those see it who act in it. */
 /* Does a ring subset ("agency=usaid") show everybody the author's value of the
  * attribute in this "name=value"? It does when it has one value. */
