@@ -109,20 +109,33 @@ bool group_is_identity(const struct group_point *p);
 /* --- sums of multiples, constant time (Straus): every digit takes the same
  * look at the whole table, zero digits and zero scalars like all others --- */
 
-/* P, 2P, ..., 8P */
+/* P, 2P, ..., 8P in affine form; the sixteenth word is there for a multiple to be
+ * read in pairs of words. */
 struct group_table {
-    struct group_cached multiple[8];
+    _Alignas(16) uint64_t multiple[8][16];
 };
 /* A scalar in base 16 with digits -8..8, least first. */
+#define GROUP_DIGITS 64
 struct group_digits {
-    int8_t d[64];
+    int8_t d[GROUP_DIGITS];
 };
-void group_table_of(struct group_table *out, const struct group_point *p);
+/* The tables of n points: many together are cheaper. */
+void group_tables_of(struct group_table *out, const struct group_point *p, size_t n);
 void group_digits_of(struct group_digits *out, const struct group_scalar *s);
-/* out = Σ digits[i]·tables[i] over the n places i that `places` lists, or over
+/* A sum that is not done yet, by the place of the digit: all its doublings are
+ * left for the end. */
+struct group_sums {
+    struct group_point at[GROUP_DIGITS];
+};
+void group_sums_init(struct group_sums *sums);
+/* *sums += Σ digits[i]·tables[i] over the n places i that `places` lists, or over
  * 0..n-1 when it is NULL. */
+void group_sums_add(struct group_sums *sums, const struct group_digits *digits,
+                    const struct group_table *tables, const uint16_t *places, size_t n);
+void group_sums_join(struct group_point *out, const struct group_sums *sums);
+/* out = Σ digits[i]·tables[i] over 0..n-1 */
 void group_straus(struct group_point *out, const struct group_digits *digits,
-                  const struct group_table *tables, const uint16_t *places, size_t n);
+                  const struct group_table *tables, size_t n);
 /* out = s·p */
 void group_mul(struct group_point *out, const struct group_scalar *s, const struct group_point *p);
 

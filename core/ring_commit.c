@@ -29,9 +29,10 @@ struct members {
     uint32_t chunk, log2_chunk; /* keys at a time: min(n, CHUNK) */
     struct group_scalar a[RING_DIGITS_MAX][RING_BASE_MAX]; /* turned */
     struct group_scalar sum[RING_DIGITS_MAX];              /* Σ_k p[k][t] so far */
-    struct group_point x[RING_DIGITS_MAX];
+    struct group_sums x[RING_DIGITS_MAX];
     struct path path;
     uint64_t keys[CHUNK][4];
+    struct group_point points[CHUNK];
     struct group_table tables[CHUNK];
     struct group_digits digits[RING_DIGITS_MAX][CHUNK];
     uint16_t places[RING_DIGITS_MAX][CHUNK];
@@ -125,38 +126,44 @@ static void set_digits(struct members *s, uint32_t first)
 
 static void add_chunk(struct members *s, uint32_t first)
 {
-    struct group_point part;
     fetch_keys(s, first);
     set_digits(s, first);
     for (uint32_t i = 0; i < s->chunk; i++) {
         uint8_t bytes[32];
         memcpy(bytes, s->keys[i], sizeof bytes);
         /* The ring's keys were checked when it was made. */
-        bool valid = group_decode(&part, bytes);
+        bool valid = group_decode(&s->points[i], bytes);
         (void)valid;
-        group_table_of(&s->tables[i], &part);
     }
-    for (uint32_t t = 0; t < s->p->shape.digits; t++) {
-        group_straus(&part, s->digits[t], s->tables, s->places[t], s->count[t]);
-        group_add_to(&s->x[t], &part);
-    }
-    sodium_memzero(&part, sizeof part);
+    group_tables_of(s->tables, s->points, s->chunk);
+    for (uint32_t t = 0; t < s->p->shape.digits; t++)
+        group_sums_add(&s->x[t], s->digits[t], s->tables, s->places[t], s->count[t]);
+}
+
+/* *sums += scalar·p */
+static void add_one(struct group_sums *sums, const struct group_scalar *scalar,
+                    const struct group_table *table)
+{
+    struct group_digits digits;
+    group_digits_of(&digits, scalar);
+    group_sums_add(sums, &digits, table, NULL, 1);
+    sodium_memzero(&digits, sizeof digits);
 }
 
 /* The positions above n, all of them the last member's. */
 static void add_padding(struct members *s)
 {
-    struct group_point last, part;
+    struct group_point last;
+    struct group_table table;
     struct group_scalar rest;
     bool valid = group_decode(&last, s->ring->keys[s->ring->n - 1]);
     (void)valid;
+    group_tables_of(&table, &last, 1);
     for (uint32_t t = 0; t < s->p->shape.digits; t++) {
         group_scalar_neg(&rest, &s->sum[t]);
-        group_mul(&part, &rest, &last);
-        group_add_to(&s->x[t], &part);
+        add_one(&s->x[t], &rest, &table);
     }
     sodium_memzero(&rest, sizeof rest);
-    sodium_memzero(&part, sizeof part);
 }
 
 static void members_init(struct members *s, const struct ring_prover *p,
@@ -185,13 +192,20 @@ void ring_commit_members(const struct ring_prover *p, const struct demur_ring *r
 {
     struct members s;
     members_init(&s, p, ring);
-    for (uint32_t t = 0; t < p->shape.digits; t++)
-        group_mul(&s.x[t], &p->rho[t], &group_base);
+    struct group_table base;
+    group_tables_of(&base, &group_base, 1);
+    for (uint32_t t = 0; t < p->shape.digits; t++) {
+        group_sums_init(&s.x[t]);
+        add_one(&s.x[t], &p->rho[t], &base);
+    }
     for (uint32_t first = 0; first < s.n; first += s.chunk)
         add_chunk(&s, first);
     if (s.n < UINT32_C(1) << (p->shape.digits * p->shape.log2_base))
         add_padding(&s);
-    for (uint32_t t = 0; t < p->shape.digits; t++)
-        group_encode(x_out + 32 * t, &s.x[t]);
+    for (uint32_t t = 0; t < p->shape.digits; t++) {
+        struct group_point x;
+        group_sums_join(&x, &s.x[t]);
+        group_encode(x_out + 32 * t, &x);
+    }
     sodium_memzero(&s, sizeof s);
 }

@@ -81,35 +81,30 @@ static void add_products(struct group_point *sum, const struct group_scalar *sca
     struct group_cached cached;
     for (size_t i = 0; i < n; i++)
         group_digits_of(&digits[i], &scalars[i]);
-    group_straus(&part, digits, tables, NULL, n);
+    group_straus(&part, digits, tables, n);
     group_cache(&cached, &part);
     group_add(sum, sum, &cached);
     sodium_memzero(digits, sizeof digits);
-}
-
-static void generator_table(struct group_table *table, char family, uint32_t j, uint32_t i)
-{
-    struct group_point p;
-    ring_generator(&p, family, j, i);
-    group_table_of(table, &p);
 }
 
 /* A = Σ a·E - Σ a²·D + rA·F and B = Σ σ·E + Σ a(1-2σ)·D + rB·F. */
 static void commit_digits(const struct ring_prover *p, uint8_t a_out[static 32],
                           uint8_t b_out[static 32])
 {
+    struct group_point points[2 * RING_BASE_MAX];
     struct group_table tables[2 * RING_BASE_MAX];
     struct group_scalar for_a[2 * RING_BASE_MAX], for_b[2 * RING_BASE_MAX];
     struct group_point a_sum = group_identity, b_sum = group_identity;
-    generator_table(&tables[0], 'F', 0, 0);
+    ring_generator(&points[0], 'F', 0, 0);
+    group_tables_of(tables, points, 1);
     add_products(&a_sum, &p->r_a, tables, 1);
     add_products(&b_sum, &p->r_b, tables, 1);
     for (uint32_t j = 0; j < p->shape.digits; j++) {
         for (uint32_t i = 0; i < p->shape.base; i++) {
             const struct group_scalar *a = &p->a[j][i], *sigma = &p->sigma[j][i];
             struct group_scalar *a_d = &for_a[2 * i + 1], *b_d = &for_b[2 * i + 1];
-            generator_table(&tables[2 * i], 'E', j, i);
-            generator_table(&tables[2 * i + 1], 'D', j, i);
+            ring_generator(&points[2 * i], 'E', j, i);
+            ring_generator(&points[2 * i + 1], 'D', j, i);
             for_a[2 * i] = *a;
             group_scalar_mul(a_d, a, a);
             group_scalar_neg(a_d, a_d);
@@ -118,6 +113,7 @@ static void commit_digits(const struct ring_prover *p, uint8_t a_out[static 32],
             group_scalar_add(b_d, b_d, b_d);
             group_scalar_sub(b_d, a, b_d);
         }
+        group_tables_of(tables, points, 2 * p->shape.base);
         add_products(&a_sum, for_a, tables, 2 * p->shape.base);
         add_products(&b_sum, for_b, tables, 2 * p->shape.base);
     }
@@ -134,7 +130,7 @@ static void commit_tag(const struct ring_prover *p, const struct group_scalar *s
     struct group_table table;
     struct group_point h, sum = group_identity;
     ring_scope_point(&h, scope);
-    group_table_of(&table, &h);
+    group_tables_of(&table, &h, 1);
     add_products(&sum, secret, &table, 1);
     group_encode(tag_out, &sum);
     for (uint32_t t = 0; t < p->shape.digits; t++) {
