@@ -182,8 +182,13 @@ enum demur_err history_read(struct history *h, const struct demur_client *c, uin
 bool history_prefix(const struct history *h, uint64_t size, struct buf *out);
 bool history_leaf(const struct history *h, uint64_t index, struct buf *out);
 
-/* receipt.c: the log's key as the rotations in a receipt leave it, which has to hold;
- * they must go on from the keys in `since`, when that is given. */
+/* receipt.c: demur_receipt_check; the rotations in the receipt must go on from the keys in
+ * `since`, when that is given, and leave the log's key in *key, which may be NULL. */
+enum demur_err receipt_check(struct demur_receipt_report *out, struct span text,
+                             const uint8_t fingerprint[static 32],
+                             const struct demur_channel *since, uint8_t *key,
+                             struct demur_diag *diag);
+/* That key alone. */
 enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
                                const uint8_t fingerprint[static 32],
                                const struct demur_channel *since, struct demur_diag *diag);

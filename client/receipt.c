@@ -138,11 +138,10 @@ static enum demur_err check(struct demur_receipt_report *out, struct span text,
     return err;
 }
 
-/* *key may be NULL, and so may since. */
-static enum demur_err receipt_check(struct demur_receipt_report *out, struct span text,
-                                    const uint8_t fingerprint[static 32],
-                                    const struct demur_channel *since, uint8_t *key,
-                                    struct demur_diag *diag)
+enum demur_err receipt_check(struct demur_receipt_report *out, struct span text,
+                             const uint8_t fingerprint[static 32],
+                             const struct demur_channel *since, uint8_t *key,
+                             struct demur_diag *diag)
 {
     struct demur_receipt_report r = {0};
     struct shown s = {.a.record = malloc(sizeof *s.a.record), .since = since};

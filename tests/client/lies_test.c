@@ -228,6 +228,52 @@ static void rotates(struct live *l, struct liar *liar)
 static void changed_keys(struct live *l) { with_liar(l, rotates); }
 TEST(lies_and_honest_changes_of_the_logs_key) { live_run(changed_keys); }
 
+/* Who has stolen a log key that was changed for that swallows a record, with a receipt that
+ * holds by itself. A copy that knows of the change does not take it. */
+static void swallows(struct live *l, struct liar *liar)
+{
+    struct town *w = l->f->w;
+    struct town_key next;
+    struct liar *thief = liar_new(l);
+    uint8_t text[1024];
+    struct buf record = buf_over(text, sizeof text);
+    struct demur_receipt_report report;
+    struct demur_sent sent;
+    REQUIRE(thief);
+    size_t n = liar->len;
+    town_key_make(w, &next);
+    w->root.seq = l->root_id.seq;
+    w->now = demur_client_now(l->c);
+    liar_add(liar, w->now, rotation(w, &w->root, &next));
+    liar_sign(liar, n + 1, next.secret);
+    struct demur_client *c = liar_open(liar, "swallowed");
+    REQUIRE(c);
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+
+    town_begin_by(w, DEMUR_RECORD_REVOKE, &w->keeper);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("nobody"));
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->keeper.secret);
+    buf_put_span(&record, buf_span(&w->out));
+    liar_add(thief, w->now, buf_span(&record));
+    liar_sign(thief, n + 1, w->log.secret);
+    struct demur_bytes receipt = liar_receipt(thief, n);
+    CHECK_SAYS(demur_receipt_check(&report, demur_bytes_span(&receipt), w->fingerprint, &l->diag),
+               DEMUR_OK, "");
+    demur_receipt_report_free(&report);
+    liar->promise = &receipt;
+    CHECK_SAYS(demur_act_append(c, buf_span(&record), &sent, &l->diag), DEMUR_ERR_VERIFY,
+               "leaves out rotations");
+    CHECK(!demur_client_promised(c));
+    CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+    CHECK(demur_client_findings(c) == 0);
+    demur_client_close(c);
+    demur_bytes_free(&receipt);
+    liar_free(thief);
+}
+
+static void stolen_key(struct live *l) { with_liar(l, swallows); }
+TEST(lies_receipt_by_a_key_that_was_replaced) { live_run(stolen_key); }
+
 /* ---- the operator ---- */
 
 static void finding_is(struct demur_client *c, size_t i, const char *kind, const char *words)
