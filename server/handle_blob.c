@@ -6,8 +6,10 @@
 #include "journal.h"
 #include "service.h"
 
-/* Free bytes that an upload leaves, so that records go on being filed. */
+/* Free bytes that an upload leaves, and that a release key does, so that the blobs
+ * which were let in get theirs and records go on being filed. */
 #define DISK_KEPT ((uint64_t)192 << 20)
+#define DISK_KEPT_BY_KEYS ((uint64_t)128 << 20)
 
 /* Was the blob expunged, and its release key with it? Then the reply says so. */
 static bool expunged(struct demur_service *s, struct demur_request *r,
@@ -47,6 +49,17 @@ bool demur_handle_blob_get(struct demur_service *s, struct demur_request *r)
     return true;
 }
 
+static bool disk_leaves(struct demur_request *r, uint64_t bytes)
+{
+    struct demur_diag diag = {0};
+    if (!demur_engine_disk(r->service->engine, bytes, &diag))
+        return true;
+    demur_reply_problem(&r->reply, 507, "full", diag.text, NULL, NULL);
+    return false;
+}
+
+bool demur_blob_fits(struct demur_request *r) { return disk_leaves(r, DISK_KEPT); }
+
 static bool full(struct demur_request *r)
 {
     demur_reply_problem(&r->reply, 507, "full",
@@ -85,10 +98,8 @@ bool demur_blob_admit(struct demur_service *s, struct demur_request *r)
         return full(r);
     if (!demur_blob_arrives(r, 0))
         return false;
-    if (demur_engine_disk(s->engine, DISK_KEPT + r->declared, &diag)) {
-        demur_reply_problem(&r->reply, 507, "full", diag.text, NULL, NULL);
+    if (!disk_leaves(r, DISK_KEPT + r->declared))
         return false;
-    }
     enum demur_err err = demur_store_upload_new(s->engine->store, &r->upload, &diag);
     if (err)
         demur_reply_error(&r->reply, err, &diag, NULL);
@@ -100,7 +111,7 @@ bool demur_handle_blob_put(struct demur_service *s, struct demur_request *r)
     struct demur_store_blob blob;
     struct demur_diag diag = {0};
     uint8_t hash[32];
-    if (!demur_request_hash(r, hash) || expunged(s, r, hash))
+    if (!demur_request_hash(r, hash) || expunged(s, r, hash) || !demur_blob_fits(r))
         return true;
     bool was_there = !demur_store_blob_stat(s->engine->store, &blob, hash, NULL);
     struct demur_store_upload *upload = r->upload;
@@ -147,7 +158,7 @@ bool demur_handle_release_put(struct demur_service *s, struct demur_request *r)
 {
     struct demur_diag diag = {0};
     uint8_t blob[32], key[32];
-    if (!demur_request_hash(r, blob) || expunged(s, r, blob))
+    if (!demur_request_hash(r, blob) || expunged(s, r, blob) || !disk_leaves(r, DISK_KEPT_BY_KEYS))
         return true;
     struct span text = span_of(r->body, (size_t)r->seen);
     if (text.len == 65 && text.p[64] == '\n')

@@ -233,7 +233,8 @@ size_t demur_intake_feed(struct demur_request *r, struct span bytes)
 void demur_intake_flush(struct demur_request *r)
 {
     struct demur_diag diag = {0};
-    enum demur_err err = demur_store_upload_flush(r->upload, &diag);
+    r->refused = !demur_blob_fits(r);
+    enum demur_err err = r->refused ? DEMUR_OK : demur_store_upload_flush(r->upload, &diag);
     if (!err)
         return;
     demur_reply_error(&r->reply, err, &diag, NULL);

@@ -168,6 +168,9 @@ demur_handler demur_handle_openapi, demur_handle_health, demur_handle_metrics; /
  * the reply is set. Neither waits for a lock of the fold or the disk. */
 bool demur_blob_admit(struct demur_service *s, struct demur_request *r);
 bool demur_blob_arrives(struct demur_request *r, uint64_t n);
+/* Before some of it goes to the disk: is there room still? Many are under way at a
+ * time, for each of which there was enough when it began. Else the reply is set. */
+bool demur_blob_fits(struct demur_request *r);
 
 /* 64 hex digits; false, and a problem in the reply, for anything else. */
 bool demur_request_hash(struct demur_request *r, uint8_t out[static 32]);

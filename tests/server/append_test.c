@@ -537,6 +537,73 @@ TEST(append_on_a_full_disk)
     munmap(d, sizeof *d);
 }
 
+/* Send `text` and keep the connection. */
+static int begin_raw(struct fixture *f, const char *text, struct span body)
+{
+    int fd = fixture_connect(f);
+    CHECK(send(fd, text, strlen(text), MSG_NOSIGNAL) == (ssize_t)strlen(text));
+    (void)send(fd, body.p, body.len, MSG_NOSIGNAL);
+    return fd;
+}
+
+/* The first line of the answer to what was begun, once the rest has come. */
+static void end_raw(int fd, struct span rest, char *answer, size_t cap)
+{
+    (void)send(fd, rest.p, rest.len, MSG_NOSIGNAL);
+    ssize_t n = recv(fd, answer, cap - 1, 0);
+    answer[n > 0 ? n : 0] = 0;
+    close(fd);
+}
+
+/* There was room for each alone when they began, but not for all: whoever goes on
+ * when the disk has become nearly full is refused, a large body in its middle. */
+TEST(blobs_leave_room_on_a_disk_that_fills)
+{
+    static uint8_t large[1 << 20];
+    static const char key[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    const struct span bodies[] = {span_of(large, sizeof large), span_lit("small")};
+    const size_t first[] = {700000, 2};
+    int fds[2];
+    uint8_t hash[32];
+    char path[96], head[512], answer[512];
+    struct disk *d =
+        mmap(NULL, sizeof *d, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL && d != MAP_FAILED);
+    struct demur_server_hooks hooks = {.ctx = d, .clock_s = disk_clock, .disk_free = disk_free};
+    *d = (struct disk){f->clock_s, 1ull << 30};
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    f->hooks = &hooks;
+    REQUIRE(fixture_start(f, NULL));
+    for (size_t i = 0; i < 2; i++) {
+        crypto_hash_sha256(hash, bodies[i].p, bodies[i].len);
+        path_of(path, sizeof path, "/blob/", hash);
+        snprintf(head, sizeof head,
+                 "PUT %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                 "Authorization: Bearer " FIXTURE_TOKEN "\r\nContent-Length: %zu\r\n\r\n",
+                 path, bodies[i].len);
+        fds[i] = begin_raw(f, head, span_take(bodies[i], first[i]));
+    }
+    crypto_hash_sha256(hash, (const uint8_t *)"blob", 4);
+    path_of(path, sizeof path, "/blob/", hash);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_lit("blob")) && a.status == 201);
+    usleep(500000); /* so that what was sent has been read */
+    __atomic_store_n(&d->free, 100 << 20, __ATOMIC_SEQ_CST);
+    for (size_t i = 0; i < 2; i++) {
+        end_raw(fds[i], span_skip(bodies[i], first[i]), answer, sizeof answer);
+        if (strncmp(answer, "HTTP/1.1 507 ", 13) != 0)
+            test_failed(__FILE__, __LINE__, "blob %zu: %.40s", i, answer);
+    }
+    path_of(path, sizeof path, "/release/", hash);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(key)));
+    CHECK_PROBLEM(&a, 507, "full");
+    __atomic_store_n(&d->free, 150 << 20, __ATOMIC_SEQ_CST); /* of a blob that was let in */
+    CHECK(fixture_ask(f, &a, "PUT", path, span_str(key)) && a.status == 204);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    fixture_free(f);
+    munmap(d, sizeof *d);
+}
+
 /* ---- while blobs are swept ---------------------------------------------------------- */
 
 struct gate {
