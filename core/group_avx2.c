@@ -201,7 +201,7 @@ FN void gather_affine(struct lanes *sum, struct lanes *difference, struct lanes 
     lanes_pick(t2d, minus, &negated, &t);
 }
 
-#include "group_lanes.h"
+#include "ed25519_lanes.h"
 
 /* Sums of products modulo l are no faster with four products of 32 bits at a time
  * than with one of 64. */
@@ -211,6 +211,6 @@ static void avx2_products(struct group_products *sum, const uint64_t *a, const u
     group_path_portable.products(sum, a, b, stride, n);
 }
 
-const struct group_path group_path_avx2 = {"avx2", lanes_sum_work_len, lanes_sum, lanes_decode,
-                                           avx2_products};
+const struct group_path group_path_avx2 = {
+    "avx2", lanes_sum_work_len, lanes_sum, lanes_decode, avx2_products, lanes_equations, 3, LANES};
 #endif

@@ -209,7 +209,7 @@ FN void gather_affine(struct lanes *sum, struct lanes *difference, struct lanes 
     }
 }
 
-#include "group_lanes.h"
+#include "ed25519_lanes.h"
 
 /* Sums of limb products fit their lanes for 2^52·5·512 <= 2^64. */
 #define PRODUCTS_MAX 4096
@@ -250,6 +250,7 @@ static void ifma_products(struct group_products *sum, const uint64_t *a, const u
         some_products(sum, a + s, b + s, stride, n - s < PRODUCTS_MAX ? n - s : PRODUCTS_MAX);
 }
 
-const struct group_path group_path_ifma = {"avx512ifma", lanes_sum_work_len, lanes_sum,
-                                           lanes_decode, ifma_products};
+const struct group_path group_path_ifma = {
+    "avx512ifma",  lanes_sum_work_len, lanes_sum, lanes_decode,
+    ifma_products, lanes_equations,    1,         LANES};
 #endif

@@ -81,9 +81,10 @@ FN void lanes_read(struct lanes *out, const struct lanes_words *in)
 
 /* --- points --- */
 
-/* *p += the affine point, by the formulas of group.c. */
-FN void add_affine(struct lanes_point *p, const struct lanes *sum, const struct lanes *difference,
-                   const struct lanes *t2d)
+/* *p += the point that is ready but for zz, the product of both Z; by the formulas
+ * of group.c. p->t is set only if asked for. */
+FN void add_to(struct lanes_point *p, const struct lanes *sum, const struct lanes *difference,
+               const struct lanes *zz, const struct lanes *t2d, bool with_t)
 {
     struct lanes a, b, c, e, f, g, h;
     lanes_sub(&a, &p->y, &p->x);
@@ -91,14 +92,22 @@ FN void add_affine(struct lanes_point *p, const struct lanes *sum, const struct 
     lanes_add(&b, &p->y, &p->x);
     lanes_mul(&b, &b, sum);
     lanes_mul(&c, &p->t, t2d);
-    lanes_sub_twice(&f, &p->z, &c);
-    lanes_add_twice(&g, &p->z, &c);
+    lanes_sub_twice(&f, zz, &c);
+    lanes_add_twice(&g, zz, &c);
     lanes_sub(&e, &b, &a);
     lanes_add(&h, &b, &a);
     lanes_mul(&p->x, &f, &e);
     lanes_mul(&p->y, &g, &h);
     lanes_mul(&p->z, &f, &g);
-    lanes_mul(&p->t, &h, &e);
+    if (with_t)
+        lanes_mul(&p->t, &h, &e);
+}
+
+/* *p += the affine point */
+FN void add_affine(struct lanes_point *p, const struct lanes *sum, const struct lanes *difference,
+                   const struct lanes *t2d)
+{
+    add_to(p, sum, difference, &p->z, t2d, true);
 }
 
 FN void add_point(struct lanes_point *p, const struct lanes_point *q)

@@ -8,7 +8,16 @@
 #ifndef DEMUR_CORE_GROUP_PATH_H
 #define DEMUR_CORE_GROUP_PATH_H
 
+#include "ed25519_many.h"
 #include "group.h"
+
+/* Is r the encoding of sB - hA, on the Edwards curve itself? s and h are below the
+ * group's order, a's y is below p. Multiples are of these very integers: a point
+ * with a part of small order is no element of the group that the order speaks of. */
+struct group_equation {
+    uint8_t a[32], r[32], h[32], s[32];
+};
+#define GROUP_EQUATIONS_MAX 8
 
 struct group_path {
     const char *name; /* "avx512ifma", "avx2", "portable" */
@@ -23,12 +32,19 @@ struct group_path {
     /* *sum += Σ a_s·b_s over s < n, where limb i of a factor stands at [i·stride + s]. */
     void (*products)(struct group_products *sum, const uint64_t *a, const uint64_t *b,
                      size_t stride, size_t n);
+    /* Does each hold? n is at most equations_most; below equations_least libsodium is
+     * quicker. NULL where it always is. */
+    void (*equations)(bool *holds, const struct group_equation *in, size_t n);
+    size_t equations_least, equations_most;
 };
 
 extern const struct group_path group_path_portable;
 /* The i-th path that this processor can go, best first, or NULL past the end. */
 const struct group_path *group_path_at(size_t i);
 static inline const struct group_path *group_path_best(void) { return group_path_at(0); }
+/* demur_ed25519_verify_many by that path. */
+void group_path_ed25519(const struct group_path *path, struct demur_ed25519_check *checks,
+                        size_t n);
 
 #if defined(__SANITIZE_ADDRESS__) || !defined(__OPTIMIZE__)
 #define GROUP_SANITIZED 1

@@ -163,8 +163,8 @@ static void products_portable(struct group_products *sum, const uint64_t *a, con
     }
 }
 
-const struct group_path group_path_portable = {"portable", work_len_portable, sum_portable,
-                                               decode_portable, products_portable};
+const struct group_path group_path_portable = {
+    "portable", work_len_portable, sum_portable, decode_portable, products_portable, NULL, 0, 0};
 
 /* Asked at every call: __builtin_cpu_supports reads what the program's start-up
  * code has found out from cpuid. */
