@@ -54,38 +54,10 @@ static const char policy[] = POLICY("2", "at-most 60 days");
 
 /* ---- records spoilt after they were written ---- */
 
-/* In the record that was written, the first line of this field gets another value; or, for
- * NULL, goes. */
-static void edit(struct town *w, const char *field, const char *value)
-{
-    static uint8_t mem[DEMUR_RECORD_MAX];
-    struct span rest = buf_span(&w->out);
-    struct buf out = buf_over(mem, sizeof mem);
-    bool more = true, done = false;
-    while (rest.len && more) {
-        struct span line = span_split(&rest, '\n', &more), value_of = line;
-        bool found;
-        bool this = !done && span_eq_str(span_split(&value_of, ' ', &found), field);
-        done |= this;
-        if (this && !value)
-            continue;
-        buf_put_span(&out, this ? span_str(field) : line);
-        if (this) {
-            buf_put_byte(&out, ' ');
-            buf_put_str(&out, value);
-        }
-        buf_put_byte(&out, '\n');
-    }
-    if (!done)
-        test_failed(__FILE__, __LINE__, "the record has no %s", field);
-    w->out = buf_over(w->record, sizeof w->record);
-    buf_put_span(&w->out, buf_span(&out));
-}
-
 /* Sent with a good signature in place of the one that the edit spoilt. */
 static enum demur_err signed_anew(struct town *w, const struct town_key *key)
 {
-    edit(w, "sig", NULL);
+    town_edit(w, "sig", NULL);
     return town_sign_send(w, key);
 }
 
@@ -202,12 +174,12 @@ TEST(refusals_of_the_roster)
     CHECK_ERR(town_invite(w, 5, "team=red"), DEMUR_OK);
 
     WRITE(town_join(w, 5));
-    edit(w, "ring-keys", "AAAA");
+    town_edit(w, "ring-keys", "AAAA");
     REFUSED(unproven(w), DEMUR_ERR_SYNTAX, "1 to 13 keys of 32 bytes");
     REFUSED(signed_anew(w, &w->members[5].key), DEMUR_ERR_VERIFY, "invitation-sig");
     /* A year and a month ahead; and one key for two months. */
     WRITE(town_join(w, 5));
-    edit(w, "epoch", "2027-01");
+    town_edit(w, "epoch", "2027-01");
     REFUSED(unproven(w), DEMUR_ERR_TIME, "at most a year ahead");
     WRITE(town_join(w, 5));
     static uint8_t keys[600];
@@ -215,12 +187,12 @@ TEST(refusals_of_the_roster)
     memcpy(m->ring_key[1], m->ring_key[0], 32);
     struct buf text = buf_over(keys, sizeof keys - 1);
     demur_base64_encode(&text, span_of(m->ring_key, sizeof m->ring_key));
-    edit(w, "ring-keys", (const char *)keys);
+    town_edit(w, "ring-keys", (const char *)keys);
     REFUSED(unproven(w), DEMUR_ERR_REPLAY, "ring key 2 was used before");
     CHECK_ERR(town_join(w, 5), DEMUR_OK);
 
     WRITE(town_renew(w, 5, m->first_epoch + 2));
-    edit(w, "ring-keys", "AAAA");
+    town_edit(w, "ring-keys", "AAAA");
     REFUSED(signed_anew(w, &m->key), DEMUR_ERR_SYNTAX, "1 to 13 keys of 32 bytes");
     town_begin_by(w, DEMUR_RECORD_REKEY, &m->key);
     demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(m->handle));
@@ -256,7 +228,7 @@ TEST(refusals_of_an_opening)
     for (size_t i = 0; i < DEMUR_COUNT(spoilt); i++) {
         memcpy(w->record, kept, len);
         w->out.len = len;
-        edit(w, spoilt[i].field, spoilt[i].value);
+        town_edit(w, spoilt[i].field, spoilt[i].value);
         REFUSED(unproven(w), spoilt[i].err, spoilt[i].reason);
     }
     CHECK(demur_channel_dissents(w->c) == 0);
@@ -264,7 +236,7 @@ TEST(refusals_of_an_opening)
     memcpy(w->record, kept, len);
     w->out.len = len;
     CHECK_ERR(unproven(w), DEMUR_OK);
-    edit(w, "slot", "1");
+    town_edit(w, "slot", "1");
     REFUSED(unproven(w), DEMUR_ERR_REPLAY, "opened before");
 
     CHECK_ERR(town_policy(w, span_str(POLICY("5", "none"))), DEMUR_OK);
@@ -283,22 +255,22 @@ TEST(refusals_of_proofs)
     static char long_proof[4 * 3000 + 1];
     memset(long_proof, 'A', sizeof long_proof - 1);
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "slot-proof", long_proof);
+    town_edit(w, "slot-proof", long_proof);
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_SYNTAX, "slot-proof is no ring signature");
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "dissent", another(w));
+    town_edit(w, "dissent", another(w));
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_VERIFY, "not that of its case key");
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "policy", hash);
+    town_edit(w, "policy", hash);
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_STALE, "no such policy");
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "slot", NULL);
+    town_edit(w, "slot", NULL);
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_SYNTAX, "either every field that opens a dissent");
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "ring", hash);
+    town_edit(w, "ring", hash);
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_STALE, "not that of the log's members");
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "roster", "10000");
+    town_edit(w, "roster", "10000");
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_STALE, "the log has");
     /* Before anybody had joined the ring was empty: nobody signs in it. */
     uint8_t digest[32], hex[65] = {0};
@@ -306,8 +278,8 @@ TEST(refusals_of_proofs)
     demur_ring_digest(digest, NULL, 0);
     demur_hex_encode(&b, span_of(digest, 32));
     WRITE(town_file(w, 0, 0, "office", &k));
-    edit(w, "roster", "1");
-    edit(w, "ring", (const char *)hex);
+    town_edit(w, "roster", "1");
+    town_edit(w, "ring", (const char *)hex);
     REFUSED(signed_anew(w, &k.key), DEMUR_ERR_VERIFY, "its ring is empty");
     town_free(w);
 }
@@ -341,11 +313,11 @@ TEST(refusals_while_a_memo_circulates)
             "only 0 members are in this part");
     REFUSED(cosign_as(w, &k, "bureau=eur", 1), DEMUR_ERR_FORBIDDEN, "its signer's bureau");
     WRITE(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN));
-    edit(w, "dissent", another(w));
+    town_edit(w, "dissent", another(w));
     REFUSED(unproven(w), DEMUR_ERR_UNKNOWN, "no such dissent");
     REFUSED(town_send(w, span_of(NULL, 0)), DEMUR_ERR_UNKNOWN, "there is no dissent");
     WRITE(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN));
-    edit(w, "card", blob_of_64k);
+    town_edit(w, "card", blob_of_64k);
     REFUSED(unproven(w), DEMUR_ERR_LIMIT, "a name card has at most");
 
     struct town_case later = k;
@@ -358,10 +330,10 @@ TEST(refusals_while_a_memo_circulates)
 
     REFUSED(town_disclose(w, 1, &k), DEMUR_ERR_UNKNOWN, "no such signature");
     WRITE(town_disclose(w, 0, &k));
-    edit(w, "dissent", another(w));
+    town_edit(w, "dissent", another(w));
     REFUSED(signed_anew(w, &w->members[0].key), DEMUR_ERR_UNKNOWN, "no such dissent");
     WRITE(town_disclose(w, 0, &k));
-    edit(w, "card", blob_of_64k);
+    town_edit(w, "card", blob_of_64k);
     REFUSED(signed_anew(w, &w->members[0].key), DEMUR_ERR_LIMIT, "a name card has at most");
     struct town_key own = w->members[0].key;
     w->members[0].key = w->officers[0];
@@ -383,13 +355,13 @@ TEST(refusals_in_a_case)
     REFUSED(town_step(w, &k, 0, "office", "complain", false, 0), DEMUR_ERR_TIME,
             "only after the clock reply has run out");
     WRITE(town_step(w, &k, 0, "office", "ask", false, 0));
-    edit(w, "dissent", another(w));
+    town_edit(w, "dissent", another(w));
     REFUSED(signed_anew(w, &w->officers[0]), DEMUR_ERR_UNKNOWN, "there is no dissent");
     WRITE(town_say(w, &k, 0, "office"));
-    edit(w, "role", NULL);
+    town_edit(w, "role", NULL);
     REFUSED(signed_anew(w, &w->officers[0]), DEMUR_ERR_SYNTAX, "an officer gives by, seq and role");
     WRITE(town_open(w, &k, 0, "office"));
-    edit(w, "memo", hash);
+    town_edit(w, "memo", hash);
     REFUSED(signed_anew(w, &w->officers[0]), DEMUR_ERR_UNKNOWN, "not the dissent's memo");
     w->now += 30 * DAY;
     CHECK_ERR(town_step(w, &k, 0, "office", "complain", false, 0), DEMUR_OK);

@@ -251,11 +251,11 @@ static void put_epoch(struct buf *out, uint32_t epoch)
     demur_put_text(out, DEMUR_FIELD_EPOCH, buf_span(&b));
 }
 
-enum demur_err town_join(struct town *w, size_t i)
+static enum demur_err join_from(struct town *w, size_t i, uint32_t first_epoch)
 {
     struct town_member *m = &w->members[i];
     uint8_t entropy[64], proof[64];
-    m->first_epoch = demur_time_epoch((int64_t)w->now);
+    m->first_epoch = first_epoch;
     for (size_t k = 0; k < 13; k++) {
         test_random(&w->seed, entropy, 64);
         demur_ring_key_from_seed(m->ring_secret[k], m->ring_key[k], entropy);
@@ -275,6 +275,32 @@ enum demur_err town_join(struct town *w, size_t i)
     demur_put_bytes(&w->out, DEMUR_FIELD_POSSESSION, span_of(proof, 64));
     demur_put_signature(&w->out, DEMUR_FIELD_INVITATION_SIG, m->invitation.secret);
     return town_sign_send(w, &m->key);
+}
+
+enum demur_err town_join(struct town *w, size_t i)
+{
+    return join_from(w, i, demur_time_epoch((int64_t)w->now));
+}
+
+enum demur_err town_rejoin(struct town *w, size_t i, uint32_t first_epoch)
+{
+    struct town_member *m = &w->members[i];
+    town_key_make(w, &m->invitation);
+    town_begin_by(w, DEMUR_RECORD_REKEY, &w->keeper);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(m->handle));
+    demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(m->invitation.public_key, 32));
+    enum demur_err err = town_sign_send(w, &w->keeper);
+    if (err)
+        return err;
+    town_key_make(w, &m->key);
+    return join_from(w, i, first_epoch);
+}
+
+enum demur_err town_revoke(struct town *w, size_t i)
+{
+    town_begin_by(w, DEMUR_RECORD_REVOKE, &w->keeper);
+    demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(w->members[i].handle));
+    return town_sign_send(w, &w->keeper);
 }
 
 enum demur_err town_renew(struct town *w, size_t i, uint32_t epoch)

@@ -81,6 +81,9 @@ enum demur_err town_send(struct town *w, struct span text);
 /* Make an entry of what was written, for the time `at`, whatever the fold says to it: as in
  * a log whose operator checks nothing. The fold's answer; it is kept but for MISSING texts. */
 enum demur_err town_keep(struct town *w, uint64_t at, struct span text);
+/* In the record that was written, the first line of this field gets another value; or, for
+ * NULL, goes. */
+void town_edit(struct town *w, const char *field, const char *value);
 /* Put the signature, then send. */
 enum demur_err town_sign_send(struct town *w, const struct town_key *key);
 
@@ -88,6 +91,10 @@ enum demur_err town_sign_send(struct town *w, const struct town_key *key);
  * and the member joins. */
 enum demur_err town_invite(struct town *w, size_t i, const char *attributes);
 enum demur_err town_join(struct town *w, size_t i);
+/* Member i lost its device: the keeper invites it anew, and it joins with other keys, those of
+ * its ring from a later month on. Or it is removed. */
+enum demur_err town_rejoin(struct town *w, size_t i, uint32_t first_epoch);
+enum demur_err town_revoke(struct town *w, size_t i);
 /* Member i, within 13 months of joining, gives another ring key for a month; or goes
  * on with another identity key. */
 enum demur_err town_renew(struct town *w, size_t i, uint32_t epoch);

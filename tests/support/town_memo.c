@@ -1,4 +1,5 @@
-/* What becomes of a memo that circulates: revised, filed, and who owns to have signed it. */
+/* What becomes of a memo that circulates: revised, filed, and who owns to have signed it.
+ * And how to spoil a record. */
 #include "../../core/card.h"
 #include "../../core/ring.h"
 #include "town.h"
@@ -52,4 +53,30 @@ enum demur_err town_disclose(struct town *w, size_t i, const struct town_case *k
     demur_put_bytes(&w->out, DEMUR_FIELD_TAG, span_of(tag, 32));
     town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
     return town_sign_send(w, &m->key);
+}
+
+void town_edit(struct town *w, const char *field, const char *value)
+{
+    static uint8_t mem[DEMUR_RECORD_MAX];
+    struct span rest = buf_span(&w->out);
+    struct buf out = buf_over(mem, sizeof mem);
+    bool more = true, done = false;
+    while (rest.len && more) {
+        struct span line = span_split(&rest, '\n', &more), value_of = line;
+        bool found;
+        bool this = !done && span_eq_str(span_split(&value_of, ' ', &found), field);
+        done |= this;
+        if (this && !value)
+            continue;
+        buf_put_span(&out, this ? span_str(field) : line);
+        if (this) {
+            buf_put_byte(&out, ' ');
+            buf_put_str(&out, value);
+        }
+        buf_put_byte(&out, '\n');
+    }
+    if (!done)
+        test_failed(__FILE__, __LINE__, "the record has no %s", field);
+    w->out = buf_over(w->record, sizeof w->record);
+    buf_put_span(&w->out, buf_span(&out));
 }
