@@ -140,6 +140,10 @@ $(OUT)/bench-%: $(OUT)/bench/%_bench.o $(call obj,$(filter-out %_bench.c,$(wildc
 $(OUT)/group_soak: $(call obj,tests/tools/group_soak.c fuzz/group_fuzz.c) $(OUT)/libcore.a
 	$(call say,link)
 	@$(link)
+$(OUT)/spoil_soak: $(call obj,tests/tools/spoil_soak.c tests/native_main.c tests/harness.c \
+                     $(wildcard tests/support/*.c)) $(OUT)/libcore.a
+	$(call say,link)
+	@$(link)
 
 # wasm modules: with no_imports.c in place of a host, none imports anything.
 WASM_PARTS := $(call obj,tools/wasm/no_imports.c) $(OUT)/libcore.a $(OUT)/libsodium.a
@@ -211,8 +215,8 @@ fuzz: ## fuzz one parser: T=name [SECONDS=60]
 	@tools/fuzz $(T) $(or $(SECONDS),60)
 
 .PHONY: soak
-soak: $(OUT)/group_soak ## a million operations of the group against libsodium (a minute)
-	@$<
+soak: $(OUT)/group_soak $(OUT)/spoil_soak ## a million operations of the group against libsodium, every alteration of a signature
+	@$(OUT)/group_soak && $(OUT)/spoil_soak
 
 golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is to change
 	@$(OUT)/golden vectors/fold

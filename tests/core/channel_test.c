@@ -451,33 +451,6 @@ TEST(channel_withdrawal)
     town_free(w);
 }
 
-/* Flip one byte at a time in a filing's proofs: none is accepted. */
-TEST(channel_mutated_proofs_are_refused)
-{
-    struct town *w = state_town();
-    REQUIRE(w);
-    struct town_case k;
-    REQUIRE(town_circulate(w, 0, 0, FILED + 7 * DAY, &k) == DEMUR_OK);
-    town_begin(w, DEMUR_RECORD_COSIGN);
-    demur_put_text(&w->out, DEMUR_FIELD_DISSENT, span_str(k.id));
-    town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
-    demur_put_number(&w->out, DEMUR_FIELD_REVISION, 1);
-    demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, k.commitment);
-    size_t proof_at = w->out.len + strlen("proof ");
-    REQUIRE(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &k, 0) == DEMUR_OK);
-    uint64_t seed = 11;
-    for (int n = 0; n < 60; n++) {
-        size_t at = n < 40 ? proof_at + test_random_u64(&seed) % (w->out.len - proof_at - 4)
-                           : test_random_u64(&seed) % (w->out.len - 1);
-        uint8_t old = w->record[at];
-        w->record[at] = old == 'A' ? 'B' : 'A';
-        CHECK(town_send(w, span_of(NULL, 0)) != DEMUR_OK);
-        w->record[at] = old;
-    }
-    CHECK_ERR(town_send(w, span_of(NULL, 0)), DEMUR_OK);
-    town_free(w);
-}
-
 /* Fold the town's entries again, up to `n`, with `twist` broken entries mixed in. */
 static struct demur_channel *refold(const struct town *w, size_t n)
 {
