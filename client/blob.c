@@ -43,39 +43,46 @@ static enum demur_err fetch(struct demur_client *c, const struct demur_blob_ref 
     return DEMUR_OK;
 }
 
+static bool blob_path(char out[static PATH_LEN], const struct demur_client *c,
+                      const struct demur_blob_ref *blob)
+{
+    char hex[65];
+    hex_text(hex, blob->hash);
+    int n = snprintf(out, PATH_LEN, "%s/blobs/%s", c->data, hex);
+    return n > 0 && n < PATH_LEN;
+}
+
+bool blob_kept(const struct demur_client *c, const struct demur_blob_ref *blob,
+               struct demur_bytes *out)
+{
+    char path[PATH_LEN];
+    struct demur_bytes bytes = {0};
+    if (!blob_path(path, c, blob) || blob->size > DEMUR_BLOB_MAX ||
+        demur_path_read(path, (size_t)blob->size, &bytes, NULL) != DEMUR_OK)
+        return false;
+    bool is = is_blob(blob, demur_bytes_span(&bytes));
+    if (is)
+        *out = bytes;
+    else
+        demur_bytes_free(&bytes);
+    return is;
+}
+
 enum demur_err demur_client_blob(struct demur_client *client, const struct demur_blob_ref *blob,
                                  struct demur_bytes *out, struct demur_diag *diag)
 {
-    char hex[65], path[PATH_LEN];
-    struct demur_bytes bytes = {0};
-    hex_text(hex, blob->hash);
-    int n = snprintf(path, sizeof path, "%s/blobs/%s", client->data, hex);
-    if (n > 0 && n < PATH_LEN && blob->size <= DEMUR_BLOB_MAX &&
-        demur_path_read(path, (size_t)blob->size, &bytes, NULL) == DEMUR_OK) {
-        if (is_blob(blob, demur_bytes_span(&bytes))) {
-            *out = bytes;
-            return DEMUR_OK;
-        }
-        demur_bytes_free(&bytes);
-    }
-    return fetch(client, blob, out, diag);
+    return blob_kept(client, blob, out) ? DEMUR_OK : fetch(client, blob, out, diag);
 }
 
 enum demur_err blob_text(struct demur_client *c, const struct demur_blob_ref *blob,
                          struct demur_bytes *out, struct demur_diag *diag)
 {
-    char hex[65], path[PATH_LEN];
-    enum demur_err err = demur_client_blob(c, blob, out, diag);
-    if (err)
-        return err;
-    hex_text(hex, blob->hash);
-    int n = snprintf(path, sizeof path, "%s/blobs/%s", c->data, hex);
-    struct demur_bytes kept = {0};
-    if (n < 0 || n >= PATH_LEN)
+    char path[PATH_LEN];
+    if (blob_kept(c, blob, out))
         return DEMUR_OK;
-    if (demur_path_read(path, (size_t)blob->size, &kept, NULL) != DEMUR_OK)
+    enum demur_err err = fetch(c, blob, out, diag);
+    if (!err && blob_path(path, c, blob))
         err = demur_path_write(path, demur_bytes_span(out), diag);
-    demur_bytes_free(&kept);
     if (err)
         demur_bytes_free(out);
     return err;

@@ -207,7 +207,8 @@ static struct span text_of(const struct checking *k, const struct demur_blob_ref
     return span_of(NULL, 0);
 }
 
-/* Fold one entry. OK, or the refusal; *stop is set where the file says too little. */
+/* Fold one entry. OK, or the refusal; *stop is set where the file says too little, as it does
+ * without a text that the rules ask for. */
 static enum demur_err fold_one(struct checking *k, struct demur_channel *c, struct span entry,
                                bool *stop, struct demur_diag *why)
 {
@@ -219,9 +220,6 @@ static enum demur_err fold_one(struct checking *k, struct demur_channel *c, stru
         (k->record.type == DEMUR_RECORD_POLICY || k->record.type == DEMUR_RECORD_CALENDAR)) {
         demur_record_blob(&k->record, DEMUR_FIELD_TEXT, 0, &blob);
         text = text_of(k, &blob);
-        *stop = !text.p;
-        if (*stop)
-            return demur_fail(why, DEMUR_ERR_MISSING, "a policy or calendar");
     }
     enum demur_err err = demur_channel_entry(c, entry, text, why);
     *stop = demur_channel_size(c) != before + 1 || err == DEMUR_ERR_UPGRADE;

@@ -78,16 +78,17 @@ static enum demur_err apply(struct demur_client *c, const struct demur_record *r
         *stops = full != DEMUR_OK;
         return full ? full : err;
     }
-    if (r->type == DEMUR_RECORD_POLICY || r->type == DEMUR_RECORD_CALENDAR) {
-        demur_record_blob(r, DEMUR_FIELD_TEXT, 0, &blob);
+    err = demur_channel_apply(c->channel, at, r, demur_bytes_span(&text), &verdict, diag);
+    /* Only for what is rightful: nobody else can have something fetched, or waited for. */
+    if (err == DEMUR_ERR_TEXT && demur_record_blob(r, DEMUR_FIELD_TEXT, 0, &blob)) {
         if ((err = blob_text(c, &blob, &text, diag))) {
             *stops = true;
             return err;
         }
+        err = demur_channel_apply(c->channel, at, r, demur_bytes_span(&text), &verdict, diag);
+        demur_bytes_free(&text);
     }
-    err = demur_channel_apply(c->channel, at, r, demur_bytes_span(&text), &verdict, diag);
     *stops = err == DEMUR_ERR_MEMORY;
-    demur_bytes_free(&text);
     return err;
 }
 

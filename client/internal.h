@@ -310,6 +310,9 @@ enum demur_err evidence_each(const char *data,
 
 /* blob.c */
 void blob_name(struct demur_blob_ref *out, struct span bytes);
+/* Is it in the copy? The caller frees *out then. */
+bool blob_kept(const struct demur_client *c, const struct demur_blob_ref *blob,
+               struct demur_bytes *out);
 /* The text of a policy or calendar: kept in the copy once it was fetched. */
 enum demur_err blob_text(struct demur_client *c, const struct demur_blob_ref *blob,
                          struct demur_bytes *out, struct demur_diag *diag);

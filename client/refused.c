@@ -22,7 +22,7 @@ static void show_part(struct showing *s, enum evidence_name name, struct span by
     s->parts[s->n++] = (struct evidence_part){name, bytes};
 }
 
-/* False when it has more texts than fit, or one is not to be had. */
+/* False when it has more texts than fit. What the rules ask for is in the copy. */
 static bool show_text(struct showing *s, struct span entry)
 {
     uint64_t at;
@@ -34,9 +34,10 @@ static bool show_text(struct showing *s, struct span entry)
         (r->type != DEMUR_RECORD_POLICY && r->type != DEMUR_RECORD_CALENDAR))
         return true;
     demur_record_blob(r, DEMUR_FIELD_TEXT, 0, &blob);
-    if (s->texts_len == EVIDENCE_TEXTS_MAX ||
-        blob_text(s->c, &blob, &s->texts[s->texts_len], NULL) != DEMUR_OK)
+    if (s->texts_len == EVIDENCE_TEXTS_MAX)
         return false;
+    if (!blob_kept(s->c, &blob, &s->texts[s->texts_len]))
+        return true;
     show_part(s, EVIDENCE_TEXT, demur_bytes_span(&s->texts[s->texts_len++]));
     return true;
 }

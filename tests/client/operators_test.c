@@ -351,6 +351,23 @@ TEST(operator_puts_a_wrong_policy_into_force)
     liar_end(liar);
 }
 
+/* The same, with a text that is nowhere to be had: nobody waits for it. */
+TEST(operator_withholds_the_text_of_a_wrong_policy)
+{
+    struct liar *liar = honest_so_far();
+    REQUIRE(liar);
+    struct town *w = liar->w;
+    const struct demur_blob_ref ref = {.size = 1000};
+    town_begin_by(w, DEMUR_RECORD_POLICY, &w->server);
+    demur_put_blob(&w->out, DEMUR_FIELD_TEXT, &ref);
+    CHECK(let_in(w, &w->server) != DEMUR_OK);
+    CHECK_ERR(town_invite(w, LIAR_MEMBERS, "team=blue"), DEMUR_OK);
+    liar_catch_up(liar);
+    LIES(liar, "seen", DEMUR_OK, "refused-entry", "which the rules of the channel refuse");
+    LIES(liar, "new", DEMUR_OK, "refused-entry", "which the rules of the channel refuse");
+    liar_end(liar);
+}
+
 TEST(operator_shows_a_wrong_policy)
 {
     struct town *w = liar_found();
