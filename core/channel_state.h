@@ -311,6 +311,14 @@ enum demur_err channel_ring_load(const struct demur_channel *c, const struct pin
 uint32_t *channel_ring_places(const struct demur_channel *c, const struct ring *ring);
 size_t channel_subsets(const struct demur_record *r, struct span *out, size_t max);
 
+/* channel_proof.c */
+struct demur_kept_ring;
+enum demur_err channel_kept_ring(struct demur_kept_ring **out, const struct ring *ring,
+                                 const uint8_t name[static 32], struct demur_diag *diag);
+/* VERIFY, in the words in which every proof about a ring is refused. */
+enum demur_err channel_refuse_proof(enum demur_field field, const char *why,
+                                    struct demur_diag *diag);
+
 /* channel_open.c: circulate, file, revise, cosign, unsign, disclose */
 enum demur_err channel_apply_opening(struct applying *a); /* circulate, or file that opens */
 enum demur_err channel_apply_file(struct applying *a);

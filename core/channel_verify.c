@@ -1,7 +1,7 @@
 /* The cryptography of one record, apart from its signer's right to act. It
  * rests only on facts that never change once they are in the channel, so a
  * verdict stays true while other records are applied. */
-#include "card.h"
+#include "channel_proof.h"
 #include "channel_state.h"
 #include "hash.h"
 
@@ -12,6 +12,7 @@ struct verifying {
     const struct demur_record *r;
     struct demur_verdict *out;
     struct demur_diag *diag;
+    struct demur_ring_proofs *apart; /* where proofs about rings go; NULL: they are verified */
 };
 
 static enum demur_err check_sig(struct verifying *v, enum demur_field field, const uint8_t *key)
@@ -64,68 +65,143 @@ static enum demur_err verify_rekey(struct verifying *v)
     return check_sig(v, DEMUR_FIELD_KEY_SIG, key);
 }
 
-/* Verify the ring signature in `field` over `ring` and give its tag. */
-static enum demur_err check_proof(struct verifying *v, enum demur_field field,
-                                  const struct ring *ring, struct span scope,
-                                  uint8_t tag[static 32])
+/* What a dissent's ring is made of. */
+struct pinning {
+    uint32_t policy, epoch;
+    uint64_t roster;
+    uint32_t pinned; /* its place among the pinned rings; rings_len: it is to be made */
+};
+
+static enum demur_err make_whole(const struct demur_channel *c, const struct pinning *at,
+                                 struct ring *out, struct demur_diag *diag)
 {
-    uint8_t proof[DEMUR_RING_SIGNATURE_MAX];
-    struct buf out = buf_over(proof, sizeof proof);
-    if (!demur_record_bytes(v->r, field, &out))
+    return at->pinned < c->rings_len
+               ? channel_ring_load(c, &c->rings[at->pinned], out, diag)
+               : channel_ring_make(c, at->policy, at->epoch, at->roster, NULL, 0, out, diag);
+}
+
+/* What the record's subsets leave of it. */
+static enum demur_err make_part(const struct demur_channel *c, const struct demur_record *r,
+                                const struct pinning *at, struct ring *out, struct demur_diag *diag)
+{
+    struct span subsets[SUBSETS_MAX];
+    size_t n = channel_subsets(r, subsets, SUBSETS_MAX);
+    uint32_t least = c->policies[at->policy].policy->ring_min;
+    enum demur_err err =
+        channel_ring_make(c, at->policy, at->epoch, at->roster, subsets, n, out, diag);
+    if (err || out->n >= least)
+        return err;
+    err = demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "subset",
+                        "only %zu members are in this part of the ring; the policy wants at "
+                        "least %u, so that nobody is singled out",
+                        out->n, least);
+    channel_ring_release(out);
+    return err;
+}
+
+static void name_part(const struct verifying *v, const struct pinning *at, uint8_t name[static 32])
+{
+    uint8_t mem[16];
+    struct buf b = buf_over(mem, sizeof mem);
+    struct demur_hasher h;
+    buf_put_be64(&b, at->epoch);
+    buf_put_be64(&b, at->roster);
+    demur_hasher_init(&h);
+    demur_hasher_add(&h, span_lit("part of a ring"));
+    demur_hasher_add(&h, span_of(v->c->policies[at->policy].entry, 32));
+    demur_hasher_add(&h, buf_span(&b));
+    for (size_t i = 0; i < demur_record_count(v->r, DEMUR_FIELD_SUBSET); i++) {
+        demur_hasher_add(&h, demur_record_nth(v->r, DEMUR_FIELD_SUBSET, i));
+        demur_hasher_add(&h, span_lit("\n"));
+    }
+    demur_hasher_final(&h, name);
+}
+
+static enum demur_err read_proof(struct verifying *v, enum demur_field field,
+                                 struct demur_ring_proof *out)
+{
+    struct buf bytes = buf_over(out->bytes, sizeof out->bytes);
+    out->field = field;
+    if (!demur_record_bytes(v->r, field, &bytes))
         return demur_fail_at(v->diag, DEMUR_ERR_SYNTAX, 0, 0, demur_field_name(field),
                              "%s is no ring signature", demur_field_name(field));
-    /* The members' keys were checked when they proved possession of them. */
-    struct demur_ring checked = {.keys = (const uint8_t(*)[32])ring->keys, .n = ring->n};
-    memcpy(checked.digest, ring->digest, 32);
-    struct demur_diag diag = {0};
-    enum demur_err err = ring->n == 0
-                             ? DEMUR_ERR_MISSING
-                             : demur_ring_verify(buf_span(&out), &checked, scope,
-                                                 demur_record_signed(v->r, field), tag, &diag);
-    if (err)
-        return demur_fail_at(v->diag, DEMUR_ERR_VERIFY, 0, 0, demur_field_name(field),
-                             "the ring signature in %s does not verify: %s",
-                             demur_field_name(field), ring->n ? diag.text : "its ring is empty");
+    out->len = bytes.len;
     return DEMUR_OK;
 }
 
-/* `proof` over the dissent's ring or the part that the record's subsets select. */
-static enum demur_err check_cosign(struct verifying *v, size_t policy, uint32_t epoch,
-                                   uint64_t roster, const struct ring *whole)
+static enum demur_err refuse_empty(enum demur_field field, struct demur_diag *diag)
 {
-    uint8_t text[DEMUR_SCOPE_MAX];
-    struct buf scope = buf_over(text, sizeof text);
+    return channel_refuse_proof(field, "its ring is empty", diag);
+}
+
+/* Verify a proof and give its tag; or set it apart. `ring` needs its keys for the former. */
+static enum demur_err check_proof(struct verifying *v, struct demur_ring_proof *p,
+                                  const struct ring *ring)
+{
+    if (v->apart) {
+        memcpy(p->ring, ring->digest, 32);
+        v->apart->n++;
+        return DEMUR_OK;
+    }
+    if (ring->n == 0)
+        return refuse_empty(p->field, v->diag);
+    /* The members' keys were checked when they proved possession of them. */
+    struct demur_ring checked = {.keys = (const uint8_t(*)[32])ring->keys, .n = ring->n};
+    memcpy(checked.digest, ring->digest, 32);
+    struct demur_ring_item item = demur_ring_proof_item(v->r, p);
+    struct demur_diag diag = {0};
+    enum demur_err err =
+        demur_ring_verify(item.signature, &checked, item.scope, item.message,
+                          p->field == DEMUR_FIELD_PROOF ? v->out->tag : v->out->slot_tag, &diag);
+    return err ? channel_refuse_proof(p->field, diag.text, v->diag) : DEMUR_OK;
+}
+
+static struct demur_ring_proof *next_proof(struct verifying *v, struct demur_ring_proof *own)
+{
+    struct demur_ring_proof *p = v->apart ? &v->apart->list[v->apart->n] : own;
+    p->part = false;
+    return p;
+}
+
+/* `proof` over the dissent's ring or the part that the record's subsets select. */
+static enum demur_err check_cosign(struct verifying *v, const struct pinning *at,
+                                   const struct ring *whole)
+{
+    struct demur_ring_proof own, *p = next_proof(v, &own);
+    struct buf scope = buf_over(p->scope, sizeof p->scope);
     demur_scope_cosign(&scope, v->c->fingerprint, demur_record_get(v->r, DEMUR_FIELD_DISSENT),
                        demur_record_number(v->r, DEMUR_FIELD_REVISION));
+    p->scope_len = scope.len;
 
-    struct span subsets[SUBSETS_MAX];
-    size_t n = channel_subsets(v->r, subsets, SUBSETS_MAX);
+    size_t n = demur_record_count(v->r, DEMUR_FIELD_SUBSET);
     if (n > SUBSETS_MAX)
         return demur_fail_at(v->diag, DEMUR_ERR_LIMIT, 0, 0, "subset", "at most %d subsets",
                              SUBSETS_MAX);
-    if (n == 0)
-        return check_proof(v, DEMUR_FIELD_PROOF, whole, buf_span(&scope), v->out->tag);
-    struct ring part;
-    enum demur_err err = channel_ring_make(v->c, policy, epoch, roster, subsets, n, &part, v->diag);
-    if (err)
-        return err;
-    if (part.n < v->c->policies[policy].policy->ring_min)
-        err = demur_fail_at(v->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "subset",
-                            "only %zu members are in this part of the ring; the policy wants at "
-                            "least %u, so that nobody is singled out",
-                            part.n, v->c->policies[policy].policy->ring_min);
+    p->part = n > 0;
+    enum demur_err err = DEMUR_OK;
+    struct ring part = {.n = 0};
+    if (p->part && v->apart)
+        name_part(v, at, part.digest);
+    else if (p->part)
+        err = make_part(v->c, v->r, at, &part, v->diag);
     if (!err)
-        err = check_proof(v, DEMUR_FIELD_PROOF, &part, buf_span(&scope), v->out->tag);
+        err = read_proof(v, DEMUR_FIELD_PROOF, p);
+    if (!err)
+        err = check_proof(v, p, p->part ? &part : whole);
     channel_ring_release(&part);
     return err;
 }
 
-static enum demur_err check_slot(struct verifying *v, uint32_t epoch, const struct ring *ring)
+static enum demur_err check_slot(struct verifying *v, const struct pinning *at,
+                                 const struct ring *ring)
 {
-    uint8_t text[DEMUR_SCOPE_MAX];
-    struct buf scope = buf_over(text, sizeof text);
-    demur_scope_file(&scope, v->c->fingerprint, epoch, demur_record_number(v->r, DEMUR_FIELD_SLOT));
-    return check_proof(v, DEMUR_FIELD_SLOT_PROOF, ring, buf_span(&scope), v->out->slot_tag);
+    struct demur_ring_proof own, *p = next_proof(v, &own);
+    struct buf scope = buf_over(p->scope, sizeof p->scope);
+    demur_scope_file(&scope, v->c->fingerprint, at->epoch,
+                     demur_record_number(v->r, DEMUR_FIELD_SLOT));
+    p->scope_len = scope.len;
+    enum demur_err err = read_proof(v, DEMUR_FIELD_SLOT_PROOF, p);
+    return err ? err : check_proof(v, p, ring);
 }
 
 /* All ten fields of the opening group, or none: records.md section 4. */
@@ -149,68 +225,86 @@ static enum demur_err check_group(struct verifying *v, bool *opens)
                       "and an on");
 }
 
+static enum demur_err pinning_of_opening(const struct demur_channel *c,
+                                         const struct demur_record *r, struct pinning *out,
+                                         struct demur_diag *diag)
+{
+    uint8_t entry[32], digest[32];
+    demur_record_hash(r, DEMUR_FIELD_POLICY, entry);
+    if (!channel_policy_by(c, entry, &out->policy))
+        return demur_fail_at(diag, DEMUR_ERR_STALE, 0, 0, "policy",
+                             "this channel has no such policy");
+    if (!demur_epoch_parse(demur_record_get(r, DEMUR_FIELD_EPOCH), &out->epoch))
+        return demur_fail_at(diag, DEMUR_ERR_SYNTAX, 0, 0, "epoch", "no month");
+    out->roster = demur_record_number(r, DEMUR_FIELD_ROSTER);
+    demur_record_hash(r, DEMUR_FIELD_RING, digest);
+    out->pinned = channel_ring_pinned(c, out->policy, out->epoch, out->roster, digest);
+    return DEMUR_OK;
+}
+
 static enum demur_err verify_opening(struct verifying *v)
 {
-    uint8_t key[32], entry[32], digest[32];
+    uint8_t key[32], digest[32];
     char id[33];
-    uint32_t epoch = 0;
-    uint32_t policy;
-    uint64_t roster = demur_record_number(v->r, DEMUR_FIELD_ROSTER);
+    struct pinning at;
     demur_record_key(v->r, DEMUR_FIELD_CASE_KEY, key);
     demur_dissent_id(id, key);
     if (!span_eq_str(demur_record_get(v->r, DEMUR_FIELD_DISSENT), id))
         return demur_fail_at(v->diag, DEMUR_ERR_VERIFY, 0, 0, "dissent",
                              "the dissent's id is not that of its case key");
     enum demur_err err = check_sig(v, DEMUR_FIELD_SIG, key);
+    if (!err)
+        err = pinning_of_opening(v->c, v->r, &at, v->diag);
     if (err)
         return err;
-    demur_record_hash(v->r, DEMUR_FIELD_POLICY, entry);
-    if (!channel_policy_by(v->c, entry, &policy))
-        return demur_fail_at(v->diag, DEMUR_ERR_STALE, 0, 0, "policy",
-                             "this channel has no such policy");
-    if (!demur_epoch_parse(demur_record_get(v->r, DEMUR_FIELD_EPOCH), &epoch))
-        return demur_fail_at(v->diag, DEMUR_ERR_SYNTAX, 0, 0, "epoch", "no month");
     struct ring ring;
-    demur_record_hash(v->r, DEMUR_FIELD_RING, digest);
-    uint32_t pinned = channel_ring_pinned(v->c, policy, epoch, roster, digest);
-    err = pinned < v->c->rings_len
-              ? channel_ring_load(v->c, &v->c->rings[pinned], &ring, v->diag)
-              : channel_ring_make(v->c, policy, epoch, roster, NULL, 0, &ring, v->diag);
-    if (err)
+    if ((err = make_whole(v->c, &at, &ring, v->diag)))
         return err;
+    demur_record_hash(v->r, DEMUR_FIELD_RING, digest);
     if (memcmp(digest, ring.digest, 32) != 0)
         err = demur_fail_at(v->diag, DEMUR_ERR_STALE, 0, 0, "ring",
                             "the ring's digest is not that of the log's members");
     if (!err)
-        err = check_slot(v, epoch, &ring);
+        err = check_slot(v, &at, &ring);
     if (!err)
-        err = check_cosign(v, policy, epoch, roster, &ring);
+        err = check_cosign(v, &at, &ring);
     channel_ring_release(&ring);
     return err;
 }
 
-static enum demur_err find_case(struct verifying *v, const struct dissent **out)
+static enum demur_err find_case(const struct demur_channel *c, const struct demur_record *r,
+                                const struct dissent **out, struct demur_diag *diag)
 {
-    struct span id = demur_record_get(v->r, DEMUR_FIELD_DISSENT);
-    *out = channel_dissent_by(v->c, id);
+    struct span id = demur_record_get(r, DEMUR_FIELD_DISSENT);
+    *out = channel_dissent_by(c, id);
     if (!*out)
-        return demur_fail_at(v->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
-                             "there is no dissent %.*s", SPAN_ARG(id));
+        return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent", "there is no dissent %.*s",
+                             SPAN_ARG(id));
     return DEMUR_OK;
+}
+
+static struct pinning pinning_of_case(const struct dissent *d)
+{
+    return (struct pinning){
+        .policy = d->policy, .epoch = d->epoch, .roster = d->roster, .pinned = d->ring};
 }
 
 static enum demur_err verify_case(struct verifying *v, bool with_sig, bool with_proof)
 {
     const struct dissent *d;
     struct ring ring = {0};
-    enum demur_err err = find_case(v, &d);
+    enum demur_err err = find_case(v->c, v->r, &d, v->diag);
     if (!err && with_sig)
         err = check_sig(v, DEMUR_FIELD_SIG, d->case_key);
     if (err || !with_proof)
         return err;
-    err = channel_ring_load(v->c, &v->c->rings[d->ring], &ring, v->diag);
+    struct pinning at = pinning_of_case(d);
+    if (v->apart)
+        memcpy(ring.digest, v->c->rings[d->ring].digest, 32);
+    else
+        err = make_whole(v->c, &at, &ring, v->diag);
     if (!err)
-        err = check_cosign(v, d->policy, d->epoch, d->roster, &ring);
+        err = check_cosign(v, &at, &ring);
     channel_ring_release(&ring);
     return err;
 }
@@ -250,18 +344,55 @@ static enum demur_err verify_by_type(struct verifying *v)
     }
 }
 
-enum demur_err demur_channel_verify(const struct demur_channel *c, const struct demur_record *r,
-                                    struct demur_verdict *out, struct demur_diag *diag)
+static enum demur_err verify(const struct demur_channel *c, const struct demur_record *r,
+                             struct demur_verdict *out, struct demur_ring_proofs *apart,
+                             struct demur_diag *diag)
 {
     struct demur_verdict verdict = {0};
-    struct verifying v = {c, r, &verdict, diag};
+    struct verifying v = {c, r, &verdict, diag, apart};
     enum demur_err err = verify_by_type(&v);
     if (err)
         return err;
     demur_hash(verdict.record, r->text);
-    verdict.verified = true;
+    verdict.verified = !apart || apart->n == 0;
     *out = verdict;
     return DEMUR_OK;
+}
+
+enum demur_err demur_channel_verify(const struct demur_channel *c, const struct demur_record *r,
+                                    struct demur_verdict *out, struct demur_diag *diag)
+{
+    return verify(c, r, out, NULL, diag);
+}
+
+enum demur_err demur_channel_verify_apart(const struct demur_channel *c,
+                                          const struct demur_record *r,
+                                          struct demur_verdict *verdict,
+                                          struct demur_ring_proofs *out, struct demur_diag *diag)
+{
+    out->n = 0;
+    return verify(c, r, verdict, out, diag);
+}
+
+enum demur_err demur_channel_proof_ring(const struct demur_channel *c, const struct demur_record *r,
+                                        const struct demur_ring_proof *p,
+                                        struct demur_kept_ring **out, struct demur_diag *diag)
+{
+    const struct dissent *d;
+    struct pinning at;
+    struct ring ring;
+    enum demur_err err = DEMUR_OK;
+    if (demur_record_has(r, DEMUR_FIELD_CASE_KEY))
+        err = pinning_of_opening(c, r, &at, diag);
+    else if (!(err = find_case(c, r, &d, diag)))
+        at = pinning_of_case(d);
+    if (!err)
+        err = p->part ? make_part(c, r, &at, &ring, diag) : make_whole(c, &at, &ring, diag);
+    if (err)
+        return err;
+    err = ring.n ? channel_kept_ring(out, &ring, p->ring, diag) : refuse_empty(p->field, diag);
+    channel_ring_release(&ring);
+    return err;
 }
 
 bool demur_channel_verify_alone(const struct demur_record *r)

@@ -110,6 +110,10 @@ enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
                                        const uint8_t entropy[static 32], void *work,
                                        size_t work_len) DEMUR_CHECKED;
 size_t demur_ring_batch_work_len(const struct demur_ring *ring, size_t n);
+/* Why an item of a batch did not hold, in the words of demur_ring_verify: what it did not
+ * cost to find out does not cost more now. */
+void demur_ring_item_explain(const struct demur_ring_item *item, const struct demur_ring *ring,
+                             struct demur_diag *diag);
 
 /* One proof that the maker holds the secrets of all n keys (1 <= n <=
  * DEMUR_POSSESSION_MAX), bound to `context`. secrets[i] is the canonical

@@ -146,13 +146,68 @@ static void sum_of(struct batch *b, size_t first, size_t last, struct group_poin
     points->path->sum(sum, lists, 3, b->sum, b->sum_len);
 }
 
+/* Does a signature hold apart from the ring's keys? Two of its three equations have no
+ * term for each key: whoever changes a byte of a signature, or of what it is about, fails
+ * one of them, and is named for a small part of what a sum over the ring costs. */
+static bool holds_apart(struct batch *b, size_t i)
+{
+    const struct ring_points *points = b->ring->points;
+    const struct group_affine *at = b->own + i * b->own_count;
+    struct group_scalar shared[RING_SHARED_MAX] = {{{0}}}, own[RING_OWN_MAX];
+    struct group_point sum;
+    size_t ys = 3 + b->shape.digits;
+    ring_check_own(&b->checks[i], own);
+    ring_check_shared(&b->checks[i], shared);
+    /* the tag's, the shorter one, first: T, the Y_t and H */
+    struct group_terms tag[2] = {{own, at, 1}, {own + ys, at + ys, b->own_count - ys}};
+    points->path->sum(&sum, tag, 2, b->sum, b->sum_len);
+    if (!group_is_identity(&sum))
+        return false;
+    /* that of the digits: A and B, and all that is shared but G */
+    struct group_terms digits[2] = {
+        {own + 1, at + 1, 2}, {shared + 1, points->shared + 1, ring_shared_count(b->shape) - 1}};
+    points->path->sum(&sum, digits, 2, b->sum, b->sum_len);
+    return group_is_identity(&sum);
+}
+
+/* A signature that is judged already adds nothing to any sum. */
+static void leave_out(struct batch *b, size_t i)
+{
+    struct ring_check *check = &b->checks[i];
+    check->u = check->v = check->w = group_scalar_of(0);
+    for (size_t k = 0; k < 5 * b->high_count; k++)
+        b->high[k * b->n + i] = 0;
+    b->items[i]->err = DEMUR_ERR_VERIFY;
+}
+
+/* Name those that do not hold apart from the keys. Returns how many are left. */
+static size_t judge_apart(struct batch *b)
+{
+    size_t left = b->n;
+    for (size_t i = 0; i < b->n; i++) {
+        if (holds_apart(b, i))
+            continue;
+        leave_out(b, i);
+        left--;
+    }
+    return left;
+}
+
+static bool any_left(const struct batch *b, size_t first, size_t last)
+{
+    while (first < last && b->items[first]->err != DEMUR_OK)
+        first++;
+    return first < last;
+}
+
 /* Name the bad among first .. last - 1, whose weighted sum is `sum`. One half is
  * summed anew; the other's sum is what is left. */
 static void judge(struct batch *b, size_t first, size_t last, const struct group_point *sum)
 {
     if (group_is_identity(sum)) {
         for (size_t i = first; i < last; i++)
-            memcpy(b->items[i]->tag, b->items[i]->signature.p, 32);
+            if (b->items[i]->err == DEMUR_OK)
+                memcpy(b->items[i]->tag, b->items[i]->signature.p, 32);
         return;
     }
     if (last - first == 1) {
@@ -162,11 +217,30 @@ static void judge(struct batch *b, size_t first, size_t last, const struct group
     size_t middle = first + (last - first) / 2;
     struct group_point lower, upper;
     struct group_cached cached;
+    if (!any_left(b, first, middle) || !any_left(b, middle, last)) {
+        bool up = any_left(b, middle, last);
+        judge(b, up ? middle : first, up ? last : middle, sum);
+        return;
+    }
     sum_of(b, first, middle, &lower);
     group_cache(&cached, &lower);
     group_sub(&upper, sum, &cached);
     judge(b, first, middle, &lower);
     judge(b, middle, last, &upper);
+}
+
+static void judge_all(struct batch *b)
+{
+    struct group_point sum;
+    sum_of(b, 0, b->n, &sum);
+    if (b->n > 1 && !group_is_identity(&sum)) {
+        size_t left = judge_apart(b);
+        if (left == 0)
+            return;
+        if (left < b->n)
+            sum_of(b, 0, b->n, &sum);
+    }
+    judge(b, 0, b->n, &sum);
 }
 
 enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
@@ -175,7 +249,6 @@ enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
                                        size_t work_len)
 {
     struct batch b;
-    struct group_point sum;
     uint8_t seed[64];
     if (!ring->points)
         return DEMUR_ERR_MISSING;
@@ -185,12 +258,22 @@ enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
     read_items(&b, items, n, entropy, seed);
     if (b.n > 0) {
         set_weights(&b, seed);
-        sum_of(&b, 0, b.n, &sum);
-        judge(&b, 0, b.n, &sum);
+        judge_all(&b);
     }
     for (size_t i = 0; i < n; i++) {
         if (items[i].err != DEMUR_OK)
             return items[i].err;
     }
     return DEMUR_OK;
+}
+
+void demur_ring_item_explain(const struct demur_ring_item *item, const struct demur_ring *ring,
+                             struct demur_diag *diag)
+{
+    struct ring_check check;
+    struct group_affine own[RING_OWN_MAX];
+    if (item->err == DEMUR_ERR_VERIFY ||
+        ring_check_read(&check, own, ring, item->signature, item->scope, item->message, NULL,
+                        diag) == DEMUR_OK)
+        (void)demur_fail(diag, DEMUR_ERR_VERIFY, RING_DOES_NOT_HOLD);
 }

@@ -16,6 +16,7 @@
 #include "group_path.h"
 #include "ring_parts.h"
 
+#define RING_DOES_NOT_HOLD "the ring signature does not hold for this ring, scope and message"
 #define RING_OWN_MAX (3 + 2 * RING_DIGITS_MAX + 1)
 /* G, F, then E and D in turn for each j and within it i. */
 #define RING_SHARED_MAX (2 + 2 * 5 * RING_BASE_MAX)

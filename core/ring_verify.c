@@ -101,8 +101,7 @@ enum demur_err demur_ring_verify(struct span signature, const struct demur_ring 
         return err;
     weigh(&check, signature);
     if (!sums_to_identity(&check, ring, own))
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "the ring signature does not hold for this ring, scope and message");
+        return demur_fail(diag, DEMUR_ERR_VERIFY, RING_DOES_NOT_HOLD);
     memcpy(tag, signature.p, 32);
     return DEMUR_OK;
 }

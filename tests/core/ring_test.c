@@ -126,22 +126,44 @@ TEST(ring_verifiers_agree)
 
 #define BATCH 9
 
+/* By somebody who is not in the ring, and proves it of another one: of the three equations
+ * only that of the keys does not hold. */
+static struct signature sign_outside(struct span scope, struct span message)
+{
+    static uint8_t others[DEMUR_COUNT(keys)][32];
+    struct signature s = {.len = 0};
+    struct demur_ring other = ring;
+    uint8_t secret[32];
+    const uint8_t entropy[64] = {3};
+    struct buf out = buf_over(s.mem, sizeof s.mem);
+    memcpy(others, keys, ring.n * 32);
+    fixture_member(secret, others[0], 5000);
+    other.keys = (const uint8_t(*)[32])others;
+    CHECK_ERR(demur_ring_sign(&out, &other, secret, scope, message, entropy), DEMUR_OK);
+    s.len = out.len;
+    return s;
+}
+
 /* In batches of every size, with bad ones of every kind at every place, in each
- * way that this processor can go: each signature gets the verdict and the tag that
- * it gets alone. */
+ * way that this processor can go: each signature gets the verdict, the words and the tag
+ * that it gets alone. */
 TEST(ring_batches_name_the_bad_ones)
 {
     static uint64_t storage[8192], work[65536];
-    static struct signature s[BATCH];
+    static struct signature s[BATCH], outside, altered[BATCH];
     struct demur_ring_item items[BATCH];
     struct demur_ring loaded;
     const uint8_t entropy[32] = {5};
+    const struct span scopes[] = {span_lit("b"), span_lit("a"), span_lit("a")};
     fixture_ring(&ring, keys, 17);
     REQUIRE(demur_ring_storage_len(17) <= sizeof storage);
     CHECK_ERR(demur_ring_load(&loaded, (const uint8_t(*)[32])keys, 17, storage, NULL), DEMUR_OK);
     REQUIRE(demur_ring_batch_work_len(&loaded, BATCH) <= sizeof work);
-    for (size_t i = 0; i < BATCH; i++)
-        s[i] = sign(i, i % 3 ? span_lit("a") : span_lit("b"), span_lit("m"), i);
+    outside = sign_outside(span_lit("a"), span_lit("m"));
+    for (size_t i = 0; i < BATCH; i++) {
+        altered[i] = s[i] = sign(i, scopes[i % 3], span_lit("m"), i);
+        altered[i].mem[s[i].len - 96] ^= 1; /* a response: the challenge stays what it was */
+    }
     for (size_t bad = 0; bad < 1 << BATCH; bad += test_quick() ? 73 : 7) {
         size_t n = bad % (BATCH + 1);
         const struct group_path *path = group_path_at(bad / 7 % 3);
@@ -149,24 +171,40 @@ TEST(ring_batches_name_the_bad_ones)
         enum demur_err first = DEMUR_OK;
         for (size_t i = 0; i < n; i++) {
             items[i] = (struct demur_ring_item){.signature = span_of(s[i].mem, s[i].len),
-                                                .scope = i % 3 ? span_lit("a") : span_lit("b"),
+                                                .scope = scopes[i % 3],
                                                 .message = span_lit("m"),
                                                 .tag = {9}};
             if (!(bad >> i & 1))
                 continue;
-            if (i % 3 == 0)
+            switch ((i + bad / 7) % 5) {
+            case 0:
                 items[i].message = span_lit("n");
-            else if (i % 3 == 1)
+                break;
+            case 1:
                 items[i].signature.len--;
-            else
-                items[i].signature = span_of(s[i - 2].mem, s[i - 2].len);
+                break;
+            case 2:
+                items[i].signature = span_of(altered[i].mem, s[i].len);
+                break;
+            case 3:
+                items[i].scope = span_lit("c");
+                break;
+            default:
+                items[i].scope = span_lit("a");
+                items[i].signature = span_of(outside.mem, outside.len);
+            }
         }
         enum demur_err err = demur_ring_verify_batch(items, n, &loaded, entropy, work, sizeof work);
         for (size_t i = 0; i < n; i++) {
             uint8_t tag[32] = {9};
+            struct demur_diag alone = {0}, together = {0};
             CHECK_ERR(items[i].err, demur_ring_verify(items[i].signature, &loaded, items[i].scope,
-                                                      items[i].message, tag, NULL));
+                                                      items[i].message, tag, &alone));
+            CHECK((items[i].err != DEMUR_OK) == (bad >> i & 1));
             CHECK_SPAN(span_of(items[i].tag, 32), span_of(tag, 32));
+            if (items[i].err)
+                demur_ring_item_explain(&items[i], &loaded, &together);
+            CHECK_SPAN(span_str(together.text), span_str(alone.text));
             first = first ? first : items[i].err;
         }
         CHECK_ERR(err, first);
