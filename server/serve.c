@@ -263,6 +263,10 @@ static enum demur_err watch(struct server *s, struct demur_diag *diag)
             return demur_sequencer_state(s->service.sequencer, diag);
         if (p[2].revents)
             return demur_fail(diag, DEMUR_ERR_IO, "the signer process has ended");
+        if (demur_store_broken(s->service.engine->store))
+            return demur_fail(diag, DEMUR_ERR_IO,
+                              "the system could not say whether a write reached the disk: nothing "
+                              "more is written before the next start");
         if (p[0].revents)
             return DEMUR_OK;
         enum demur_err err =

@@ -73,7 +73,7 @@ struct demur_server_config {
 };
 
 /* Serve until SIGTERM or SIGINT, which this call takes over: what is in flight
- * is finished, then OK is returned. Any failure ends it too: IO for a commit or
+ * is finished, then OK is returned. Any failure ends it too: IO for a write or
  * signature whose outcome is unknown, VERIFY for a store that does not hash to
  * its root or that the signer has outrun, FORBIDDEN for plain HTTP where it may
  * not be, and on a system that cannot confine it. A program ends with a non-zero status then, and

@@ -269,12 +269,14 @@ void demur_db_read_end(struct demur_store *store, struct db_conn *conn)
 
 /* ---- the writer -------------------------------------------------------- */
 
+bool demur_store_broken(const struct demur_store *store) { return atomic_load(&store->broken); }
+
 static enum demur_err writable(struct demur_store *store, struct demur_diag *diag)
 {
     if (store->mode != DEMUR_STORE_WRITE)
         return demur_fail(diag, DEMUR_ERR_IO,
                           "%.140s was opened for reading only; open it for writing", store->dir);
-    if (store->broken)
+    if (demur_store_broken(store))
         return demur_fail(diag, DEMUR_ERR_IO,
                           "%.140s: the system could not say whether an earlier write reached the "
                           "disk; close the store and open it again",
@@ -302,7 +304,7 @@ enum demur_err demur_db_write_begin(struct demur_store *store, struct db_conn **
 static void note_outcome(struct demur_store *store, int rc)
 {
     if ((rc & 0xff) == SQLITE_IOERR && !is_full(store->writer->db, rc))
-        store->broken = true;
+        atomic_store(&store->broken, true);
 }
 
 static int checkpoint(struct demur_store *store, int mode)

@@ -70,6 +70,8 @@ enum demur_err demur_store_create(const char *dir, struct demur_diag *diag) DEMU
  * a crash cut off are removed. UPGRADE when a newer demur wrote the store. */
 enum demur_err demur_store_open(struct demur_store **out, const char *dir,
                                 enum demur_store_mode mode, struct demur_diag *diag) DEMUR_CHECKED;
+/* Is every later write refused, as said above? */
+bool demur_store_broken(const struct demur_store *store);
 /* End it; no other call may be running or follow, no upload be open. NULL is fine. */
 void demur_store_close(struct demur_store *store);
 

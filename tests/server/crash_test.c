@@ -2,8 +2,10 @@
  * moment: nothing that was promised is lost, nothing is filed twice, and no two
  * heads of one size are ever seen. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <errno.h>
 #include <signal.h>
 #include <sodium.h>
+#include <sqlite3.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -369,4 +371,67 @@ TEST(crash_into_an_old_copy_is_refused)
     CHECK(status == 1);
     CHECK(strstr(f->diag.text, "an old copy of the store was put back"));
     fixture_free(f);
+}
+
+/* ---- a disk that fails while nobody appends --------------------------------------- */
+
+static bool *disk_fails; /* shared with the server */
+static ssize_t (*real_pwrite)(int, const void *, size_t, off_t);
+
+static ssize_t failing_pwrite(int fd, const void *p, size_t n, off_t at)
+{
+    if (!__atomic_load_n(disk_fails, __ATOMIC_SEQ_CST))
+        return real_pwrite(fd, p, n, at);
+    errno = EIO;
+    return -1;
+}
+
+/* In the server's process: SQLite writes through the function above. */
+static void writes_may_fail(void)
+{
+    static const char *const names[] = {"pwrite", "pwrite64"};
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    for (size_t i = 0; i < DEMUR_COUNT(names); i++) {
+        sqlite3_syscall_ptr real = vfs->xGetSystemCall(vfs, names[i]);
+        if (!real)
+            continue;
+        real_pwrite = (ssize_t(*)(int, const void *, size_t, off_t))real;
+        vfs->xSetSystemCall(vfs, names[i], (sqlite3_syscall_ptr)failing_pwrite);
+    }
+}
+
+/* A write of a blob has an unknown outcome, after which the store refuses every other:
+ * the server ends, so that whoever starts it anew ends that, too. */
+TEST(crash_of_the_disk_under_an_upload)
+{
+    char path[96], hex[65];
+    uint8_t hash[32];
+    int how = 0;
+    pid_t ended = 0;
+    struct fixture *f = fixture_new();
+    disk_fails =
+        mmap(NULL, sizeof *disk_fails, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    REQUIRE(f != NULL && disk_fails != MAP_FAILED);
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    f->before = writes_may_fail;
+    REQUIRE(fixture_start(f, NULL));
+    crypto_hash_sha256(hash, (const uint8_t *)"blob", 4);
+    sodium_bin2hex(hex, sizeof hex, hash, 32);
+    snprintf(path, sizeof path, "/blob/%s", hex);
+    __atomic_store_n(disk_fails, true, __ATOMIC_SEQ_CST);
+    CHECK(fixture_ask(f, &a, "PUT", path, span_lit("blob")) && a.status == 503);
+    __atomic_store_n(disk_fails, false, __ATOMIC_SEQ_CST);
+    for (int ms = 0; ms < 20000 && !ended; ms += 20) {
+        usleep(20000);
+        ended = waitpid(f->server, &how, WNOHANG);
+    }
+    CHECK(ended == f->server && WIFEXITED(how) && WEXITSTATUS(how) == 1);
+    if (ended)
+        f->server = -1;
+    else
+        fixture_stop(f, SIGKILL);
+    REQUIRE(fixture_start(f, NULL));
+    CHECK(fixture_ask(f, &a, "PUT", path, span_lit("blob")) && a.status == 201);
+    fixture_free(f);
+    munmap(disk_fails, sizeof *disk_fails);
 }
