@@ -126,13 +126,9 @@ static struct demur_blob_ref blob_ref(const struct demur_channel *c, struct blob
     return ref;
 }
 
-static bool dissent_fill(const struct demur_channel *c, const struct dissent *base, uint64_t now,
-                         struct demur_dissent_info *out)
+void channel_dissent_info(const struct demur_channel *c, const struct dissent *d,
+                          struct demur_dissent_info *out)
 {
-    struct dissent copy;
-    const struct dissent *d = channel_dissent_at(c, base, now, &copy);
-    if (!d)
-        return false;
     const struct policy_version *v = &c->policies[d->policy];
     *out = (struct demur_dissent_info){.latest_index = d->events[d->latest].index,
                                        .opened_index = d->opened_index,
@@ -165,6 +161,16 @@ static bool dissent_fill(const struct demur_channel *c, const struct dissent *ba
     memcpy(out->ring, c->rings[d->ring].digest, 32);
     memcpy(out->commitment, d->commitment, 32);
     memcpy(out->release, d->release, 32);
+}
+
+static bool dissent_info_at(const struct demur_channel *c, const struct dissent *base, uint64_t now,
+                            struct demur_dissent_info *out)
+{
+    struct dissent copy;
+    const struct dissent *d = channel_dissent_at(c, base, now, &copy);
+    if (!d)
+        return false;
+    channel_dissent_info(c, d, out);
     channel_dissent_done(d, &copy);
     return true;
 }
@@ -172,22 +178,19 @@ static bool dissent_fill(const struct demur_channel *c, const struct dissent *ba
 bool demur_channel_dissent(const struct demur_channel *c, size_t i, uint64_t now,
                            struct demur_dissent_info *out)
 {
-    return i < c->dissents_len && dissent_fill(c, &c->dissents[i], now, out);
+    return i < c->dissents_len && dissent_info_at(c, &c->dissents[i], now, out);
 }
 
 bool demur_channel_dissent_find(const struct demur_channel *c, struct span id, uint64_t now,
                                 struct demur_dissent_info *out)
 {
     const struct dissent *d = channel_dissent_by(c, id);
-    return d && dissent_fill(c, d, now, out);
+    return d && dissent_info_at(c, d, now, out);
 }
 
-bool demur_channel_dissent_to(const struct demur_channel *c, struct span id, size_t i,
-                              struct span *role)
+bool channel_dissent_to(const struct demur_channel *c, const struct dissent *d, size_t i,
+                        struct span *role)
 {
-    const struct dissent *d = channel_dissent_by(c, id);
-    if (!d)
-        return false;
     const struct demur_policy *p = channel_policy_of(c, d);
     for (int k = 0; k < p->roles_len; k++)
         if (demur_set_has(d->to, k) && i-- == 0) {
@@ -197,14 +200,27 @@ bool demur_channel_dissent_to(const struct demur_channel *c, struct span id, siz
     return false;
 }
 
+bool demur_channel_dissent_to(const struct demur_channel *c, struct span id, size_t i,
+                              struct span *role)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    return d && channel_dissent_to(c, d, i, role);
+}
+
+bool channel_dissent_attachment(const struct demur_channel *c, const struct dissent *d, size_t i,
+                                struct demur_blob_ref *out)
+{
+    if (i >= d->attachments_len)
+        return false;
+    *out = blob_ref(c, d->attachments[i]);
+    return true;
+}
+
 bool demur_channel_dissent_attachment(const struct demur_channel *c, struct span id, size_t i,
                                       struct demur_blob_ref *out)
 {
     const struct dissent *d = channel_dissent_by(c, id);
-    if (!d || i >= d->attachments_len)
-        return false;
-    *out = blob_ref(c, d->attachments[i]);
-    return true;
+    return d && channel_dissent_attachment(c, d, i, out);
 }
 
 bool demur_channel_may_open(const struct demur_channel *c, struct span id,
@@ -266,11 +282,10 @@ bool demur_channel_act(const struct demur_channel *c, struct span id, const uint
     return found;
 }
 
-bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i,
-                         struct demur_event *out)
+bool channel_event(const struct demur_channel *c, const struct dissent *d, size_t i,
+                   struct demur_event *out)
 {
-    const struct dissent *d = channel_dissent_by(c, id);
-    if (!d || i >= d->events_len)
+    if (i >= d->events_len)
         return false;
     const struct case_event *e = &d->events[i];
     const struct demur_policy *p = channel_policy_of(c, d);
@@ -285,6 +300,13 @@ bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i
     if (e->step >= 0)
         out->act = p->steps[e->step].name;
     return true;
+}
+
+bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i,
+                         struct demur_event *out)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    return d && channel_event(c, d, i, out);
 }
 
 static enum demur_clock_state clock_state(const struct dissent *d, const struct clock_run *run,
@@ -304,17 +326,12 @@ static enum demur_clock_state clock_state(const struct dissent *d, const struct 
 
 static uint64_t known_time(int64_t t) { return t == DEMUR_NEVER || t < 0 ? 0 : (uint64_t)t; }
 
-bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t now, size_t i,
-                         struct demur_clock_info *out)
+bool channel_clock(const struct demur_channel *c, const struct dissent *d, uint64_t now, size_t i,
+                   struct demur_clock_info *out)
 {
-    struct dissent copy;
-    const struct dissent *base = channel_dissent_by(c, id);
-    if (!base || i >= channel_policy_of(c, base)->clocks_len)
-        return false;
-    const struct dissent *d = channel_dissent_at(c, base, now, &copy);
-    if (!d)
-        return false;
     const struct demur_policy *p = channel_policy_of(c, d);
+    if (i >= p->clocks_len)
+        return false;
     const struct demur_policy_clock *pc = &p->clocks[i];
     const struct clock_run *run = &d->clocks[i];
     int64_t until = run->met || run->stopped ? run->end : (int64_t)now;
@@ -331,8 +348,20 @@ bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t
         out->limit = pc->limit.count ? known_time(run->limit) : 0;
         out->target_missed = out->target && until > run->target;
     }
-    channel_dissent_done(d, &copy);
     return true;
+}
+
+bool demur_channel_clock(const struct demur_channel *c, struct span id, uint64_t now, size_t i,
+                         struct demur_clock_info *out)
+{
+    struct dissent copy;
+    const struct dissent *base = channel_dissent_by(c, id);
+    const struct dissent *d = base ? channel_dissent_at(c, base, now, &copy) : NULL;
+    if (!d)
+        return false;
+    bool found = channel_clock(c, d, now, i, out);
+    channel_dissent_done(d, &copy);
+    return found;
 }
 
 const char *demur_clock_state_name(enum demur_clock_state state)

@@ -351,6 +351,19 @@ void channel_case_event(struct applying *a, struct dissent *d, int role, int ste
 /* The key that signed an event, or zeros. */
 const uint8_t *channel_event_by(const struct demur_channel *c, const struct case_event *e);
 
+/* channel_facts.c: channel.h's accessors, of a dissent that is at hand and as it stands
+ * (channel_dissent_at) */
+void channel_dissent_info(const struct demur_channel *c, const struct dissent *d,
+                          struct demur_dissent_info *out);
+bool channel_dissent_to(const struct demur_channel *c, const struct dissent *d, size_t i,
+                        struct span *role);
+bool channel_dissent_attachment(const struct demur_channel *c, const struct dissent *d, size_t i,
+                                struct demur_blob_ref *out);
+bool channel_event(const struct demur_channel *c, const struct dissent *d, size_t i,
+                   struct demur_event *out);
+bool channel_clock(const struct demur_channel *c, const struct dissent *d, uint64_t now, size_t i,
+                   struct demur_clock_info *out);
+
 /* channel_clock.c */
 const struct demur_policy *channel_policy_of(const struct demur_channel *c,
                                              const struct dissent *d);

@@ -182,14 +182,12 @@ enum demur_err demur_view_roster(const struct demur_channel *c, uint64_t now, st
     return done(&j, '}');
 }
 
-/* False when memory ran out before the last clock. */
-static bool view_clocks(struct demur_json *j, const struct demur_channel *c, struct span id,
-                        uint64_t now)
+static void view_clocks(struct demur_json *j, const struct demur_channel *c,
+                        const struct dissent *d, uint64_t now)
 {
     struct demur_clock_info k;
-    size_t n = channel_policy_of(c, channel_dissent_by(c, id))->clocks_len, i = 0;
     demur_json_open(j, "clocks", '[');
-    for (; demur_channel_clock(c, id, now, i, &k); i++) {
+    for (size_t i = 0; channel_clock(c, d, now, i, &k); i++) {
         if (k.state == DEMUR_CLOCK_WAITING)
             continue;
         demur_json_open(j, NULL, '{');
@@ -206,38 +204,43 @@ static bool view_clocks(struct demur_json *j, const struct demur_channel *c, str
         demur_json_close(j, '}');
     }
     demur_json_close(j, ']');
-    return i == n;
 }
 
-/* The fields that the board and a dissent's own page share; false when memory is out. */
-static bool view_summary(struct demur_json *j, const struct demur_channel *c,
-                         const struct demur_dissent_info *d, uint64_t now)
+/* The fields that the board and a dissent's own page share. */
+static void view_summary(struct demur_json *j, const struct demur_channel *c,
+                         const struct dissent *d, const struct demur_dissent_info *info,
+                         uint64_t now)
 {
-    demur_json_text(j, "dissent", span_str(d->id));
-    demur_json_text(j, "stage", d->stage);
-    demur_json_text(j, "ending", span_str(d->ending));
-    demur_json_bool(j, "final", d->final);
-    demur_json_bool(j, "withdrawn", d->withdrawn);
-    demur_json_bool(j, "late", d->late);
-    demur_json_time(j, "opened", d->opened_at);
-    demur_json_time(j, "filed", d->filed_at);
-    demur_json_number(j, "revision", d->revision);
-    demur_json_number(j, "signatures", d->signatures);
-    return view_clocks(j, c, span_str(d->id), now);
+    demur_json_text(j, "dissent", span_str(info->id));
+    demur_json_text(j, "stage", info->stage);
+    demur_json_text(j, "ending", span_str(info->ending));
+    demur_json_bool(j, "final", info->final);
+    demur_json_bool(j, "withdrawn", info->withdrawn);
+    demur_json_bool(j, "late", info->late);
+    demur_json_time(j, "opened", info->opened_at);
+    demur_json_time(j, "filed", info->filed_at);
+    demur_json_number(j, "revision", info->revision);
+    demur_json_number(j, "signatures", info->signatures);
+    view_clocks(j, c, d, now);
 }
 
 enum demur_err demur_view_board(const struct demur_channel *c, uint64_t now, struct buf *out)
 {
     struct demur_json j = demur_json_over(out);
-    struct demur_dissent_info d;
+    struct demur_dissent_info info;
+    struct dissent copy;
     demur_json_open(&j, NULL, '{');
     demur_json_time(&j, "now", now);
     demur_json_open(&j, "dissents", '[');
     for (size_t i = 0; i < c->dissents_len; i++) {
-        demur_json_open(&j, NULL, '{');
-        if (!demur_channel_dissent(c, i, now, &d) || !view_summary(&j, c, &d, now))
+        const struct dissent *d = channel_dissent_at(c, &c->dissents[i], now, &copy);
+        if (!d)
             return DEMUR_ERR_MEMORY;
+        demur_json_open(&j, NULL, '{');
+        channel_dissent_info(c, d, &info);
+        view_summary(&j, c, d, &info, now);
         demur_json_close(&j, '}');
+        channel_dissent_done(d, &copy);
     }
     demur_json_close(&j, ']');
     return done(&j, '}');
@@ -251,12 +254,42 @@ static void view_blob(struct demur_json *j, const char *key, const struct demur_
     demur_json_close(j, '}');
 }
 
-static void view_events(struct demur_json *j, const struct demur_channel *c, struct span id)
+enum { CACHE_LINE = 64 };
+
+static void prefetch(const void *p, size_t len)
+{
+    const uint8_t *at = p;
+    for (size_t i = 0; i < len; i += CACHE_LINE)
+        __builtin_prefetch(at + i);
+    if (len)
+        __builtin_prefetch(at + len - 1);
+}
+
+/* What a dissent consists of lies all over the memory of a long log: ask for it some time
+ * before it is needed, or each piece would be waited for alone. */
+static void parts_prefetch(const struct demur_channel *c, const struct dissent *d)
+{
+    prefetch(d, sizeof *d);
+    prefetch(d->events, d->events_len * sizeof *d->events);
+    prefetch(d->clocks, channel_policy_of(c, d)->clocks_len * sizeof *d->clocks);
+    prefetch(d->stages, d->stages_len * sizeof *d->stages);
+    prefetch(d->attachments, d->attachments_len * sizeof *d->attachments);
+}
+
+static void blobs_prefetch(const struct demur_channel *c, const struct dissent *d)
+{
+    for (size_t i = 0; i < d->events_len; i++)
+        if (d->events[i].blob.size)
+            prefetch(c->blobs[d->events[i].blob.blob].hash, 32);
+}
+
+static void view_events(struct demur_json *j, const struct demur_channel *c,
+                        const struct dissent *d)
 {
     static const uint8_t nobody[32];
     struct demur_event e;
     demur_json_open(j, "events", '[');
-    for (size_t i = 0; demur_channel_event(c, id, i, &e); i++) {
+    for (size_t i = 0; channel_event(c, d, i, &e); i++) {
         demur_json_open(j, NULL, '{');
         demur_json_number(j, "index", e.index);
         demur_json_time(j, "at", e.at);
@@ -275,38 +308,53 @@ static void view_events(struct demur_json *j, const struct demur_channel *c, str
     demur_json_close(j, ']');
 }
 
+static enum demur_err view_dissent(const struct demur_channel *c, const struct dissent *d,
+                                   uint64_t now, struct buf *out)
+{
+    struct demur_json j = demur_json_over(out);
+    struct demur_dissent_info info;
+    struct demur_blob_ref blob;
+    struct span role;
+    channel_dissent_info(c, d, &info);
+    demur_json_open(&j, NULL, '{');
+    view_summary(&j, c, d, &info, now);
+    blobs_prefetch(c, d);
+    demur_json_hex(&j, "policy", info.policy_entry, 32);
+    demur_json_hex(&j, "latest", info.latest, 32);
+    demur_json_hex(&j, "commitment", info.commitment, 32);
+    demur_json_base64(&j, "case_key", info.case_key, 32);
+    demur_json_text(&j, "case_recipient", span_str(info.case_recipient));
+    demur_json_open(&j, "ring", '{');
+    demur_json_hex(&j, "digest", info.ring, 32);
+    demur_json_number(&j, "roster", info.roster);
+    demur_json_number(&j, "members", c->rings[d->ring].n);
+    demur_json_close(&j, '}');
+    demur_json_open(&j, "to", '[');
+    for (size_t i = 0; channel_dissent_to(c, d, i, &role); i++)
+        demur_json_text(&j, NULL, role);
+    demur_json_close(&j, ']');
+    view_blob(&j, "memo", &info.memo);
+    demur_json_open(&j, "attachments", '[');
+    for (size_t i = 0; channel_dissent_attachment(c, d, i, &blob); i++)
+        view_blob(&j, NULL, &blob);
+    demur_json_close(&j, ']');
+    view_events(&j, c, d);
+    return done(&j, '}');
+}
+
 enum demur_err demur_view_dissent(const struct demur_channel *c, struct span id, uint64_t now,
                                   struct buf *out, struct demur_diag *diag)
 {
-    struct demur_json j = demur_json_over(out);
-    struct demur_dissent_info d;
-    struct demur_blob_ref blob;
-    struct span role;
-    if (!channel_dissent_by(c, id))
+    struct dissent copy;
+    const struct dissent *base = channel_dissent_by(c, id);
+    if (!base)
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent", "there is no dissent %.*s",
                              SPAN_ARG(id));
-    demur_json_open(&j, NULL, '{');
-    if (!demur_channel_dissent_find(c, id, now, &d) || !view_summary(&j, c, &d, now))
+    parts_prefetch(c, base);
+    const struct dissent *d = channel_dissent_at(c, base, now, &copy);
+    if (!d)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
-    demur_json_hex(&j, "policy", d.policy_entry, 32);
-    demur_json_hex(&j, "latest", d.latest, 32);
-    demur_json_hex(&j, "commitment", d.commitment, 32);
-    demur_json_base64(&j, "case_key", d.case_key, 32);
-    demur_json_text(&j, "case_recipient", span_str(d.case_recipient));
-    demur_json_open(&j, "ring", '{');
-    demur_json_hex(&j, "digest", d.ring, 32);
-    demur_json_number(&j, "roster", d.roster);
-    demur_json_number(&j, "members", c->rings[channel_dissent_by(c, id)->ring].n);
-    demur_json_close(&j, '}');
-    demur_json_open(&j, "to", '[');
-    for (size_t i = 0; demur_channel_dissent_to(c, id, i, &role); i++)
-        demur_json_text(&j, NULL, role);
-    demur_json_close(&j, ']');
-    view_blob(&j, "memo", &d.memo);
-    demur_json_open(&j, "attachments", '[');
-    for (size_t i = 0; demur_channel_dissent_attachment(c, id, i, &blob); i++)
-        view_blob(&j, NULL, &blob);
-    demur_json_close(&j, ']');
-    view_events(&j, c, id);
-    return done(&j, '}');
+    enum demur_err err = view_dissent(c, d, now, out);
+    channel_dissent_done(d, &copy);
+    return err;
 }
