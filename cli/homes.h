@@ -6,6 +6,10 @@
 
 /* REPLAY, with a sentence, when the home holds an identity already. */
 enum demur_err cli_home_unused(struct cli *cli) DEMUR_CHECKED;
+/* VERIFY when --channel is given and is another's: this `what` (an invitation, a kit) was
+ * exchanged, or the fingerprint is wrong. */
+enum demur_err cli_channel_check(struct cli *cli, const uint8_t channel[static 32],
+                                 const char *what) DEMUR_CHECKED;
 /* Put a person's name into cli->identity. SYNTAX for what is none. */
 enum demur_err cli_name_set(struct cli *cli, const char *name) DEMUR_CHECKED;
 /* The officer card of cli->identity: one line, without its end. */

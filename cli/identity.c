@@ -19,6 +19,21 @@ enum demur_err cli_home_unused(struct cli *cli)
                       cli->home);
 }
 
+enum demur_err cli_channel_check(struct cli *cli, const uint8_t channel[static 32],
+                                 const char *what)
+{
+    uint8_t wanted[32];
+    const char *given = cli_option(cli, "channel");
+    enum demur_err err =
+        given ? demur_fingerprint_parse(wanted, span_str(given), &cli->diag) : DEMUR_OK;
+    if (given && !err && memcmp(wanted, channel, sizeof wanted) != 0)
+        err = demur_fail_at(&cli->diag, DEMUR_ERR_VERIFY, 0, 0, "channel",
+                            "this %s is of another channel than the one whose fingerprint you "
+                            "gave: ask where each of them came from",
+                            what);
+    return err;
+}
+
 enum demur_err cli_name_set(struct cli *cli, const char *name)
 {
     struct demur_lines lines;
@@ -152,6 +167,8 @@ static int identity_restore(struct cli *cli)
         err = demur_recovery_parse(&cli->identity, demur_bytes_span(&text), &cli->diag);
     demur_bytes_free(&text);
     if (!err)
+        err = cli_channel_check(cli, cli->identity.channel, "recovery kit");
+    if (!err)
         err = where_now(cli);
     if (!err)
         err = cli_passphrase(cli, "New passphrase for this identity: ", true);
@@ -207,7 +224,8 @@ const struct cli_command command_identity = {
         "--channel, --url and --token once. Members use `demur join` instead. `kit` prints\n"
         "the recovery kit, which restores the identity on another machine: everything but\n"
         "a member's ring keys. `restore` reads it from a file, or with - from what you type;\n"
-        "give --token with it, for the kit holds no reading token.\n\n"
+        "give --token with it, for the kit holds no reading token. With --channel a kit of\n"
+        "another channel is refused.\n\n"
         "Example:\n\n    demur identity new --name 'Ana Silva' --channel FINGERPRINT \\\n"
         "        --url URL --token TOKEN",
     .options = options,

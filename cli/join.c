@@ -89,6 +89,8 @@ static enum demur_err join(struct cli *cli, struct demur_invitation *invitation,
         err = demur_invitation_parse(
             invitation, text.p ? demur_bytes_span(&text) : span_str(cli->args[0]), &cli->diag);
     demur_bytes_free(&text);
+    if (!err)
+        err = cli_channel_check(cli, invitation->channel, "invitation");
     if (err)
         return err;
     profile_of_invitation(cli, invitation);
@@ -145,10 +147,13 @@ const struct cli_command command_join = {
     .name = "join",
     .usage = "INVITATION|- [--name NAME]",
     .summary = "Join a channel with the invitation that you were given.",
-    .details = "Makes your keys on this machine, sealed under a passphrase that you choose, and\n"
-               "registers their public halves. An invitation works once. On a machine that others\n"
-               "use, give - and paste it: what stands on a command line can be seen by them.\n\n"
-               "Example:\n\n    demur join - --name 'Ana Silva'",
+    .details =
+        "Makes your keys on this machine, sealed under a passphrase that you choose, and\n"
+        "registers their public halves. An invitation works once. On a machine that others\n"
+        "use, give - and paste it: what stands on a command line can be seen by them. If you\n"
+        "know the channel's fingerprint from elsewhere, give it with --channel: an\n"
+        "invitation to another channel is refused then.\n\n"
+        "Example:\n\n    demur join - --name 'Ana Silva'",
     .options = options,
     .run = run,
 };
