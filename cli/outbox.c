@@ -37,7 +37,7 @@ enum demur_err cli_waiting_find(struct cli *cli, const struct cli_waiting *w, ch
     size_t found = 0;
     if (given && strlen(given) < 6)
         return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
-                          "name a %s by at least 6 characters of its dissent's id", w->what);
+                          "name a %s by at least 6 characters of its id", w->what);
     for (size_t i = 0; w->next(cli->client, i, each); i++)
         if (!given || strncmp(each, given, strlen(given)) == 0) {
             memcpy(id, each, 33);
