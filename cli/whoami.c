@@ -41,6 +41,15 @@ static const char *standing(const struct cli *cli, const uint8_t key[static 32])
     return memcmp(info.key, key, 32) == 0 ? "member" : "replaced by a newer identity";
 }
 
+/* The i-th thing that the roster says of the member, "grade=FS-01"; no p past the end. */
+static struct span attribute(const struct cli *cli, size_t i)
+{
+    const char *handle = cli->identity.handle;
+    return handle[0] ? demur_channel_member_attribute(demur_client_channel(cli->client),
+                                                      span_str(handle), i)
+                     : span_of(NULL, 0);
+}
+
 static void ring_months(const struct cli *cli, struct buf *out)
 {
     if (cli->identity.has_chain)
@@ -60,6 +69,7 @@ static void put_json(struct demur_json *j, const void *ctx)
     uint8_t month[16];
     struct buf m = buf_over(month, sizeof month);
     struct demur_holder h;
+    struct span one;
     ring_months(cli, &m);
     demur_json_open(j, NULL, '{');
     demur_json_hex(j, "channel", cli->profile.channel, 32);
@@ -67,6 +77,10 @@ static void put_json(struct demur_json *j, const void *ctx)
     demur_json_text(j, "handle", span_str(cli->identity.handle));
     demur_json_text(j, "name", span_str(cli->identity.name));
     demur_json_text(j, "standing", span_str(standing(cli, who->key)));
+    demur_json_open(j, "attributes", '[');
+    for (size_t i = 0; (one = attribute(cli, i)).p; i++)
+        demur_json_text(j, NULL, one);
+    demur_json_close(j, ']');
     demur_json_base64(j, "key", who->key, 32);
     demur_json_open(j, "roles", '[');
     for (size_t i = 0; role_held(cli, who->key, i, &h); i++) {
@@ -87,6 +101,7 @@ static void print_text(const struct cli *cli, const uint8_t key[static 32], stru
     uint8_t text[256];
     struct buf b = buf_over(text, sizeof text);
     struct demur_holder h;
+    struct span one;
     demur_hex_encode(&b, span_of(cli->profile.channel, 32));
     printf("channel    %.*s\n", (int)b.len, (const char *)b.p);
     b.len = 0;
@@ -97,6 +112,8 @@ static void print_text(const struct cli *cli, const uint8_t key[static 32], stru
     if (cli->identity.name[0])
         printf("name       %s (on this machine only)\n", cli->identity.name);
     printf("standing   %s\n", standing(cli, key));
+    for (size_t i = 0; (one = attribute(cli, i)).p; i++)
+        printf("%s %.*s\n", i ? "          " : "attributes", SPAN_ARG(one));
     for (size_t i = 0; role_held(cli, key, i, &h); i++)
         printf("%s %.*s%s%.*s%s\n", i ? "          " : "roles     ", SPAN_ARG(h.role),
                h.attribute.len ? ", for " : "", SPAN_ARG(h.attribute), h.acting ? ", acting" : "");

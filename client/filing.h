@@ -36,6 +36,14 @@ struct demur_draft {
     struct demur_bytes record;
 };
 
+/* The part of a ring in which somebody signs. */
+#define NARROWINGS_MAX 16
+struct narrowing {
+    uint8_t text[4096];
+    struct span subsets[NARROWINGS_MAX]; /* into text: increasing */
+    size_t len;
+};
+
 /* What is known while a draft is made. */
 struct making {
     struct demur_client *c;
@@ -50,9 +58,8 @@ struct making {
     uint64_t roster;
     uint8_t ring_secret[32];
     uint64_t slot;
-    uint8_t on[32];          /* of a revision */
-    struct span subsets[16]; /* increasing */
-    size_t subsets_len;
+    uint8_t on[32]; /* of a revision */
+    struct narrowing narrow;
     struct demur_ring whole, signers;
     uint8_t (*whole_keys)[32], (*signers_keys)[32];
     struct demur_bytes files[DEMUR_LETTER_ATTACHMENTS_MAX]; /* plain */
@@ -80,9 +87,13 @@ enum demur_err ring_take(const struct demur_client *c, const struct ring_pins *p
                          const struct span *subsets, size_t subsets_len, uint8_t (**keys)[32],
                          struct demur_ring *ring, struct demur_diag *diag);
 bool ring_holds(const struct demur_ring *ring, const uint8_t ring_secret[static 32]);
-/* Copy subsets in the order of the format. LIMIT. */
-enum demur_err subsets_take(struct span *out, size_t max, size_t *n, const struct span *subsets,
-                            size_t subsets_len, struct demur_diag *diag);
+/* narrow.c: take what is asked for ("grade=FS-02,FS-01") in the order of the format. The
+ * policy's own sentences for what it does not let be shown, or does not have. */
+enum demur_err narrowing_take(struct narrowing *out, const struct demur_policy *p,
+                              const struct span *given, size_t len, struct demur_diag *diag);
+/* Say what keeps somebody with these attributes out of it. */
+enum demur_err narrowing_refuse(const struct narrowing *n, const struct demur_attribute *own,
+                                size_t own_len, struct demur_diag *diag);
 /* filing_to.c: the roles that the memo goes to, and their holders' keys. */
 enum demur_err making_to(struct making *m, struct demur_diag *diag);
 /* Whom a memo that circulates is sealed to: the case, the link's key, and perhaps the

@@ -19,8 +19,7 @@ enum demur_err ring_take(const struct demur_client *c, const struct ring_pins *p
         return err;
     if (n == 0 && subsets_len)
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "subset",
-                             "no member has what you narrow the ring to: check the attribute's "
-                             "value, or narrow the ring less");
+                             "no member has what you narrow the ring to: narrow it less");
     if (n < pins->least)
         return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "ring",
                              "you would sign as one of %zu, and the policy wants %u at least, so "
@@ -44,24 +43,6 @@ static enum demur_err take_ring(struct making *m, const struct span *subsets, si
     return ring_take(m->c, &pins, subsets, subsets_len, keys, ring, diag);
 }
 
-static int by_bytes(const void *a, const void *b)
-{
-    return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
-enum demur_err subsets_take(struct span *out, size_t max, size_t *n, const struct span *subsets,
-                            size_t subsets_len, struct demur_diag *diag)
-{
-    if (subsets_len > max)
-        return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "subset",
-                             "a ring may be narrowed %zu times at most", max);
-    for (size_t i = 0; i < subsets_len; i++)
-        out[i] = subsets[i];
-    *n = subsets_len;
-    qsort(out, subsets_len, sizeof out[0], by_bytes);
-    return DEMUR_OK;
-}
-
 bool ring_holds(const struct demur_ring *ring, const uint8_t ring_secret[static 32])
 {
     uint8_t key[32];
@@ -78,9 +59,7 @@ static enum demur_err check_member_in(const struct making *m, const struct demur
     if (ring_holds(ring, m->ring_secret))
         return DEMUR_OK;
     if (ring != &m->whole)
-        return demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "subset",
-                             "you are not among those to whom you narrow the ring: name what the "
-                             "roster says of you");
+        return narrowing_refuse(&m->narrow, m->attributes, m->attributes_len, diag);
     if (!demur_policy_eligible(m->policy, m->attributes, m->attributes_len))
         return demur_fail(
             diag, DEMUR_ERR_FORBIDDEN,
@@ -172,17 +151,16 @@ enum demur_err making_ring(struct making *m, struct demur_diag *diag)
     enum demur_err err =
         demur_identity_ring_key(m->member->identity, m->epoch, m->ring_secret, public_key, diag);
     if (!err)
-        err = subsets_take(m->subsets, DEMUR_COUNT(m->subsets), &m->subsets_len, f->subsets,
-                           f->subsets_len, diag);
+        err = narrowing_take(&m->narrow, m->policy, f->subsets, f->subsets_len, diag);
     if (!err)
         err = take_ring(m, NULL, 0, &m->whole_keys, &m->whole, diag);
     if (!err)
         err = check_member_in(m, &m->whole, diag);
-    if (!err && m->subsets_len)
-        err = take_ring(m, m->subsets, m->subsets_len, &m->signers_keys, &m->signers, diag);
-    if (!err && m->subsets_len)
+    if (!err && m->narrow.len)
+        err = take_ring(m, m->narrow.subsets, m->narrow.len, &m->signers_keys, &m->signers, diag);
+    if (!err && m->narrow.len)
         err = check_member_in(m, &m->signers, diag);
-    if (!err && !m->subsets_len)
+    if (!err && !m->narrow.len)
         m->signers = m->whole;
     m->draft->ring = m->signers.n;
     return err || m->draft->revises ? err : choose_slot(m, diag);

@@ -11,8 +11,9 @@ struct signer {
     struct demur_dissent_info info;
     const struct demur_policy *policy;
     uint8_t ring_secret[32], tag[32];
-    struct span subsets[16]; /* increasing */
-    size_t subsets_len;
+    struct demur_attribute attributes[64]; /* the member's own, as the roster has them */
+    size_t attributes_len;
+    struct narrowing narrow;
     uint8_t (*whole_keys)[32], (*signers_keys)[32];
     struct demur_ring whole, signers;
     struct demur_reading memo;
@@ -77,11 +78,10 @@ static enum demur_err know_key(struct signer *s, struct demur_diag *diag)
 
 static enum demur_err signer_begin(struct signer *s, const char *dissent, struct demur_diag *diag)
 {
-    struct demur_attribute attributes[64];
-    size_t n;
     enum demur_err err = act_begin(s->c, 0, diag);
     if (!err)
-        err = member_know(s->c, s->member->identity, attributes, DEMUR_COUNT(attributes), &n, diag);
+        err = member_know(s->c, s->member->identity, s->attributes, DEMUR_COUNT(s->attributes),
+                          &s->attributes_len, diag);
     if (!err)
         err = case_find(s->c, dissent, &s->info, diag);
     if (err)
@@ -164,16 +164,13 @@ static enum demur_err check_naming(const struct signer *s, bool named, struct de
 static enum demur_err narrow(struct signer *s, const struct demur_signing *g,
                              struct demur_diag *diag)
 {
-    enum demur_err err = subsets_take(s->subsets, DEMUR_COUNT(s->subsets), &s->subsets_len,
-                                      g->subsets, g->subsets_len, diag);
-    if (err || !s->subsets_len)
+    enum demur_err err = narrowing_take(&s->narrow, s->policy, g->subsets, g->subsets_len, diag);
+    if (err || !s->narrow.len)
         return err;
-    err = take_ring(s, s->subsets, s->subsets_len, &s->signers_keys, &s->signers, diag);
-    if (!err && !ring_holds(&s->signers, s->ring_secret))
-        err = demur_fail_at(diag, DEMUR_ERR_FORBIDDEN, 0, 0, "subset",
-                            "you are not among those to whom you narrow the ring: name what the "
-                            "roster says of you");
-    return err;
+    err = take_ring(s, s->narrow.subsets, s->narrow.len, &s->signers_keys, &s->signers, diag);
+    return err || ring_holds(&s->signers, s->ring_secret)
+               ? err
+               : narrowing_refuse(&s->narrow, s->attributes, s->attributes_len, diag);
 }
 
 /* Read what is signed, and every attachment of it, as the holder of the link or as one of the
@@ -224,8 +221,8 @@ static enum demur_err compose(struct signer *s, enum demur_record_type type,
     struct demur_cosign_facts facts = {.channel = s->c->options.channel,
                                        .dissent = span_str(s->info.id),
                                        .signers = &s->signers,
-                                       .subsets = s->subsets,
-                                       .subsets_len = s->subsets_len,
+                                       .subsets = s->narrow.subsets,
+                                       .subsets_len = s->narrow.len,
                                        .revision = s->info.revision,
                                        .commitment = s->info.commitment};
     randombytes_buf(entropy, sizeof entropy);
