@@ -159,16 +159,17 @@ void group_from_uniform(struct group_point *out, const uint8_t in[static 64])
 
 /* The formulas of Hisil, Wong, Carter and Dawson (ePrint 2008/522 §3.1) for
  * a = -1: a = (Y1-X1)·m, b = (Y1+X1)·s, c = T1·2dT2, d = Z1·2Z2, where adding
- * takes m = Y2-X2 and s = Y2+X2, and subtracting exchanges them and c's sign. */
+ * takes m = Y2-X2 and s = Y2+X2, and subtracting exchanges them and c's sign. Second
+ * factors are those whose multiples two products can share. */
 #define FINISH(out, a, b, plus, minus)                                                             \
     do {                                                                                           \
         struct field e, h;                                                                         \
         field_sub(&e, &(b), &(a));                                                                 \
         field_add(&h, &(b), &(a));                                                                 \
-        field_mul(&(out)->x, &e, &(minus));                                                        \
-        field_mul(&(out)->y, &(plus), &h);                                                         \
+        field_mul(&(out)->x, &(minus), &e);                                                        \
+        field_mul(&(out)->t, &h, &e);                                                              \
+        field_mul(&(out)->y, &h, &(plus));                                                         \
         field_mul(&(out)->z, &(minus), &(plus));                                                   \
-        field_mul(&(out)->t, &e, &h);                                                              \
     } while (0)
 
 #define COMBINE(out, p, s, m, d_term, t2d, plus_is, minus_is)                                      \
