@@ -7,6 +7,7 @@
 
 #define MINUTE_US ((uint64_t)60000000)
 #define SWEEP_SLICE 256
+#define RECLAIM_SLICE 16 /* transactions of 4 MiB */
 /* Entries after which another snapshot is due, and which part of the last one's. */
 #define SNAPSHOT_LEAST 10000
 #define SNAPSHOT_PART 16
@@ -71,7 +72,8 @@ static void tick(struct demur_duties *d)
 }
 
 /* Unnames a few at a time with the fold held, so that no commit comes between a
- * check of blobs and the batch; their bytes go while commits go on. */
+ * check of blobs and the batch; their bytes go while commits go on, and a few a look, so
+ * that connections are looked after, and a signal heard, meanwhile. */
 static enum demur_err sweep_all(struct demur_engine *e, int64_t before, uint64_t *total,
                                 struct demur_diag *diag)
 {
@@ -86,7 +88,17 @@ static enum demur_err sweep_all(struct demur_engine *e, int64_t before, uint64_t
     }
     if (*total && e->hooks && e->hooks->at)
         e->hooks->at(e->hooks->ctx, DEMUR_POINT_SWEPT);
-    return err || !*total ? err : demur_store_reclaim(e->store, diag);
+    return err;
+}
+
+static void reclaim(struct demur_duties *d)
+{
+    struct demur_diag diag = {0};
+    bool failed =
+        demur_store_reclaim(d->service->engine->store, RECLAIM_SLICE, &d->reclaiming, &diag) != 0;
+    if (failed)
+        demur_journal("not all that was swept could be removed yet: %s", diag.text);
+    d->reclaiming &= !failed; /* the next sweep tries again */
 }
 
 static void sweep(struct demur_duties *d)
@@ -98,6 +110,7 @@ static void sweep(struct demur_duties *d)
         (int64_t)(demur_engine_clock(e) - d->service->limits[DEMUR_LIMIT_BLOB_SECONDS]);
     if (sweep_all(e, before, &n, &diag))
         demur_journal("not all blobs were swept: %s", diag.text);
+    d->reclaiming = true; /* also what an upload could not remove itself */
     if (n)
         demur_journal("swept %llu blobs that no record named", (unsigned long long)n);
 }
@@ -156,4 +169,6 @@ void demur_duties_run(struct demur_duties *d)
         d->sweep_next_us = now_us + MINUTE_US;
         sweep(d);
     }
+    if (d->reclaiming)
+        reclaim(d);
 }

@@ -8,6 +8,7 @@
 
 struct demur_duties {
     bool warm;
+    bool reclaiming; /* something swept may still be in the file */
     struct demur_service *service;
     atomic_bool ticking; /* a tick is with the sequencer */
     uint64_t tick_next_us, sweep_next_us, destroy_next_us, snapshot_next_us;

@@ -11,6 +11,71 @@ enum {
     FLUSH_FIRST = 64 << 10              /* what an upload's buffer starts with */
 };
 
+/* ---- leaving ----------------------------------------------------------- */
+
+/* That object if it is leaving, or any that is when it is 0; else *object is 0. */
+static int leaving_next(struct db_conn *conn, int64_t *object)
+{
+    enum db_sql look = *object ? SQL_OBJECT_LEAVES : SQL_OBJECT_LEAVING;
+    int rc = demur_db_first(conn, look, *object ? DB_ARGS(db_int(*object)) : DB_NONE);
+    *object = rc == SQLITE_ROW ? sqlite3_column_int64(conn->stmt[look], 0) : 0;
+    demur_db_end(conn, look);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* One transaction's worth, which may be many small objects; *more is false when nothing
+ * is left. */
+static int drop_some(struct db_conn *conn, int64_t only, bool *more)
+{
+    int rc = SQLITE_OK;
+    for (int left = DROP_CHUNKS; rc == SQLITE_OK && *more && left > 0;) {
+        int64_t object = only;
+        rc = leaving_next(conn, &object);
+        *more = rc != SQLITE_OK || object;
+        if (!object)
+            break;
+        rc = demur_db_run(conn, SQL_CHUNK_DELETE, DB_ARGS(db_int(object), db_int(left)));
+        int gone = sqlite3_changes(conn->db);
+        if (rc == SQLITE_OK && gone < left)
+            rc = demur_db_run(conn, SQL_OBJECT_DELETE, DB_ARGS(db_int(object)));
+        left -= gone ? gone : 1;
+    }
+    return rc;
+}
+
+static enum demur_err drop(struct demur_store *store, int64_t object, uint64_t max, bool *more,
+                           struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    *more = true;
+    for (uint64_t n = 0; *more && n < max && err == DEMUR_OK; n++) {
+        struct db_conn *conn;
+        /* the lock goes to whoever asks first, which is this loop unless it rests */
+        if (n)
+            (void)nanosleep(&(struct timespec){0, 500000}, NULL);
+        err = demur_db_write_begin(store, &conn, diag);
+        if (err != DEMUR_OK)
+            break;
+        err = demur_db_fail(store, conn->db, drop_some(conn, object, more), diag);
+        err = demur_db_write_end(store, conn, err, diag);
+    }
+    return err;
+}
+
+enum demur_err demur_db_drop_leaving(struct demur_store *store, struct demur_diag *diag)
+{
+    bool more;
+    return drop(store, 0, UINT64_MAX, &more, diag);
+}
+
+/* An upload's own: whoever sends a blob does not wait for what others left. What cannot be
+ * removed now goes with the next removal or opening. */
+static void object_drop(struct demur_store *store, int64_t object)
+{
+    bool more, dropped = drop(store, object, UINT64_MAX, &more, NULL) == DEMUR_OK;
+    (void)dropped;
+}
+
 /* ---- arriving ---------------------------------------------------------- */
 
 struct demur_store_upload {
@@ -22,6 +87,7 @@ struct demur_store_upload {
     uint8_t *buffer;
     size_t len, cap;
     uint64_t waits; /* what it counts for as a blob that nothing names yet */
+    bool copy;      /* of a blob that is here: to be dropped */
 };
 
 static struct demur_store_upload *upload_alloc(struct demur_store *store)
@@ -161,10 +227,8 @@ void demur_store_upload_abort(struct demur_store_upload *upload)
         int rc = demur_db_run(conn, SQL_OBJECT_STATE,
                               DB_ARGS(db_int(upload->object), db_int(DB_LEAVING)));
         enum demur_err err = demur_db_fail(upload->store, conn->db, rc, NULL);
-        /* what cannot be removed now goes when the store is next opened */
-        if (demur_db_write_end(upload->store, conn, err, NULL) == DEMUR_OK &&
-            demur_db_drop_leaving(upload->store, NULL) == DEMUR_OK)
-            upload->object = 0;
+        if (demur_db_write_end(upload->store, conn, err, NULL) == DEMUR_OK)
+            object_drop(upload->store, upload->object);
     }
     upload_free(upload);
 }
@@ -190,7 +254,8 @@ static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
     int rc = demur_db_run(conn, SQL_BLOB_TOUCH, DB_ARGS(db_hash(hash), db_int(now_s)));
     if (rc != SQLITE_OK)
         return rc;
-    if (sqlite3_changes(conn->db)) /* it is here already: drop the copy */
+    upload->copy = sqlite3_changes(conn->db) > 0; /* it is here already */
+    if (upload->copy)
         return upload->object ? demur_db_run(conn, SQL_OBJECT_STATE,
                                              DB_ARGS(db_int(upload->object), db_int(DB_LEAVING)))
                               : SQLITE_OK;
@@ -219,11 +284,9 @@ static enum demur_err named(struct demur_store_upload *upload, struct db_conn *c
         return err;
     }
     atomic_fetch_add(&store->waiting, upload->waits);
+    if (upload->copy && upload->object)
+        object_drop(store, upload->object);
     upload_free(upload);
-    /* the name stands; what cannot be removed of an older object now goes with
-     * the next removal or opening */
-    bool dropped = demur_db_drop_leaving(store, NULL) == DEMUR_OK;
-    (void)dropped;
     return DEMUR_OK;
 }
 
@@ -264,40 +327,7 @@ enum demur_err demur_store_blob_put(struct demur_store *store, const uint8_t has
     return err;
 }
 
-/* ---- leaving ----------------------------------------------------------- */
-
-/* One transaction's worth; *more is false when nothing is left. */
-static int drop_some(struct db_conn *conn, bool *more)
-{
-    sqlite3_stmt *stmt = conn->stmt[SQL_OBJECT_LEAVING];
-    int rc = demur_db_first(conn, SQL_OBJECT_LEAVING, DB_NONE);
-    *more = rc == SQLITE_ROW;
-    int64_t object = *more ? sqlite3_column_int64(stmt, 0) : 0;
-    demur_db_end(conn, SQL_OBJECT_LEAVING);
-    if (!*more)
-        return rc;
-    rc = demur_db_run(conn, SQL_CHUNK_DELETE, DB_ARGS(db_int(object), db_int(DROP_CHUNKS)));
-    if (rc == SQLITE_OK && sqlite3_changes(conn->db) < DROP_CHUNKS)
-        rc = demur_db_run(conn, SQL_OBJECT_DELETE, DB_ARGS(db_int(object)));
-    return rc;
-}
-
-enum demur_err demur_db_drop_leaving(struct demur_store *store, struct demur_diag *diag)
-{
-    enum demur_err err = DEMUR_OK;
-    for (bool more = true, again = false; more && err == DEMUR_OK; again = true) {
-        struct db_conn *conn;
-        /* the lock goes to whoever asks first, which is this loop unless it rests */
-        if (again)
-            (void)nanosleep(&(struct timespec){0, 500000}, NULL);
-        err = demur_db_write_begin(store, &conn, diag);
-        if (err != DEMUR_OK)
-            break;
-        err = demur_db_fail(store, conn->db, drop_some(conn, &more), diag);
-        err = demur_db_write_end(store, conn, err, diag);
-    }
-    return err;
-}
+/* ---- unnaming ---------------------------------------------------------- */
 
 static enum demur_err blob_unknown(const uint8_t hash[static 32], struct demur_diag *diag)
 {
@@ -366,9 +396,14 @@ enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, ui
     return err;
 }
 
-enum demur_err demur_store_reclaim(struct demur_store *store, struct demur_diag *diag)
+enum demur_err demur_store_reclaim(struct demur_store *store, uint64_t max, bool *more,
+                                   struct demur_diag *diag)
 {
-    return demur_db_drop_leaving(store, diag);
+    bool left;
+    enum demur_err err = drop(store, 0, max, &left, diag);
+    if (more)
+        *more = left;
+    return err;
 }
 
 /* ---- reading ----------------------------------------------------------- */

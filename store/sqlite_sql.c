@@ -116,8 +116,11 @@ const char *const demur_db_sql[SQL_COUNT] = {
     [SQL_OBJECT_NEW] = "INSERT INTO object (size, state) VALUES (0, 0)",
     [SQL_OBJECT_GROW] = "UPDATE object SET size = size + ?2 WHERE id = ?1",
     [SQL_OBJECT_STATE] = "UPDATE object SET state = ?2 WHERE id = ?1",
-    [SQL_OBJECT_ORPHANS] = "UPDATE object SET state = 2 WHERE state = 0",
-    [SQL_OBJECT_LEAVING] = "SELECT id FROM object WHERE state = 2 LIMIT 1",
+    /* without `state <> 1` SQLite does not see that its index of those holds them */
+    [SQL_OBJECT_ORPHANS] = "UPDATE object SET state = 2 WHERE state = 0 AND state <> 1",
+    [SQL_OBJECT_LEAVING] = "SELECT id FROM object WHERE state = 2 AND state <> 1 LIMIT 1",
+    /* the number may be another one's by now */
+    [SQL_OBJECT_LEAVES] = "SELECT id FROM object WHERE id = ?1 AND state = 2",
     [SQL_OBJECT_DELETE] = "DELETE FROM object WHERE id = ?1",
     [SQL_CHUNK_PUT] = "INSERT INTO chunk (object, n, bytes) VALUES (?1, ?2, ?3)",
     [SQL_CHUNK_DELETE] = "DELETE FROM chunk WHERE (object, n) IN"

@@ -242,9 +242,9 @@ uint64_t demur_store_blob_waiting(struct demur_store *store);
  * many. Short: their bytes stay until demur_store_reclaim, or the next opening. */
 enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t max,
                                  uint64_t *n, struct demur_diag *diag) DEMUR_CHECKED;
-/* Remove the bytes of what was swept, 4 MiB at a time; other writers get their
- * turn in between. */
-enum demur_err demur_store_reclaim(struct demur_store *store,
+/* Remove bytes of what was swept, in at most `max` transactions of 4 MiB; other writers
+ * get their turn in between. *more (may be NULL): something is left. */
+enum demur_err demur_store_reclaim(struct demur_store *store, uint64_t max, bool *more,
                                    struct demur_diag *diag) DEMUR_CHECKED;
 
 /* ---- release keys ------------------------------------------------------ */

@@ -209,7 +209,7 @@ TEST(store_blob_references_and_sweep)
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[1], NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
     CHECK(pending == 600); /* the bytes of 0 are not removed yet */
-    CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_reclaim(store, UINT64_MAX, NULL, NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
     CHECK(pending == 400);
     small_blob(store, hash[2], 12, 900); /* sent again: young again */
@@ -335,11 +335,51 @@ TEST(store_blob_waiting_is_a_figure)
     CHECK_ERR(demur_store_blob_stat(store, &stat, hash[3], NULL), DEMUR_OK);
     CHECK_ERR(demur_store_sweep(store, 9, 7, &n, NULL), DEMUR_OK);
     CHECK(n == 1 && demur_store_blob_waiting(store) == 0);
-    CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_reclaim(store, UINT64_MAX, NULL, NULL), DEMUR_OK);
     check_clean(store);
     free(large);
     demur_store_close(store);
     maker_free(m);
+    world_end(&w);
+}
+
+/* Bytes that others left behind are removed by whoever reclaims, so much at a time as it
+ * asks for: an upload that ends, in whatever way, does not wait for that. */
+TEST(store_uploads_do_not_remove_for_others)
+{
+    enum { SIZE = 20 << 20, OWN = 300000, SMALL = 50 };
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    REQUIRE(store);
+    uint8_t hash[32], *large = some_bytes(30, SIZE), *own = some_bytes(31, OWN);
+    uint64_t pending = 0;
+    bool more = false;
+    hash_of(hash, span_of(large, SIZE));
+    CHECK_ERR(demur_store_blob_put(store, hash, span_of(large, SIZE), 1, NULL), DEMUR_OK);
+    for (uint64_t i = 0; i < SMALL; i++)
+        small_blob(store, hash, 40 + i, 1);
+    CHECK_ERR(demur_store_sweep(store, 2, UINT64_MAX, NULL, NULL), DEMUR_OK);
+    small_blob(store, hash, 32, 3);
+    hash_of(hash, span_of(own, OWN));
+    for (int again = 0; again < 2; again++) /* the second finds it there, and drops its copy */
+        CHECK_ERR(demur_store_blob_put(store, hash, span_of(own, OWN), 4, NULL), DEMUR_OK);
+    hash[0] ^= 1; /* and the last one is dropped as a whole */
+    CHECK_ERR(demur_store_blob_put(store, hash, span_of(own, OWN), 4, NULL), DEMUR_ERR_VERIFY);
+    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
+    CHECK(pending == SIZE + 200 * SMALL + 200 + OWN);
+    CHECK_ERR(demur_store_reclaim(store, 1, &more, NULL), DEMUR_OK);
+    CHECK(more);
+    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
+    CHECK(pending == SIZE + 200 + OWN); /* small ones go together */
+    CHECK_ERR(demur_store_reclaim(store, UINT64_MAX, &more, NULL), DEMUR_OK);
+    CHECK(!more);
+    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
+    CHECK(pending == 200 + OWN);
+    check_clean(store);
+    free(large);
+    free(own);
+    demur_store_close(store);
     world_end(&w);
 }
 

@@ -238,7 +238,7 @@ static bool fault_at(enum fault fault, int n)
         deeds_check(&d, store, full && err == DEMUR_OK);
         uint64_t pending = 1;
         CHECK_ERR(demur_store_sweep(store, 6, UINT64_MAX, NULL, NULL), DEMUR_OK);
-        CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+        CHECK_ERR(demur_store_reclaim(store, UINT64_MAX, NULL, NULL), DEMUR_OK);
         CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
         CHECK(pending == 0); /* no upload is stranded */
         CHECK_ERR(demur_store_kv_put(store, "later", span_lit("v"), &diag), DEMUR_OK);

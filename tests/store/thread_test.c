@@ -128,7 +128,7 @@ TEST(store_callback_may_read)
 static void *reclaim_run(void *arg)
 {
     struct demur_store *store = arg;
-    CHECK_ERR(demur_store_reclaim(store, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_reclaim(store, UINT64_MAX, NULL, NULL), DEMUR_OK);
     return NULL;
 }
 
