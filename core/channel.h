@@ -37,6 +37,17 @@ enum demur_err demur_channel_verify(const struct demur_channel *c, const struct 
                                     struct demur_verdict *out,
                                     struct demur_diag *diag) DEMUR_CHECKED;
 
+/* demur_channel_verify of many records, whose Ed25519 signatures are verified together
+ * (ed25519_many.h): the same verdicts and errors, sooner. */
+struct demur_verify_item {
+    const struct demur_record *record;
+    struct demur_verdict *verdict; /* set when err is OK */
+    struct demur_diag *diag;       /* or NULL */
+    enum demur_err err;
+};
+void demur_channel_verify_many(const struct demur_channel *c, struct demur_verify_item *items,
+                               size_t n);
+
 /* Does the check of such a record look at nothing but the record? Then the channel may
  * be NULL, and be folded meanwhile. */
 bool demur_channel_verify_alone(const struct demur_record *r);

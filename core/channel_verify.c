@@ -3,6 +3,7 @@
  * verdict stays true while other records are applied. */
 #include "channel_proof.h"
 #include "channel_state.h"
+#include "ed25519_many.h"
 #include "hash.h"
 
 #define SUBSETS_MAX 16
@@ -13,11 +14,47 @@ struct verifying {
     struct demur_verdict *out;
     struct demur_diag *diag;
     struct demur_ring_proofs *apart; /* where proofs about rings go; NULL: they are verified */
+    /* For many at once, two rounds: signatures are listed and nothing is checked; then
+     * their verdicts are looked up. NULL: each is checked where it is met. */
+    struct signatures *list, *judged;
 };
+
+#define SIGNATURES_MAX 2 /* of one record */
+struct signatures {
+    struct demur_ed25519_check *checks;
+    size_t n;
+};
+
+static void list_sig(struct verifying *v, enum demur_field field, const uint8_t key[static 32])
+{
+    if (v->list->n == SIGNATURES_MAX)
+        return;
+    struct demur_ed25519_check *c = &v->list->checks[v->list->n];
+    struct buf sig = buf_over(c->sig, sizeof c->sig);
+    c->message = demur_record_signed(v->r, field);
+    memcpy(c->key, key, 32);
+    if (c->message.p && demur_record_bytes(v->r, field, &sig) && sig.len == sizeof c->sig)
+        v->list->n++;
+}
+
+/* One that was not listed is verified now. */
+static bool sig_holds(const struct verifying *v, enum demur_field field,
+                      const uint8_t key[static 32])
+{
+    struct span message = demur_record_signed(v->r, field);
+    for (size_t i = 0; v->judged && i < v->judged->n; i++) {
+        const struct demur_ed25519_check *c = &v->judged->checks[i];
+        if (c->message.len == message.len && memcmp(c->key, key, 32) == 0)
+            return c->good;
+    }
+    return demur_record_verify(v->r, field, key);
+}
 
 static enum demur_err check_sig(struct verifying *v, enum demur_field field, const uint8_t *key)
 {
-    if (!demur_record_verify(v->r, field, key))
+    if (v->list)
+        list_sig(v, field, key);
+    else if (!sig_holds(v, field, key))
         return demur_fail_at(v->diag, DEMUR_ERR_VERIFY, 0, 0, demur_field_name(field),
                              "the signature in %s does not verify", demur_field_name(field));
     return DEMUR_OK;
@@ -33,6 +70,8 @@ static enum demur_err check_sig_by(struct verifying *v, enum demur_field signer)
 static enum demur_err check_possession(struct verifying *v)
 {
     uint8_t keys[13][32], proof[DEMUR_POSSESSION_LEN];
+    if (v->list)
+        return DEMUR_OK;
     size_t n = channel_ring_keys(v->r, keys);
     struct buf out = buf_over(proof, sizeof proof);
     if (n == 0 || !demur_record_bytes(v->r, DEMUR_FIELD_POSSESSION, &out))
@@ -253,9 +292,9 @@ static enum demur_err verify_opening(struct verifying *v)
         return demur_fail_at(v->diag, DEMUR_ERR_VERIFY, 0, 0, "dissent",
                              "the dissent's id is not that of its case key");
     enum demur_err err = check_sig(v, DEMUR_FIELD_SIG, key);
-    if (!err)
-        err = pinning_of_opening(v->c, v->r, &at, v->diag);
-    if (err)
+    if (err || v->list)
+        return err;
+    if ((err = pinning_of_opening(v->c, v->r, &at, v->diag)))
         return err;
     struct ring ring;
     if ((err = make_whole(v->c, &at, &ring, v->diag)))
@@ -296,7 +335,7 @@ static enum demur_err verify_case(struct verifying *v, bool with_sig, bool with_
     enum demur_err err = find_case(v->c, v->r, &d, v->diag);
     if (!err && with_sig)
         err = check_sig(v, DEMUR_FIELD_SIG, d->case_key);
-    if (err || !with_proof)
+    if (err || !with_proof || v->list)
         return err;
     struct pinning at = pinning_of_case(d);
     if (v->apart)
@@ -345,11 +384,12 @@ static enum demur_err verify_by_type(struct verifying *v)
 }
 
 static enum demur_err verify(const struct demur_channel *c, const struct demur_record *r,
-                             struct demur_verdict *out, struct demur_ring_proofs *apart,
-                             struct demur_diag *diag)
+                             struct signatures *judged, struct demur_ring_proofs *apart,
+                             struct demur_verdict *out, struct demur_diag *diag)
 {
     struct demur_verdict verdict = {0};
-    struct verifying v = {c, r, &verdict, diag, apart};
+    struct verifying v = {
+        .c = c, .r = r, .out = &verdict, .diag = diag, .apart = apart, .judged = judged};
     enum demur_err err = verify_by_type(&v);
     if (err)
         return err;
@@ -362,7 +402,7 @@ static enum demur_err verify(const struct demur_channel *c, const struct demur_r
 enum demur_err demur_channel_verify(const struct demur_channel *c, const struct demur_record *r,
                                     struct demur_verdict *out, struct demur_diag *diag)
 {
-    return verify(c, r, out, NULL, diag);
+    return verify(c, r, NULL, NULL, out, diag);
 }
 
 enum demur_err demur_channel_verify_apart(const struct demur_channel *c,
@@ -371,7 +411,7 @@ enum demur_err demur_channel_verify_apart(const struct demur_channel *c,
                                           struct demur_ring_proofs *out, struct demur_diag *diag)
 {
     out->n = 0;
-    return verify(c, r, verdict, out, diag);
+    return verify(c, r, NULL, out, verdict, diag);
 }
 
 enum demur_err demur_channel_proof_ring(const struct demur_channel *c, const struct demur_record *r,
@@ -393,6 +433,31 @@ enum demur_err demur_channel_proof_ring(const struct demur_channel *c, const str
     err = ring.n ? channel_kept_ring(out, &ring, p->ring, diag) : refuse_empty(p->field, diag);
     channel_ring_release(&ring);
     return err;
+}
+
+#define AT_ONCE 32
+static void verify_some(const struct demur_channel *c, struct demur_verify_item *items, size_t n)
+{
+    struct demur_ed25519_check checks[AT_ONCE * SIGNATURES_MAX];
+    struct signatures of[AT_ONCE];
+    size_t len = 0;
+    for (size_t i = 0; i < n; i++) {
+        struct demur_verdict none;
+        of[i] = (struct signatures){checks + len, 0};
+        struct verifying v = {.c = c, .r = items[i].record, .out = &none, .list = &of[i]};
+        (void)!verify_by_type(&v); /* what is wrong the second round says */
+        len += of[i].n;
+    }
+    demur_ed25519_verify_many(checks, len);
+    for (size_t i = 0; i < n; i++)
+        items[i].err = verify(c, items[i].record, &of[i], NULL, items[i].verdict, items[i].diag);
+}
+
+void demur_channel_verify_many(const struct demur_channel *c, struct demur_verify_item *items,
+                               size_t n)
+{
+    for (size_t first = 0; first < n; first += AT_ONCE)
+        verify_some(c, items + first, n - first < AT_ONCE ? n - first : AT_ONCE);
 }
 
 bool demur_channel_verify_alone(const struct demur_record *r)
