@@ -37,21 +37,33 @@ void checked_parse(struct checked *k)
     k->parsed = true;
 }
 
-static void check(struct checked *k, const struct demur_channel *channel)
+/* A thread takes so many entries at a time, whose signatures are verified together. */
+#define TAKEN 32
+
+static void check(struct checked *taken, size_t len, const struct demur_channel *channel)
 {
-    if (!k->parsed)
-        checked_parse(k);
-    if (k->err || k->verdict.verified || (!channel && !demur_channel_verify_alone(&k->record)))
-        return;
+    struct demur_verify_item items[TAKEN];
+    struct checked *of[TAKEN];
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        struct checked *k = &taken[i];
+        if (!k->parsed)
+            checked_parse(k);
+        if (k->err || k->verdict.verified || (!channel && !demur_channel_verify_alone(&k->record)))
+            continue;
+        of[n] = k;
+        items[n++] = (struct demur_verify_item){.record = &k->record, .verdict = &k->verdict};
+    }
+    demur_channel_verify_many(channel, items, n);
     /* A refusal is the fold's to make, in its turn. */
-    if (demur_channel_verify(channel, &k->record, &k->verdict, NULL))
-        k->verdict.verified = false;
+    for (size_t i = 0; i < n; i++)
+        of[i]->verdict.verified = !items[i].err;
 }
 
 static void work(struct verify_pool *p)
 {
-    for (size_t i; (i = atomic_fetch_add(&p->next, 1)) < p->len;)
-        check(&p->batch[i], p->channel);
+    for (size_t i; (i = atomic_fetch_add(&p->next, TAKEN)) < p->len;)
+        check(&p->batch[i], p->len - i < TAKEN ? p->len - i : TAKEN, p->channel);
 }
 
 static void *run(void *arg)
