@@ -70,24 +70,31 @@ static enum demur_err release_key(struct demur_client *c, const struct demur_act
 
 /* ---- opening blobs ---- */
 
+static enum demur_err open_file(const struct demur_actor *actor, const struct demur_bytes *file,
+                                struct demur_bytes *out, struct demur_diag *diag)
+{
+    struct buf plain = heap_buf(file->len);
+    enum demur_err err =
+        plain.p ? demur_age_open(&plain, demur_bytes_span(file), &actor->keys.age, 1, diag)
+                : no_memory(diag);
+    if (!err)
+        *out = heap_buf_take(&plain);
+    heap_buf_free(&plain);
+    return err;
+}
+
 static enum demur_err open_direct(struct demur_client *c, const struct demur_actor *actor,
                                   const struct demur_blob_ref *blob, struct demur_bytes *out,
                                   struct demur_diag *diag)
 {
     struct demur_bytes file = {0};
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
-    if (err)
-        return err;
-    struct buf plain = heap_buf(file.len);
-    err = plain.p ? demur_age_open(&plain, demur_bytes_span(&file), &actor->keys.age, 1, diag)
-                  : no_memory(diag);
+    if (!err)
+        err = open_file(actor, &file, out, diag);
     if (err == DEMUR_ERR_KEY)
         err = demur_fail(diag, err,
                          "this was not sealed to you: ask somebody who can read it to share it");
     demur_bytes_free(&file);
-    if (!err)
-        *out = heap_buf_take(&plain);
-    heap_buf_free(&plain);
     return err;
 }
 
@@ -392,14 +399,20 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
                                const struct demur_blob_ref *blob, const uint8_t tag[static 32],
                                struct demur_reading *out, struct demur_diag *diag)
 {
-    struct demur_bytes plain = {0};
+    struct demur_bytes file = {0}, plain = {0};
     struct demur_card card;
     struct demur_diag why = {0};
     out->card = DEMUR_CARD_CLOSED;
-    enum demur_err err = open_direct(c, actor, blob, &plain, diag);
+    enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (err)
-        return err == DEMUR_ERR_KEY ? DEMUR_OK : err;
-    err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
+        return err;
+    err = open_file(actor, &file, &plain, &why);
+    demur_bytes_free(&file);
+    if (err == DEMUR_ERR_KEY)
+        return DEMUR_OK;
+    /* Whatever else a signer has put there in place of a card is theirs to answer for. */
+    if (!err)
+        err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
     if (!err)
         err = card_hold(c, info, &card, tag, &why);
     if (!err && (!copy_text(out->handle, sizeof out->handle, card.handle) ||
@@ -408,7 +421,7 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
     out->card = err ? DEMUR_CARD_WORTHLESS : DEMUR_CARD_NAMED;
     memcpy(out->card_text, why.text, sizeof out->card_text);
     demur_bytes_free(&plain);
-    return DEMUR_OK;
+    return err == DEMUR_ERR_MEMORY ? no_memory(diag) : DEMUR_OK;
 }
 
 enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,

@@ -457,6 +457,43 @@ static void a_card_belongs_to_one_signature(struct live *l)
 
 TEST(signing_a_card_belongs_to_one_signature) { live_run(a_card_belongs_to_one_signature); }
 
+/* Whoever signs may put anything in the place of a card: that is between them and the
+ * offices, and keeps nobody from reading the others. */
+static void a_broken_card_hides_no_other(struct live *l)
+{
+    struct round r;
+    struct demur_signature_made made;
+    struct demur_signature *list = NULL;
+    struct demur_blob_ref card, broken;
+    struct demur_bytes bytes = {0};
+    size_t n = 0;
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    const struct demur_signing g = {.dissent = r.id, .link = &r.link, .named = true};
+    CHECK_SAYS(demur_client_sync(l->c, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(blob_put(l->c, span_lit("this is no card"), &broken, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(sign_with_card(l, 4, &r, &broken), DEMUR_OK, "");
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[3], &g, &made, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, NULL, r.id, false, &list, &n, &l->diag), DEMUR_OK, "");
+    REQUIRE(n == 3 && card_of_entry(l, list[2].index, &card));
+    free(list);
+    list = NULL;
+    /* Sealed to the office as it should be, but for its last byte. */
+    REQUIRE(demur_client_blob(l->c, &card, &bytes, &l->diag) == DEMUR_OK);
+    bytes.p[bytes.len - 1] ^= 1;
+    CHECK_SAYS(blob_put(l->c, demur_bytes_span(&bytes), &broken, &l->diag), DEMUR_OK, "");
+    demur_bytes_free(&bytes);
+    CHECK_SAYS(sign_with_card(l, 5, &r, &broken), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, &l->office, r.id, true, &list, &n, &l->diag), DEMUR_OK, "");
+    REQUIRE(n == 4);
+    CHECK(list[1].card == DEMUR_CARD_WORTHLESS && list[2].card == DEMUR_CARD_NAMED &&
+          list[3].card == DEMUR_CARD_WORTHLESS);
+    free(list);
+}
+
+TEST(signing_a_broken_card_hides_no_other) { live_run(a_broken_card_hides_no_other); }
+
 /* An author who signs another text than the one that is shown to those who are to sign. */
 static enum demur_err circulate_a_lie(struct live *l, size_t i, struct round *out)
 {
