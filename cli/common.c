@@ -117,7 +117,12 @@ static enum demur_err secret(struct cli *cli, const char *option, const char *va
     if (env)
         return copy_text(cli, env, out);
     *asked = true;
-    return cli_ask(cli, prompt, false, out);
+    enum demur_err err = cli_ask(cli, prompt, false, out);
+    if (err == DEMUR_ERR_MISSING)
+        err = demur_fail(&cli->diag, err,
+                         "there is no terminal to ask at: give --%s FILE, or set $%s", option,
+                         variable);
+    return err;
 }
 
 enum demur_err cli_passphrase(struct cli *cli, const char *prompt, bool twice)

@@ -68,9 +68,7 @@ enum demur_err cli_ask(struct cli *cli, const char *prompt, bool echo, struct de
     if (fd < 0 || tcgetattr(fd, &is_terminal) != 0) {
         if (fd >= 0)
             close(fd);
-        return demur_fail(&cli->diag, DEMUR_ERR_MISSING,
-                          "there is no terminal to ask at: see `demur --help` for the option that "
-                          "takes this from a file");
+        return demur_fail(&cli->diag, DEMUR_ERR_MISSING, "there is no terminal to ask at");
     }
     if (echo) {
         dprintf(fd, "%s", prompt);
