@@ -34,12 +34,12 @@ def entropy(name):
 
 
 class Nonces:
-    def __init__(self, domain, items):
-        self.seed, self.drawn = transcript(domain, items), 0
+    def __init__(self, domain, items, zero=()):
+        self.seed, self.drawn, self.zero = transcript(domain, items), 0, zero
 
     def draw(self):
         counter, self.drawn = self.drawn, self.drawn + 1
-        return wide_scalar(transcript(b"demur v1 nonce", [self.seed, be64(counter)]))
+        return 0 if counter in self.zero else wide_scalar(transcript(b"demur v1 nonce", [self.seed, be64(counter)]))
 
 
 def times(polynomial, slope, constant):
@@ -50,14 +50,15 @@ def times(polynomial, slope, constant):
     return out
 
 
-def sign(name, keys, secret, member, scope=SCOPE, message=MESSAGE, sigma=None, tag=None, omit=None):
+def sign(name, keys, secret, member, scope=SCOPE, message=MESSAGE, sigma=None, tag=None, omit=None, zero=()):
     """`member` is the position proven; sigma, tag, omit (the index of a
-    transcript item left out) forge."""
+    transcript item left out) forge; zero are the nonces that are 0."""
     base, digits = shape_for(len(keys))
     h = scope_point(scope)
     nonces = Nonces(
         b"demur v1 ring signature nonces",
         [encode_scalar(secret), ring_digest(keys), scope, message, entropy(name)],
+        zero,
     )
     if sigma is None:
         sigma = [[int(digit(member, base, j) == i) for i in range(base)] for j in range(digits)]
@@ -172,6 +173,7 @@ def write_rings(folder):
     for n in (1, 2, 6):
         out.case(f"members-{n}", key=vector_ring(n), digest=ring_digest(vector_ring(n)))
     out.case("empty", "size")
+    out.case("too-many", "size", numbers=32769)
     out.case("swapped", "order", key=keys[:2] + [keys[3], keys[2]] + keys[4:])
     out.case("repeated", "order", key=keys[:3] + keys[2:])
     out.case("identity", "key", key=[bytes(32)] + keys)
@@ -198,6 +200,12 @@ def write_valid_signatures(out):
         signature = sign(name, keys, vector_secret(signer), place(keys, signer))
         out.case(name, members=members, signer=signer, scope=SCOPE, message=MESSAGE,
                  entropy=entropy(name), signature=signature)
+    # Whoever gives the secret away by nonces of 0 has A, each X and each Y the identity.
+    keys, nonces = vector_ring(6), set(range(5 * 3 + 2 + 5)) - {5 * 3 + 1}
+    signature = sign("identities", keys, vector_secret(2), place(keys, 2), zero=nonces)
+    points = [signature[i : i + 32] for i in range(0, 32 * 13, 32)]
+    assert points.count(bytes(32)) == 1 + 5 + 5
+    out.case("valid-identities", members=6, scope=SCOPE, message=MESSAGE, signature=signature)
     for members, signer in ((1025, 1000), (4097, 77)):
         name = f"valid-{members}-{signer}"
         keys = vector_ring(members)
@@ -218,6 +226,7 @@ def write_mutated_signatures(out, keys, good):
     refuse("empty", "length", b"")
     refuse("short", "length", good[:-1])
     refuse("long", "length", good + b"\0")
+    refuse("of-the-next-row", "length", good + bytes(1120 - 960))
     refuse("tag-identity", "tag-identity", put(good, 0, bytes(32)))
     for i, name in enumerate(points):
         refuse(f"{name}-negative", "point", put(good, i, NOT_A_POINT["negative"](field(i))))
@@ -324,6 +333,7 @@ def write_claims(folder):
         refuse(f"tag-{name}", "key", tag=spoil(tag))
     zero = prove_claim("zero", 0, SCOPE, context)
     refuse("identities", "key", key=bytes(32), tag=bytes(32), proof=zero)
+    refuse("key-identity", "key", key=bytes(32))
     refuse("tag-identity", "key", tag=bytes(32))
     refuse("c-plus-order", "scalar", proof=plus_order(good[:32]) + good[32:])
     refuse("z-plus-order", "scalar", proof=good[:32] + plus_order(good[32:]))

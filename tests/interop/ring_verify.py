@@ -236,6 +236,8 @@ def vector_ring(members, known={}):
 def case_ring(case):
     if "members" in case:
         return vector_ring(int(case["members"][0]))
+    if "numbers" in case:
+        return [n.to_bytes(32, "big") for n in range(1, int(case["numbers"][0]) + 1)]
     return [bytes.fromhex(k) for k in case.get("key", [])]
 
 
@@ -247,6 +249,14 @@ def run_case(kind, case):
         else:
             family, j, i = case["generator"][0].split()
             point = generator(family.encode(), int(j), int(i))
+        return "ok" if point.encode() == get(case, "point") else "differs"
+    if kind == "rfc9496":
+        if "bad" in case:
+            return "ok" if decode(get(case, "bad")) is None else "decodes"
+        if "text" in case:
+            point = hash_to_group(get(case, "text"))
+        else:
+            point = int(case["multiple"][0]) * BASE
         return "ok" if point.encode() == get(case, "point") else "differs"
     if kind == "rings":
         result = check_ring(keys)
@@ -264,14 +274,14 @@ def run_case(kind, case):
     raise ValueError(f"no such kind of vector: {kind}")
 
 
-KINDS = ("points", "rings", "signatures", "possessions", "claims")
+KINDS = ("rfc9496", "points", "rings", "signatures", "possessions", "claims")
 
 
 def main(folder):
     failed = 0
     for kind in KINDS:
         for case in read_cases(os.path.join(folder, kind + ".txt")):
-            got, want = run_case(kind, case), case["expect"][0]
+            got, want = run_case(kind, case), case.get("expect", ["ok"])[0]
             failed += got != want
             print("ok" if got == want else f"FAIL (got {got}, want {want})", kind, case["case"][0])
     return 1 if failed else 0
