@@ -138,18 +138,21 @@ static enum demur_err destroy_one(struct demur_engine *e, const uint8_t blob[sta
     return err == DEMUR_ERR_UNKNOWN ? DEMUR_OK : err;
 }
 
+/* Not what a commit noted that failed: no record of it is in the log. */
 static void doomed_take(struct demur_engine *e, struct demur_list *out)
 {
     pthread_rwlock_wrlock(&e->lock);
-    *out = e->expunge.doomed;
-    e->expunge.doomed = (struct demur_list){0};
+    if (!e->failed) {
+        *out = e->expunge.doomed;
+        e->expunge.doomed = (struct demur_list){0};
+    }
     pthread_rwlock_unlock(&e->lock);
 }
 
 static bool doomed_any(struct demur_engine *e)
 {
     demur_engine_read(e);
-    bool any = e->expunge.doomed.len && !e->failed;
+    bool any = e->expunge.doomed.len > 0;
     demur_engine_unread(e);
     return any;
 }
