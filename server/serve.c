@@ -287,9 +287,11 @@ static bool finished_within(struct server *s, int ms)
     return !atomic_load(&s->service.unfinished);
 }
 
-static void stop(struct server *s, bool failed)
+/* What went before, or what went wrong now with the last commits. */
+static enum demur_err stop(struct server *s, enum demur_err err, struct demur_diag *diag)
 {
     struct demur_service *v = &s->service;
+    bool failed = err != DEMUR_OK;
     atomic_store(&v->stopping, true);
     if (s->http) {
         demur_journal("stopping");
@@ -307,7 +309,9 @@ static void stop(struct server *s, bool failed)
         demur_sequencer_drain(v->sequencer);
     demur_workers_free(v->workers);
     demur_http_stop(s->http);
-    if (v->engine && !failed) {
+    if (v->sequencer && !failed)
+        err = demur_sequencer_state(v->sequencer, diag);
+    if (v->engine && !err) {
         demur_duties_destroy(&s->duties);
         demur_duties_snapshot(&s->duties, true);
     }
@@ -316,6 +320,7 @@ static void stop(struct server *s, bool failed)
     demur_engine_close(v->engine);
     if (s->listen_fd >= 0)
         close(s->listen_fd);
+    return err;
 }
 
 static enum demur_err serve(struct server *s, struct demur_diag *diag)
@@ -347,8 +352,7 @@ static enum demur_err serve(struct server *s, struct demur_diag *diag)
         err = listening_start(s, diag);
     if (!err)
         err = watch(s, diag);
-    stop(s, err != DEMUR_OK);
-    return err;
+    return stop(s, err, diag);
 }
 
 enum demur_err demur_server_run(const struct demur_server_config *config, struct demur_diag *diag)

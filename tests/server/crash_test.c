@@ -258,7 +258,8 @@ static void gate_at(void *ctx, enum demur_server_point point)
         usleep(10000);
 }
 
-static int ask_raw(struct fixture *f, const char *head, struct span body)
+/* A request, and the first `now` bytes of its body. */
+static int ask_begun(struct fixture *f, const char *head, struct span body, size_t now)
 {
     char text[512];
     int fd = fixture_connect(f);
@@ -267,8 +268,13 @@ static int ask_raw(struct fixture *f, const char *head, struct span body)
              "Authorization: Bearer " FIXTURE_TOKEN "\r\n\r\n",
              head, body.len);
     CHECK(write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-    CHECK(!body.len || write(fd, body.p, body.len) == (ssize_t)body.len);
+    CHECK(!now || write(fd, body.p, now) == (ssize_t)now);
     return fd;
+}
+
+static int ask_raw(struct fixture *f, const char *head, struct span body)
+{
+    return ask_begun(f, head, body, body.len);
 }
 
 /* The signer dies in the middle of a commit. Whoever waited for it to end is not
@@ -313,6 +319,51 @@ TEST(crash_shows_nothing_uncommitted)
         close(append);
         waitpid(f->server, &how, 0);
         f->server = -1;
+        CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 1);
+        f->hooks = NULL;
+        REQUIRE(fixture_start(f, NULL) && fixture_send(f));
+    }
+    fixture_free(f);
+    munmap(g, sizeof *g);
+}
+
+/* The signer dies under the last commit of a server that was told to stop. */
+TEST(crash_while_stopping_is_no_success)
+{
+    int how = 0;
+    struct gate *g =
+        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL && g != MAP_FAILED);
+    CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
+    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
+    *g = (struct gate){.clock_s = f->clock_s};
+    f->hooks = &hooks;
+    REQUIRE(fixture_start(f, NULL));
+    pid_t signer = signer_of(f->server);
+    if (!signer) {
+        test_skip("/proc does not tell a process's children here");
+    } else {
+        CHECK(!town_invite(f->w, 1, ""));
+        struct span record = fixture_record(f, f->sent);
+        int append = ask_begun(f, "POST /append", record, record.len - 1);
+        CHECK(fixture_ask(f, &a, "GET", "/healthz", span_of(NULL, 0)) && a.status == 200);
+        usleep(200000); /* so that the request has begun */
+        kill(f->server, SIGTERM);
+        /* It is stopping once nobody is let in any more. */
+        for (int fd, ms = 0; ms < 20000 && (fd = fixture_connect(f)) >= 0; ms += 10) {
+            close(fd);
+            usleep(10000);
+        }
+        CHECK(write(append, record.p + record.len - 1, 1) == 1);
+        for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
+            usleep(10000);
+        CHECK(__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST));
+        kill(signer, SIGKILL);
+        __atomic_store_n(&g->open, true, __ATOMIC_SEQ_CST);
+        waitpid(f->server, &how, 0);
+        f->server = -1;
+        close(append);
         CHECK(WIFEXITED(how) && WEXITSTATUS(how) == 1);
         f->hooks = NULL;
         REQUIRE(fixture_start(f, NULL) && fixture_send(f));
