@@ -307,8 +307,9 @@ static enum demur_err stop(struct server *s, enum demur_err err, struct demur_di
     }
     if (v->sequencer)
         demur_sequencer_drain(v->sequencer);
+    demur_workers_end(v->workers);
+    demur_http_stop(s->http); /* which may have an upload to drop still */
     demur_workers_free(v->workers);
-    demur_http_stop(s->http);
     if (v->sequencer && !failed)
         err = demur_sequencer_state(v->sequencer, diag);
     if (v->engine && !err) {

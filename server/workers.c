@@ -8,7 +8,7 @@ struct demur_workers {
     pthread_cond_t more;
     struct demur_work *first, **last;
     size_t busy; /* workers that carry something out, and may add to the queue */
-    bool ending;
+    bool ending, ended;
     size_t n;
     pthread_t threads[];
 };
@@ -59,15 +59,20 @@ void demur_workers_add(struct demur_workers *w, struct demur_work *work)
 {
     work->next = NULL;
     pthread_mutex_lock(&w->lock);
-    *w->last = work;
-    w->last = &work->next;
-    pthread_cond_signal(&w->more);
+    bool alone = w->ended;
+    if (!alone) {
+        *w->last = work;
+        w->last = &work->next;
+        pthread_cond_signal(&w->more);
+    }
     pthread_mutex_unlock(&w->lock);
+    if (alone)
+        work->run(work);
 }
 
-void demur_workers_free(struct demur_workers *w)
+void demur_workers_end(struct demur_workers *w)
 {
-    if (!w)
+    if (!w || w->ended)
         return;
     pthread_mutex_lock(&w->lock);
     w->ending = true;
@@ -75,6 +80,22 @@ void demur_workers_free(struct demur_workers *w)
     pthread_mutex_unlock(&w->lock);
     for (size_t i = 0; i < w->n; i++)
         pthread_join(w->threads[i], NULL);
+    pthread_mutex_lock(&w->lock);
+    w->ended = true;
+    struct demur_work *rest = w->first;
+    w->first = NULL;
+    pthread_mutex_unlock(&w->lock);
+    for (struct demur_work *next; rest; rest = next) {
+        next = rest->next; /* whoever runs may free it */
+        rest->run(rest);
+    }
+}
+
+void demur_workers_free(struct demur_workers *w)
+{
+    if (!w)
+        return;
+    demur_workers_end(w);
     pthread_mutex_destroy(&w->lock);
     pthread_cond_destroy(&w->more);
     free(w);

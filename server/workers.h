@@ -14,10 +14,12 @@ struct demur_work {
 
 enum demur_err demur_workers_start(struct demur_workers **out, size_t n,
                                    struct demur_diag *diag) DEMUR_CHECKED;
-/* Never fails: the queue is as long as there are requests, which are limited. */
+/* Never fails: the queue is as long as there are requests, which are limited. Once they
+ * have ended, whoever adds carries it out. */
 void demur_workers_add(struct demur_workers *w, struct demur_work *work);
-/* Finish everything, what work itself adds included; then end the threads.
- * Nothing may be added from outside any more. NULL is fine. */
+/* Finish everything, what work itself adds included; then end the threads. NULL is fine. */
+void demur_workers_end(struct demur_workers *w);
+/* End them, and nobody may add any more. NULL is fine. */
 void demur_workers_free(struct demur_workers *w);
 
 #endif
