@@ -70,17 +70,21 @@ static enum demur_err release_key(struct demur_client *c, const struct demur_act
 
 /* ---- opening blobs ---- */
 
-static enum demur_err open_file(const struct demur_actor *actor, const struct demur_bytes *file,
+/* KEY; VERIFY for whatever was put there in the place of an age file. */
+static enum demur_err open_file(const struct demur_actor *actor, struct span file,
                                 struct demur_bytes *out, struct demur_diag *diag)
 {
-    struct buf plain = heap_buf(file->len);
+    struct demur_diag why = {0};
+    struct buf plain = heap_buf(file.len);
     enum demur_err err =
-        plain.p ? demur_age_open(&plain, demur_bytes_span(file), &actor->keys.age, 1, diag)
-                : no_memory(diag);
+        plain.p ? demur_age_open(&plain, file, &actor->keys.age, 1, &why) : no_memory(&why);
     if (!err)
         *out = heap_buf_take(&plain);
     heap_buf_free(&plain);
-    return err;
+    if (!err || err == DEMUR_ERR_MEMORY || err == DEMUR_ERR_KEY)
+        return err ? demur_fail(diag, err, "%s", why.text) : DEMUR_OK;
+    return demur_fail(diag, DEMUR_ERR_VERIFY, "what was sealed here does not open: %.150s",
+                      why.text);
 }
 
 static enum demur_err open_direct(struct demur_client *c, const struct demur_actor *actor,
@@ -90,7 +94,7 @@ static enum demur_err open_direct(struct demur_client *c, const struct demur_act
     struct demur_bytes file = {0};
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (!err)
-        err = open_file(actor, &file, out, diag);
+        err = open_file(actor, demur_bytes_span(&file), out, diag);
     if (err == DEMUR_ERR_KEY)
         err = demur_fail(diag, err,
                          "this was not sealed to you: ask somebody who can read it to share it");
@@ -107,25 +111,21 @@ static enum demur_err open_wrapped(struct demur_client *c, const struct demur_ac
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (err)
         return err;
-    struct buf inner = heap_buf(file.len), plain = heap_buf(file.len);
-    if (!inner.p || !plain.p)
+    struct buf inner = heap_buf(file.len);
+    if (!inner.p)
         err = no_memory(diag);
-    if (!err)
-        err = demur_age_unwrap(&inner, demur_bytes_span(&file), release, diag);
-    if (err && err != DEMUR_ERR_MEMORY)
+    else if ((err = demur_age_unwrap(&inner, demur_bytes_span(&file), release, diag)) &&
+             err != DEMUR_ERR_MEMORY)
         err = demur_fail(diag, DEMUR_ERR_VERIFY,
                          "the memo does not open with the key that its author gave the server");
     if (!err)
-        err = demur_age_open(&plain, buf_span(&inner), &actor->keys.age, 1, diag);
+        err = open_file(actor, buf_span(&inner), out, diag);
     if (err == DEMUR_ERR_KEY)
         err =
             demur_fail(diag, err,
                        "this memo was not sealed to you: you came into office after it was filed, "
                        "or hold it for other members; ask somebody who can read it to share it");
-    if (!err)
-        *out = heap_buf_take(&plain);
     heap_buf_free(&inner);
-    heap_buf_free(&plain);
     demur_bytes_free(&file);
     return err;
 }
@@ -406,7 +406,7 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (err)
         return err;
-    err = open_file(actor, &file, &plain, &why);
+    err = open_file(actor, demur_bytes_span(&file), &plain, &why);
     demur_bytes_free(&file);
     if (err == DEMUR_ERR_KEY)
         return DEMUR_OK;

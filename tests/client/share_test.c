@@ -15,24 +15,30 @@ static bool find(struct live *l, const char *id, struct demur_dissent_info *out)
                                       demur_client_view_time(l->c), out);
 }
 
+/* Store these bytes, whatever they are. */
+static bool put(struct live *l, struct span bytes, struct demur_blob_ref *out)
+{
+    static struct fixture_answer answer;
+    char path[80] = "/blob/";
+    crypto_hash_sha256(out->hash, bytes.p, bytes.len);
+    out->size = bytes.len;
+    struct buf name = buf_over(path + 6, 64);
+    demur_hex_encode(&name, span_of(out->hash, 32));
+    return fixture_ask(l->f, &answer, "PUT", path, bytes) && answer.status == 201;
+}
+
 /* Store `text` sealed to the holder. */
 static bool put_sealed(struct live *l, const struct demur_actor *holder, struct span text,
                        struct demur_blob_ref *out)
 {
     static uint8_t sealed[32768], entropy[DEMUR_AGE_ENTROPY_LEN(1)];
-    static struct fixture_answer answer;
     struct buf file = buf_over(sealed, sizeof sealed);
     struct demur_age_recipient to;
-    char path[80] = "/blob/";
     memcpy(to.public, holder->keys.age.public, 32);
     randombytes_buf(entropy, sizeof entropy);
-    if (demur_age_seal(&file, text, &to, 1, span_of(entropy, sizeof entropy), &l->diag) != DEMUR_OK)
-        return false;
-    crypto_hash_sha256(out->hash, file.p, file.len);
-    out->size = file.len;
-    struct buf name = buf_over(path + 6, 64);
-    demur_hex_encode(&name, span_of(out->hash, 32));
-    return fixture_ask(l->f, &answer, "PUT", path, buf_span(&file)) && answer.status == 201;
+    return demur_age_seal(&file, text, &to, 1, span_of(entropy, sizeof entropy), &l->diag) ==
+               DEMUR_OK &&
+           put(l, buf_span(&file), out);
 }
 
 /* What a patched client does: share `text` as if it were what the source says. */
@@ -164,3 +170,37 @@ static void a_message_is_read_from_the_original(struct live *l)
 }
 
 TEST(share_a_message_is_read_from_the_original) { live_run(a_message_is_read_from_the_original); }
+
+/* What a patched client of the author's does: put anything in the place of a message. It
+ * does not hold, whatever it is, so that `read --thread` tells it and goes on. */
+static void what_is_no_letter_does_not_hold(struct live *l)
+{
+    static uint8_t bytes[DEMUR_RECORD_MAX];
+    static const char *const odd[] = {"no age file", "age-encryption.org/v7\n-> X25519 a\n",
+                                      "age-encryption.org/v1\n-> X25519 a\n--- b\n"};
+    struct demur_actor author = {0};
+    struct demur_dissent_info info;
+    struct demur_reading read;
+    struct demur_event e;
+    REQUIRE(live_file(l, 1, false, &author));
+    for (size_t i = 0; i < DEMUR_COUNT(odd); i++) {
+        struct buf record = buf_over(bytes, sizeof bytes);
+        struct demur_blob_ref blob;
+        size_t event = 0;
+        REQUIRE(find(l, author.dissent, &info) && put(l, span_str(odd[i]), &blob));
+        demur_record_begin(&record, DEMUR_RECORD_SAY, l->f->w->fingerprint);
+        demur_put_text(&record, DEMUR_FIELD_DISSENT, span_str(author.dissent));
+        demur_put_hash(&record, DEMUR_FIELD_ON, info.latest);
+        demur_put_blob(&record, DEMUR_FIELD_MESSAGE, &blob);
+        demur_put_signature(&record, DEMUR_FIELD_SIG, author.keys.secret_key);
+        CHECK_SAYS(demur_act_append(l->c, buf_span(&record), NULL, &l->diag), DEMUR_OK, "");
+        REQUIRE(find(l, author.dissent, &info));
+        while (demur_channel_event(demur_client_channel(l->c), span_str(info.id), event, &e) &&
+               memcmp(e.blob.hash, blob.hash, 32) != 0)
+            event++;
+        CHECK_SAYS(demur_read_event(l->c, &l->office, info.id, event, &read, &l->diag),
+                   DEMUR_ERR_VERIFY, "does not open");
+    }
+}
+
+TEST(share_what_is_no_letter_does_not_hold) { live_run(what_is_no_letter_does_not_hold); }
