@@ -11,7 +11,8 @@ static unsigned in_range(unsigned c, unsigned lo, unsigned hi)
 
 /* A radix is a number of bits a digit and two maps, both free of branches and
  * of table look-ups. `value` gives NOT_A_DIGIT, above every value, for a foreign
- * character. */
+ * character. digits_put and digits_get are compiled anew for each radix: to call the maps
+ * by pointer, a character at a time, was a tenth of what the server does for an append. */
 #define NOT_A_DIGIT 0x80
 struct radix {
     unsigned bits;
@@ -50,9 +51,14 @@ static unsigned base32_value(unsigned c)
 
 static uint8_t base64_digit(unsigned v)
 {
-    return (uint8_t)((in_range(v, 0, 25) & (v + 'A')) | (in_range(v, 26, 51) & (v - 26 + 'a')) |
-                     (in_range(v, 52, 61) & (v - 52 + '0')) | (in_range(v, 62, 62) & '+') |
-                     (in_range(v, 63, 63) & '/'));
+    /* Where v lies above the end of a range, the step to the next range is added: the
+     * difference is negative then, and its upper bits are ones. */
+    unsigned c = v + 'A';
+    c += ((25 - v) >> 8) & (unsigned)('a' - 26 - 'A');
+    c -= ((51 - v) >> 8) & (unsigned)('a' - 26 - ('0' - 52));
+    c -= ((61 - v) >> 8) & (unsigned)('0' - 52 - ('+' - 62));
+    c += ((62 - v) >> 8) & (unsigned)('/' - 63 - ('+' - 62));
+    return (uint8_t)c;
 }
 
 static unsigned base64_value(unsigned c)
@@ -96,7 +102,8 @@ static size_t digits_len(unsigned bits, size_t n)
     return n / bits * 8 + (n % bits * 8 + bits - 1) / bits;
 }
 
-static void digits_put(struct buf *out, struct span in, const struct radix *r)
+static inline __attribute__((always_inline)) void digits_put(struct buf *out, struct span in,
+                                                             const struct radix *r)
 {
     if (in.len > SIZE_MAX / 8) {
         out->overflow = true;
@@ -115,7 +122,8 @@ static void digits_put(struct buf *out, struct span in, const struct radix *r)
         *at = r->digit(held << (r->bits - held_bits) & mask);
 }
 
-static enum demur_err digits_get(struct buf *out, struct span text, const struct radix *r)
+static inline __attribute__((always_inline)) enum demur_err
+digits_get(struct buf *out, struct span text, const struct radix *r)
 {
     size_t before = out->len, tail_bits = text.len % 8 * r->bits % 8;
     if (tail_bits >= r->bits)
