@@ -25,8 +25,8 @@ static bool find_published(struct demur_engine *e, struct demur_append *a)
     return true;
 }
 
-/* Proofs about rings take up to a tenth of a second, everything else some fifty
- * microseconds a signature. */
+/* Proofs about rings take up to a tenth of a second. What is left to do for the rest is a
+ * matter of microseconds. */
 static bool takes_long(const struct demur_record *r)
 {
     return demur_record_has(r, DEMUR_FIELD_PROOF) || demur_record_has(r, DEMUR_FIELD_SLOT_PROOF) ||
@@ -52,8 +52,10 @@ static bool prepare(struct demur_engine *e, struct demur_append *a, bool wait)
     if (demur_engine_sound(e, &a->diag)) {
         a->state = DEMUR_APPEND_UNKNOWN;
     } else if (demur_blobs_check(e, a)) {
-        err = demur_channel_verify(e->channel, &a->record, &a->verdict, &diag);
-        if (!err)
+        a->unverified = !takes_long(&a->record);
+        if (!a->unverified)
+            err = demur_channel_verify(e->channel, &a->record, &a->verdict, &diag);
+        if (!err && !a->unverified)
             err = demur_engine_disk(e, DISK_KEPT, &diag);
         if (err)
             refuse(a, err, &diag);
@@ -70,4 +72,49 @@ void demur_engine_prepare(struct demur_engine *e, struct demur_append *a)
 bool demur_engine_prepare_now(struct demur_engine *e, struct demur_append *a)
 {
     return prepare(e, a, false);
+}
+
+/* A group's worth; a few dozen is as good as all. */
+#define AT_ONCE 64
+struct group {
+    struct demur_append *appends[AT_ONCE];
+    struct demur_verify_item items[AT_ONCE];
+    struct demur_diag diags[AT_ONCE];
+    size_t n;
+};
+
+static void group_verify(struct demur_engine *e, struct group *g)
+{
+    demur_channel_verify_many(e->channel, g->items, g->n);
+    for (size_t i = 0; i < g->n; i++) {
+        g->appends[i]->unverified = false;
+        if (g->items[i].err)
+            refuse(g->appends[i], g->items[i].err, &g->diags[i]);
+    }
+    g->n = 0;
+}
+
+void demur_engine_verify(struct demur_engine *e, struct demur_append *batch)
+{
+    struct group g = {.n = 0};
+    struct demur_diag full = {0};
+    bool asked = false;
+    enum demur_err err = DEMUR_OK;
+    for (struct demur_append *a = batch; a; a = a->next) {
+        if (!a->unverified)
+            continue;
+        if (!asked)
+            err = demur_engine_disk(e, DISK_KEPT, &full);
+        asked = true;
+        if (err) {
+            refuse(a, err, &full);
+            continue;
+        }
+        g.diags[g.n] = (struct demur_diag){0};
+        g.items[g.n] = (struct demur_verify_item){&a->record, &a->verdict, &g.diags[g.n], err};
+        g.appends[g.n++] = a;
+        if (g.n == AT_ONCE)
+            group_verify(e, &g);
+    }
+    group_verify(e, &g);
 }

@@ -94,6 +94,10 @@ static enum demur_err fold_one(struct turn *t, struct demur_append *a)
 static enum demur_err sequence_one(struct turn *t, struct demur_append *a, struct demur_diag *diag)
 {
     struct demur_blob_ref blobs[DEMUR_RECORD_FIELDS_MAX];
+    if (a->state != DEMUR_APPEND_WAITING) {
+        push(&t->refused, a);
+        return DEMUR_OK;
+    }
     if (find_retry(t, a)) {
         push(&t->again, a);
         return DEMUR_OK;
@@ -256,6 +260,7 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
     struct turn t = {.e = e, .accepted = e->accepted};
     enum demur_err err = DEMUR_OK;
     uint64_t started = demur_now_us();
+    demur_engine_verify(e, batch); /* nobody but this thread writes the fold */
     pthread_rwlock_wrlock(&e->lock);
     t.at = demur_engine_now(e);
     t.first = e->edge.frontier.size;

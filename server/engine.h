@@ -142,6 +142,7 @@ struct demur_append {
     struct demur_record record;
     uint8_t hash[32]; /* SHA-256 of text */
     struct demur_verdict verdict;
+    bool unverified; /* its signatures are verified in its turn, with those of the others */
     enum demur_append_state state;
     struct demur_diag diag;
     bool has_latest; /* STALE: what `on` must be */
@@ -154,13 +155,16 @@ struct demur_append {
     struct demur_append *next;
 };
 
-/* What can be done beside others: parse, look for a retry, check the blobs and
- * every signature. Leaves state WAITING when the record is to be sequenced. */
+/* What can be done beside others: parse, look for a retry, check the blobs and every proof
+ * about a ring. Leaves state WAITING when the record is to be sequenced. */
 void demur_engine_prepare(struct demur_engine *e, struct demur_append *append);
 /* The same, for a thread that must not wait; false when it would have to, for the fold
  * or for a proof about a ring: then it is to be prepared elsewhere. */
 bool demur_engine_prepare_now(struct demur_engine *e, struct demur_append *append) DEMUR_CHECKED;
-/* Fold, commit, sign, publish and answer a batch of prepared records (linked by
+/* In the turn of a batch of prepared records, before it is folded: verify together what has
+ * not been, and refuse what does not hold, or all that has not been when the disk is full. */
+void demur_engine_verify(struct demur_engine *e, struct demur_append *batch);
+/* Verify, fold, commit, sign, publish and answer a batch of prepared records (linked by
  * next, DEMUR_BATCH_MAX at most): each is answered, refusals before the commit. An error is fatal:
  * the fold is not to be used any more, and nobody knows what became of the batch. */
 enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *batch,

@@ -418,11 +418,26 @@ struct client {
     struct fixture_answer answer;
 };
 
+/* The record with another signature, which is refused among all that are verified with it. */
+static bool forged_is_refused(struct client *c, size_t i)
+{
+    uint8_t text[2048];
+    struct span record = fixture_record(c->f, i);
+    if (record.len > sizeof text)
+        return false;
+    memcpy(text, record.p, record.len);
+    uint8_t *digit = &text[record.len - 60]; /* of the signature's 88, at the end */
+    *digit = *digit == 'A' ? 'B' : 'A';
+    return fixture_ask(c->f, &c->answer, "POST", "/append", span_of(text, record.len)) &&
+           CHECK_PROBLEM(&c->answer, 403, "verification");
+}
+
 static void *client_run(void *arg)
 {
     static const char *const views[] = {"/api/roster", "/metrics", "/api/board", "/checkpoint"};
     struct client *c = arg;
     for (size_t i = c->from; i < c->from + EACH; i++) {
+        c->ok += forged_is_refused(c, i);
         for (int again = 0; again < 2; again++)
             c->ok += fixture_ask(c->f, &c->answer, "POST", "/append", fixture_record(c->f, i)) &&
                      c->answer.status == 200;
@@ -463,9 +478,9 @@ TEST(append_many_at_a_time)
     }
     for (size_t i = 0; i < CLIENTS; i++) {
         pthread_join(threads[i], NULL);
-        if (clients[i].ok != 3 * EACH)
+        if (clients[i].ok != 4 * EACH)
             test_failed(__FILE__, __LINE__, "client %zu: %u of %d, last %ld %.200s", i,
-                        clients[i].ok, 3 * EACH, clients[i].answer.status,
+                        clients[i].ok, 4 * EACH, clients[i].answer.status,
                         (const char *)clients[i].answer.body);
     }
     /* Same clock, so each entry's bytes are the town's, at whatever index. */
