@@ -185,19 +185,25 @@ bool demur_blobs_check(struct demur_engine *e, struct demur_append *append);
 enum demur_err demur_record_text(struct demur_engine *e, const struct demur_record *record,
                                  struct demur_store_bytes *out,
                                  struct demur_diag *diag) DEMUR_CHECKED;
-/* recover.c */
+/* folding.c: fold the log's entries in their order. Signatures are verified many at a
+ * time, so that the last few entries wait: the frontier is ahead of the channel by those
+ * until the end. Start with the members above the line, and release it whatever happens. */
 struct demur_folding {
     struct demur_engine *engine;
-    struct demur_record *record; /* work area */
     struct demur_frontier frontier;
     uint64_t size; /* for lines of progress */
     time_t told_s; /* of the last of them */
     bool quiet;    /* none */
     struct demur_diag *diag;
+    /* --- */
+    struct demur_folding_ahead *ahead;
 };
-/* A demur_store_entry_fn: fold the next entry. VERIFY when it is damaged. */
+/* A demur_store_entry_fn: take the next entry. VERIFY when it is damaged. */
 enum demur_err demur_folding_entry(void *ctx, uint64_t index, const uint8_t leaf[static 32],
                                    struct span bytes) DEMUR_CHECKED;
+enum demur_err demur_folding_end(struct demur_folding *f) DEMUR_CHECKED; /* fold the rest */
+void demur_folding_free(struct demur_folding *f);
+/* recover.c */
 /* e->refold has come to an answer: OK, or VERIFY when the snapshot was wrong, which is
  * deleted then: nothing of this engine is to be believed. */
 enum demur_err demur_engine_refolded(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;

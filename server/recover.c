@@ -6,47 +6,6 @@
 #include "engine.h"
 #include "journal.h"
 
-enum demur_err demur_folding_entry(void *ctx, uint64_t index, const uint8_t leaf[static 32],
-                                   struct span bytes)
-{
-    struct demur_folding *f = ctx;
-    struct demur_engine *e = f->engine;
-    uint8_t computed[32];
-    uint64_t at;
-    struct span text;
-    struct demur_store_bytes policy = {0};
-    demur_merkle_leaf(computed, bytes);
-    if (memcmp(computed, leaf, 32) != 0)
-        return demur_fail(f->diag, DEMUR_ERR_VERIFY, "entry %llu of the store is damaged",
-                          (unsigned long long)index);
-    if (!demur_frontier_append(&f->frontier, computed))
-        return demur_fail(f->diag, DEMUR_ERR_LIMIT, "the log is too long");
-
-    bool parsed =
-        !demur_entry_parse(&at, &text, bytes, NULL) && !demur_record_parse(f->record, text, NULL);
-    enum demur_err err = DEMUR_OK;
-    if (parsed)
-        err = demur_record_text(e, f->record, &policy, f->diag);
-    if (err)
-        return err;
-    struct demur_diag refusal = {0};
-    err = demur_channel_entry(e->channel, bytes, span_of(policy.p, policy.len), &refusal);
-    demur_store_bytes_free(&policy);
-    if (demur_channel_size(e->channel) != index + 1)
-        return demur_fail(f->diag, err ? err : DEMUR_ERR_MEMORY, "entry %llu cannot be folded: %s",
-                          (unsigned long long)index, err ? refusal.text : "no reason given");
-    if (!err)
-        err = demur_engine_note(e, f->record, index, at, f->diag);
-    else
-        err = DEMUR_OK; /* without effect, counted by the fold, and evidence for readers */
-    if (!f->quiet && time(NULL) > f->told_s + 2) {
-        f->told_s = time(NULL);
-        demur_journal("folded %llu of %llu entries", (unsigned long long)index + 1,
-                      (unsigned long long)f->size);
-    }
-    return err;
-}
-
 /* Fold what the snapshot, of which this is the frontier, does not hold. */
 static enum demur_err fold_rest(struct demur_engine *e, const struct demur_store_head *head,
                                 const struct demur_frontier *frontier, struct demur_diag *diag)
@@ -54,12 +13,11 @@ static enum demur_err fold_rest(struct demur_engine *e, const struct demur_store
     struct demur_folding f = {
         .engine = e, .frontier = *frontier, .size = head->size, .told_s = time(NULL), .diag = diag};
     uint8_t root[32];
-    f.record = malloc(sizeof *f.record);
-    if (!f.record)
-        return demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     enum demur_err err =
         demur_store_entries(e->store, frontier->size, head->size, demur_folding_entry, &f, diag);
-    free(f.record);
+    if (!err)
+        err = demur_folding_end(&f);
+    demur_folding_free(&f);
     demur_frontier_root(&f.frontier, root);
     if (!err && memcmp(root, head->root, 32) != 0)
         err = demur_fail(diag, DEMUR_ERR_VERIFY,

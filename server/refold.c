@@ -79,6 +79,8 @@ static enum demur_err fold_again(struct job *j, const char *dir, struct demur_di
         err = demur_fail(diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)
         err = demur_store_entries(e->store, 0, j->snapshot.size, entry_fold, j, diag);
+    if (!err)
+        err = demur_folding_end(&j->folding);
     return err ? err : compare(j, diag);
 }
 
@@ -93,10 +95,9 @@ static int refold_main(int fd, const char *dir, bool confined)
     demur_frontier_init(&j.folding.frontier);
     j.folding.quiet = true;
     j.folding.diag = &diag;
-    j.folding.record = malloc(sizeof *j.folding.record);
     j.folding.engine = calloc(1, sizeof *j.folding.engine);
     struct answer a = {.code = DEMUR_ERR_MEMORY};
-    if (j.folding.record && j.folding.engine)
+    if (j.folding.engine)
         a.code = fold_again(&j, dir, &diag);
     snprintf(a.text, sizeof a.text, "%s", diag.text);
     return send(fd, &a, sizeof a, MSG_NOSIGNAL) != sizeof a;

@@ -172,7 +172,6 @@ static bool forge(const struct fixture *f)
     if (!e)
         return false;
     struct demur_folding folding = {.engine = e, .diag = &diag, .quiet = true};
-    folding.record = malloc(sizeof *folding.record);
     demur_frontier_init(&folding.frontier);
     pthread_rwlock_init(&e->lock, NULL);
     e->dir = f->dir;
@@ -181,11 +180,12 @@ static bool forge(const struct fixture *f)
     demur_snapshots_open(&e->snapshots, f->dir);
     demur_snapshots_erase(&e->snapshots);
     bool ok =
-        folding.record && e->channel && !demur_expunge_init(&e->expunge, &diag) &&
+        e->channel && !demur_expunge_init(&e->expunge, &diag) &&
         !demur_key_read(e->server_secrets[0], f->dir, "server.key", "server-key", &diag) &&
         !demur_store_open(&e->store, f->dir, DEMUR_STORE_READ, &diag) &&
         !demur_store_head_get(e->store, &head, &diag) &&
         !demur_store_entries(e->store, 0, head.size - 1, demur_folding_entry, &folding, &diag) &&
+        !demur_folding_end(&folding) &&
         !demur_store_entry_get(e->store, &last, head.size - 1, &diag);
     if (ok) {
         uint8_t leaf[32];
@@ -206,7 +206,7 @@ static bool forge(const struct fixture *f)
     demur_list_free(&e->calendars);
     demur_expunge_free(&e->expunge);
     pthread_rwlock_destroy(&e->lock);
-    free(folding.record);
+    demur_folding_free(&folding);
     free(e);
     return ok;
 }
