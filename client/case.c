@@ -189,14 +189,16 @@ static enum demur_err add_shared(struct demur_client *c, const struct demur_diss
     for (size_t i = 0; demur_channel_event(c->channel, span_str(info->id), i, &event); i++) {
         struct demur_bytes entry = {0};
         struct demur_holder holder;
-        uint8_t key[32];
+        uint8_t key[32], source[32];
         uint64_t at;
         if (event.type != DEMUR_RECORD_SHARE)
             continue;
         enum demur_err err = case_record(c, event.index, &entry, &at, diag);
         if (err)
             return err;
-        bool known = demur_record_key(c->record, DEMUR_FIELD_HOLDER, key) &&
+        bool known = demur_record_hash(c->record, DEMUR_FIELD_SOURCE, source) &&
+                     memcmp(source, info->memo.hash, 32) == 0 &&
+                     demur_record_key(c->record, DEMUR_FIELD_HOLDER, key) &&
                      holder_by_key(c, info, key, &holder);
         demur_bytes_free(&entry);
         if (known && !recipients_add(out, holder.x25519, true))
