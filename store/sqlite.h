@@ -18,6 +18,7 @@ enum {
     DB_APPLICATION_ID = 0x646d7572, /* "dmur": tells a demur store from other databases */
     DB_CHUNK = 64 * 1024,           /* bytes of an object's chunk; the last may be shorter */
     DB_BUSY_MS = 2000,
+    DB_SCRUB_MS = 100,          /* for readers to end, while nobody can write */
     DB_CHECKPOINT_PAGES = 1000, /* move the WAL into the file from this length on */
     DB_SECRET_LEN = 4600,       /* a padded release key: docs/adr/0012-store.md */
 };

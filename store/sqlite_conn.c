@@ -356,7 +356,9 @@ enum demur_err demur_store_scrub(struct demur_store *store, struct demur_diag *d
     pthread_mutex_lock(&store->write_lock);
     err = writable(store, diag);
     if (err == DEMUR_OK) {
+        (void)sqlite3_busy_timeout(store->writer->db, DB_SCRUB_MS);
         int rc = checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
+        (void)sqlite3_busy_timeout(store->writer->db, DB_BUSY_MS);
         if (rc == SQLITE_BUSY)
             err = demur_fail(diag, DEMUR_ERR_IO,
                              "%.140s: a reader is in the way of overwriting what was deleted; "
