@@ -31,6 +31,12 @@ static enum demur_err one_thread(struct demur_diag *diag)
 enum demur_err demur_confine(enum demur_confine_role role, const char *dir, struct demur_diag *diag)
 {
     enum demur_err err = one_thread(diag);
+    /* Keys, and release keys on their way, are for no file. A program that takes cores in
+     * a pipe heeds no limit. */
+    if (!err && (setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) || prctl(PR_SET_DUMPABLE, 0)))
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN,
+                         "cannot give up leaving core files: %s; " DEMUR_CONFINE_WITHOUT,
+                         strerror(errno));
     if (!err && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         err = demur_fail(diag, DEMUR_ERR_FORBIDDEN,
                          "cannot give up gaining privileges: %s; " DEMUR_CONFINE_WITHOUT,

@@ -18,8 +18,9 @@ enum demur_confine_role {
     DEMUR_CONFINE_SIGNER, /* keeps the descriptors that it has, and opens none */
 };
 
-/* Both, for the channel's directory `dir`. FORBIDDEN when this system lacks one of them,
- * or when a second thread runs, which would stay free: the caller must not go on. */
+/* Both, for the channel's directory `dir`, and no core files any more. FORBIDDEN when this
+ * system lacks one of them, or when a second thread runs, which would stay free: the caller
+ * must not go on. */
 enum demur_err demur_confine(enum demur_confine_role role, const char *dir,
                              struct demur_diag *diag) DEMUR_CHECKED;
 

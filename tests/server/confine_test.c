@@ -298,6 +298,26 @@ TEST(a_server_that_cannot_be_confined_does_not_serve)
     fixture_free(f);
 }
 
+/* Of a server that crashes no file stays behind with keys in it. */
+TEST(a_confined_server_leaves_no_core_file)
+{
+    char path[64], line[128];
+    bool none = false;
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL);
+    snprintf(path, sizeof path, "/proc/%d/limits", (int)f->server);
+    FILE *limits = fopen(path, "r");
+    REQUIRE(limits != NULL);
+    while (fgets(line, sizeof line, limits)) {
+        char soft[32], hard[32];
+        if (sscanf(line, "Max core file size %31s %31s", soft, hard) == 2)
+            none = !strcmp(soft, "0") && !strcmp(hard, "0");
+    }
+    fclose(limits);
+    CHECK(none);
+    fixture_free(f);
+}
+
 TEST(metrics_say_whether_the_server_is_confined)
 {
     static struct fixture_answer a;
