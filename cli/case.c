@@ -6,6 +6,7 @@
 #include "../core/encode.h"
 #include "../core/policy.h"
 #include "case.h"
+#include "homes.h"
 
 #define VIEW_MAX ((size_t)256 << 20)
 
@@ -16,13 +17,19 @@ static void warn_of_months(const struct cli *cli)
 {
     struct demur_member_info info;
     const struct demur_identity *id = &cli->identity;
-    if (!id->handle[0] || !id->has_chain ||
+    if (!id->handle[0] ||
         !demur_channel_member_find(demur_client_channel(cli->client), span_str(id->handle),
                                    &info) ||
         !info.joined || info.revoked)
         return;
+    if (cli_rekey_begun(cli))
+        cli_note(cli, "A change of your key was begun here and not finished: `demur rekey` goes "
+                      "on with it.");
     int months = demur_ring_months(cli->client, id);
-    if (months < 0)
+    if (months < 0 && demur_ring_next(cli->client, id))
+        cli_note(cli, "You have no ring key for this month: you can file, sign and open anything "
+                      "from next month\non.");
+    else if (months < 0)
         cli_note(cli, "You have no ring key for this month, so you can neither file nor open "
                       "anything:\n`demur renew` gives you keys from next month on.");
     else if (months < FEW_MONTHS)

@@ -119,6 +119,9 @@ enum demur_err cli_profile_save(struct cli *cli) DEMUR_CHECKED;
 enum demur_err cli_identity_load(struct cli *cli) DEMUR_CHECKED;
 /* Save it again (seq, erased keys), with the passphrase that is known. */
 enum demur_err cli_identity_save(struct cli *cli) DEMUR_CHECKED;
+/* The same of another identity of theirs, as HOME/name. */
+enum demur_err cli_identity_save_as(struct cli *cli, const struct demur_identity *identity,
+                                    const char *name) DEMUR_CHECKED;
 /* Open the client of the profile (--url, --channel and --token win over it) and
  * bring the copy up to date, with progress on stderr, and a warning there when the
  * server is silent or something is held against it. */

@@ -385,13 +385,19 @@ static unsigned identity_log2n(const struct cli *cli)
     return known && text && span_u64(span_str(text), 20, &n) ? (unsigned)n : 0;
 }
 
-enum demur_err cli_identity_save(struct cli *cli)
+enum demur_err cli_identity_save_as(struct cli *cli, const struct demur_identity *identity,
+                                    const char *name)
 {
     enum demur_err err = demur_path_folder(cli->home, &cli->diag);
     return err ? err
-               : demur_identity_save(&cli->identity, cli_path(cli, "identity"),
+               : demur_identity_save(identity, cli_path(cli, name),
                                      demur_bytes_span(&cli->passphrase), identity_log2n(cli),
                                      &cli->diag);
+}
+
+enum demur_err cli_identity_save(struct cli *cli)
+{
+    return cli_identity_save_as(cli, &cli->identity, "identity");
 }
 
 /* ---- the client ----------------------------------------------------------------- */

@@ -16,5 +16,8 @@ enum demur_err cli_name_set(struct cli *cli, const char *name) DEMUR_CHECKED;
 void cli_card_put(const struct cli *cli, struct buf *out);
 /* The channel, URL and token of cli->identity become the profile. */
 void cli_profile_of_identity(struct cli *cli);
+/* rekey.c: the member's own `demur rekey`; and was one begun here, and not finished? */
+int cli_rekey_own(struct cli *cli);
+bool cli_rekey_begun(const struct cli *cli);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "case.h"
 #include "commands.h"
+#include "homes.h"
 
 /* ---- renew ---- */
 
@@ -15,6 +16,11 @@ static int run_renew(struct cli *cli)
     if (cli->args_len)
         return cli_usage(cli, "there is nothing to name after `renew`");
     enum demur_err err = cli_case_begin(cli, &hand, false);
+    if (!err)
+        err = demur_client_clock_check(cli->client, &cli->diag);
+    /* Before anybody is told of them. */
+    if (!err && demur_identity_begin_chain(&cli->identity, cli->client))
+        err = cli_identity_save(cli);
     if (!err)
         err = demur_act_renew(cli->client, &hand.actor, &sent, &cli->diag);
     return cli_case_end(
@@ -29,7 +35,8 @@ const struct cli_command command_renew = {
     .details = "Whoever joins brings the keys of 13 months, by which one signs and files without\n"
                "a name. Without a key for a month nothing can be filed or signed in it. You are\n"
                "told when fewer than four months are left. Nothing of you is shown by renewing\n"
-               "but that you did.\n\n"
+               "but that you did. After `demur identity restore` it makes new keys, from next\n"
+               "month on.\n\n"
                "Example:\n\n    demur renew",
     .run = run_renew,
 };
@@ -104,15 +111,10 @@ static enum demur_err reinvite(struct cli *cli, struct cli_hand *hand, const cha
     return err;
 }
 
-static int run_rekey(struct cli *cli)
+static int run_reinvite(struct cli *cli, const char *out)
 {
     struct cli_hand hand = {0};
     struct demur_sent sent = {0};
-    const char *out = cli_option(cli, "out");
-    if (cli->args_len != 1)
-        return cli_usage(cli, "name the one member by the handle");
-    if (!out)
-        return cli_usage(cli, "--out is missing: the file that the new invitation goes to");
     enum demur_err err = cli_case_begin(cli, &hand, false);
     if (!err)
         err = reinvite(cli, &hand, cli->args[0], out, &sent);
@@ -122,15 +124,36 @@ static int run_rekey(struct cli *cli)
                                       out));
 }
 
+static int run_rekey(struct cli *cli)
+{
+    const char *out = cli_option(cli, "out");
+    if (cli->args_len > 1)
+        return cli_usage(cli, "name the one member by the handle; nobody, to replace your own key");
+    if (!cli->args_len && out)
+        return cli_usage(cli, "--out is for an invitation: name the member whom it is for");
+    if (!cli->args_len)
+        return cli_rekey_own(cli);
+    if (!out)
+        return cli_usage(cli, "--out is missing: the file that the new invitation goes to");
+    return run_reinvite(cli, out);
+}
+
 const struct cli_command command_rekey = {
     .name = "rekey",
-    .usage = "HANDLE --out FILE",
-    .summary = "Invite a member anew whose device is lost; for the roster.",
-    .details = "They join again with the new invitation, on another device. Their identity key\n"
-               "is replaced at once, and their ring keys from next month on: this month's was\n"
-               "given, and nobody gets a second one. So until then they can neither file nor\n"
-               "sign.\n\n"
-               "Example:\n\n    demur rekey m-abc123 --out again --home /media/usb/keys/roster",
+    .usage = "| HANDLE --out FILE",
+    .summary = "Replace your key; or invite a lost device's owner anew.",
+    .details =
+        "As a member, when somebody may have read your laptop: you get a new identity key\n"
+        "at once, and new ring keys from next month on. This month's ring key stays, for\n"
+        "nobody gets a second one: until the month is over, whoever has it can file and\n"
+        "sign as one of the members in your place, once for both of you. What was sealed\n"
+        "to your old key opens no more, and roles stay with it until they are granted anew.\n\n"
+        "As the roster's keeper, with HANDLE, for a member who has neither device nor\n"
+        "recovery kit: they join again with the new invitation, on another device. Their\n"
+        "identity key is replaced then, and their ring keys from next month on. So until\n"
+        "then they can neither file nor sign.\n\n"
+        "Example:\n\n    demur rekey\n    demur rekey m-abc123 --out again --home "
+        "/media/usb/keys/roster",
     .options =
         (const struct cli_option[]){
             {"out", "FILE", "the new invitation, a secret until it is answered"},

@@ -122,7 +122,7 @@ static void print_text(const struct cli *cli, const uint8_t key[static 32], stru
     if (b.len)
         printf("ring keys  from %.*s on\n", (int)b.len, (const char *)b.p);
     else if (cli->identity.handle[0])
-        printf("ring keys  none: a recovery kit restores none; ask for a fresh invitation\n");
+        printf("ring keys  none: a recovery kit restores none; `demur renew` gives new ones\n");
     printf("card       %.*s\n", (int)card.len, (const char *)card.p);
 }
 

@@ -222,15 +222,14 @@ enum demur_err demur_act_join(struct demur_client *client, struct demur_identity
 
 /* ---- going on ---- */
 
-/* Does the log have the identity's own ring key of that month? */
+/* Is the member's ring key of that month, in the log, this identity's? */
 static bool month_given(const struct demur_client *c, const struct demur_identity *id,
                         uint32_t epoch)
 {
-    uint8_t secret[32], key[32];
-    struct demur_member_info owner;
+    uint8_t secret[32], key[32], logged[32];
     bool given = demur_identity_ring_key(id, epoch, secret, key, NULL) == DEMUR_OK &&
-                 demur_channel_ring_key_owner(c->channel, key, &owner) &&
-                 span_eq_str(owner.handle, id->handle);
+                 demur_channel_member_ring_key(c->channel, span_str(id->handle), epoch, logged) &&
+                 memcmp(key, logged, 32) == 0;
     sodium_memzero(secret, sizeof secret);
     return given;
 }
@@ -243,6 +242,12 @@ int demur_ring_months(const struct demur_client *client, const struct demur_iden
            month_given(client, identity, now + (uint32_t)(months + 1)))
         months++;
     return months;
+}
+
+bool demur_ring_next(const struct demur_client *client, const struct demur_identity *identity)
+{
+    return month_given(client, identity,
+                       demur_time_epoch((int64_t)demur_client_view_time(client)) + 1);
 }
 
 struct renew_act {
@@ -292,5 +297,55 @@ enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *
     err = act_run(client, RECENT_S, ACT_ONCE, build_renew, &t, sent, diag);
     if (!err)
         act_done(member, t.seq);
+    return err;
+}
+
+/* ---- another key, by the member ---- */
+
+struct rekey_act {
+    struct demur_actor *member;
+    const struct demur_keys *next;
+    uint64_t seq;
+};
+
+static enum demur_err build_rekey(struct demur_client *c, void *ctx, struct buf *record,
+                                  struct demur_diag *diag)
+{
+    struct rekey_act *t = ctx;
+    (void)diag;
+    t->seq = act_seq(c, t->member);
+    demur_record_begin(record, DEMUR_RECORD_REKEY, c->options.channel);
+    act_put_by(record, c, t->member);
+    demur_put_text(record, DEMUR_FIELD_HANDLE, span_str(t->member->identity->handle));
+    demur_put_bytes(record, DEMUR_FIELD_KEY, span_of(t->next->public_key, 32));
+    demur_put_text(record, DEMUR_FIELD_RECIPIENT, span_str(t->next->recipient));
+    demur_put_signature(record, DEMUR_FIELD_KEY_SIG, t->next->secret_key);
+    demur_put_signature(record, DEMUR_FIELD_SIG, t->member->keys.secret_key);
+    return DEMUR_OK;
+}
+
+enum demur_err demur_act_rekey(struct demur_client *client, struct demur_actor *member,
+                               const struct demur_identity *next, struct demur_sent *sent,
+                               struct demur_diag *diag)
+{
+    struct demur_keys keys;
+    struct rekey_act t = {.member = member, .next = &keys};
+    struct demur_member_info info = {0};
+    const char *handle = member->identity->handle;
+    enum demur_err err = act_begin(client, 0, diag);
+    if (!err &&
+        (!handle[0] || !demur_channel_member_find(client->channel, span_str(handle), &info) ||
+         !info.joined || info.revoked))
+        err = demur_fail(diag, DEMUR_ERR_FORBIDDEN,
+                         "only a member has a key to replace: you have not joined this channel, "
+                         "or were removed");
+    if (err)
+        return err;
+    demur_keys_from_seed(&keys, next->seed);
+    if (memcmp(info.key, keys.public_key, 32) != 0)
+        err = act_run(client, 60, ACT_ONCE, build_rekey, &t, sent, diag);
+    if (!err)
+        act_done(member, t.seq);
+    demur_keys_wipe(&keys);
     return err;
 }

@@ -255,6 +255,19 @@ enum demur_err demur_act_join(struct demur_client *client, struct demur_identity
                               const struct demur_invitation *invitation, struct demur_sent *sent,
                               struct demur_diag *diag) DEMUR_CHECKED;
 
+/* Ring keys that begin with next month, for an identity that has none since it was restored
+ * from a kit; true when they were made: save it, then demur_act_renew. */
+bool demur_identity_begin_chain(struct demur_identity *identity, const struct demur_client *client);
+/* What is to follow a member's identity that others may have seen: a new seed, and from next
+ * month on new ring keys. Save it before demur_act_rekey. demur_client_clock_check goes before. */
+void demur_identity_replace(struct demur_identity *out, const struct demur_identity *old,
+                            const struct demur_client *client);
+/* The member gives themself the identity key of `next`, which from then on is theirs; the ring
+ * keys of coming months are for demur_act_renew as `next`. OK, with no receipt in `sent`, when
+ * the log has that already. */
+enum demur_err demur_act_rekey(struct demur_client *client, struct demur_actor *member,
+                               const struct demur_identity *next, struct demur_sent *sent,
+                               struct demur_diag *diag) DEMUR_CHECKED;
 /* Hand in ring keys for as many months as may be: the next 13. REPLAY when they are in
  * the log already. */
 enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *member,
@@ -262,6 +275,8 @@ enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *
 /* For how many months after this one the log has the identity's ring keys, without a gap;
  * -1 when it has none for this month either. */
 int demur_ring_months(const struct demur_client *client, const struct demur_identity *identity);
+/* Has it the identity's ring key of next month? */
+bool demur_ring_next(const struct demur_client *client, const struct demur_identity *identity);
 
 /* ---- filing (filing.c, outbox.c) ---- */
 

@@ -71,8 +71,8 @@ static enum demur_err check_member_in(const struct making *m, const struct demur
                           "with the identity that opened it");
     return demur_fail(
         diag, DEMUR_ERR_UNKNOWN,
-        "the log has no ring key of yours for this month: ask the roster's keeper for "
-        "a new invitation");
+        "the log has no ring key of yours for this month: renew, and you can file from "
+        "next month on");
 }
 
 /* ---- slots ---- */

@@ -49,6 +49,32 @@ enum demur_err demur_identity_from_invitation(struct demur_identity *out,
     return err;
 }
 
+static void fresh_chain(struct demur_identity *identity, const struct demur_client *client)
+{
+    uint8_t chain[32];
+    randombytes_buf(chain, sizeof chain);
+    demur_identity_new_chain(identity,
+                             demur_time_epoch((int64_t)demur_client_view_time(client)) + 1, chain);
+    sodium_memzero(chain, sizeof chain);
+}
+
+bool demur_identity_begin_chain(struct demur_identity *identity, const struct demur_client *client)
+{
+    if (identity->has_chain || !identity->handle[0])
+        return false;
+    fresh_chain(identity, client);
+    return true;
+}
+
+void demur_identity_replace(struct demur_identity *out, const struct demur_identity *old,
+                            const struct demur_client *client)
+{
+    *out = *old;
+    out->seq = 0;
+    randombytes_buf(out->seed, sizeof out->seed);
+    fresh_chain(out, client);
+}
+
 /* ---- the file ---- */
 
 static enum demur_err open_file(struct demur_identity *out, const char *path, struct span file,

@@ -143,6 +143,9 @@ bool demur_channel_ring_key_owner(const struct demur_channel *c, const uint8_t r
                                   struct demur_member_info *out);
 bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
                              struct demur_member_info *out);
+/* The ring key that a member has for a month now; false when there is none. */
+bool demur_channel_member_ring_key(const struct demur_channel *c, struct span handle,
+                                   uint32_t epoch, uint8_t key[static 32]);
 struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
                                            size_t i);
 

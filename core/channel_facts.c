@@ -93,6 +93,18 @@ bool demur_channel_ring_key_owner(const struct demur_channel *c, const uint8_t r
     return m != NULL;
 }
 
+bool demur_channel_member_ring_key(const struct demur_channel *c, struct span handle,
+                                   uint32_t epoch, uint8_t key[static 32])
+{
+    const struct member *m = channel_member_by(c, handle);
+    for (size_t i = 0; m && i < m->keys_len; i++)
+        if (m->keys[i].epoch == epoch) {
+            memcpy(key, c->ring_keys[m->keys[i].ring_key].key, 32);
+            return true;
+        }
+    return false;
+}
+
 bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
                              struct demur_member_info *out)
 {

@@ -97,6 +97,15 @@ static bool set_chain(struct demur_identity *out, struct span value)
     out->has_chain = true;
     return demur_base64_exact(out->chain, 32, value) == DEMUR_OK;
 }
+static bool set_later_epoch(struct demur_identity *out, struct span value)
+{
+    return demur_epoch_parse(value, &out->later_epoch) && out->has_chain &&
+           out->later_epoch > out->epoch;
+}
+static bool set_later_chain(struct demur_identity *out, struct span value)
+{
+    return out->later_epoch && demur_base64_exact(out->later_chain, 32, value) == DEMUR_OK;
+}
 static bool set_seq(struct demur_identity *out, struct span value)
 {
     return span_u64(value, INT64_MAX, &out->seq);
@@ -126,6 +135,8 @@ static const struct field identity_fields[] = {
     {"seed", true, set_seed, "32 bytes in base64"},
     {"epoch", false, set_epoch, "a month, YYYY-MM"},
     {"chain", false, set_chain, "32 bytes in base64"},
+    {"later-epoch", false, set_later_epoch, "a month after \"epoch\""},
+    {"later-chain", false, set_later_chain, "32 bytes in base64, after \"later-epoch\""},
     {"seq", true, set_seq, "a number"},
 };
 static const struct field recovery_fields[] = {
@@ -178,6 +189,19 @@ static enum demur_err read_field(struct reader *r, struct span text, uint32_t li
 
 /* ---- the identity ---- */
 
+/* The fields of a chain come in pairs. */
+static enum demur_err check_pairs(const struct demur_identity *id, bool later,
+                                  struct demur_diag *diag)
+{
+    if ((id->epoch != 0) != id->has_chain)
+        return demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, id->has_chain ? "epoch" : "chain",
+                             "\"epoch\" and \"chain\" come together");
+    return (id->later_epoch != 0) == later
+               ? DEMUR_OK
+               : demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, "later-chain",
+                               "\"later-epoch\" and \"later-chain\" come together");
+}
+
 static enum demur_err identity_read(struct demur_identity *out, struct span text,
                                     struct demur_diag *diag)
 {
@@ -187,14 +211,14 @@ static enum demur_err identity_read(struct demur_identity *out, struct span text
         err = demur_lines_header(&lines, "identity", diag);
     struct reader r = {identity_fields, DEMUR_COUNT(identity_fields), 0, out, diag};
     struct span line;
-    while (!err && demur_lines_next(&lines, &line))
+    bool later = false;
+    while (!err && demur_lines_next(&lines, &line)) {
         err = read_field(&r, line, lines.line);
+        later = later || span_starts(line, "later-chain ");
+    }
     if (!err)
         err = skip_to(&r, r.len, lines.line + 1);
-    if (!err && (out->epoch != 0) != out->has_chain)
-        err = demur_fail_at(diag, DEMUR_ERR_MISSING, 0, 0, out->has_chain ? "epoch" : "chain",
-                            "\"epoch\" and \"chain\" come together");
-    return err;
+    return err ? err : check_pairs(out, later, diag);
 }
 
 enum demur_err demur_identity_parse(struct demur_identity *out, struct span text,
@@ -226,6 +250,14 @@ static void put_bytes(struct buf *out, const char *name, const uint8_t bytes[sta
     buf_put_byte(out, '\n');
 }
 
+static void put_epoch(struct buf *out, const char *name, uint32_t epoch)
+{
+    buf_put_str(out, name);
+    buf_put_byte(out, ' ');
+    demur_epoch_put(out, epoch);
+    buf_put_byte(out, '\n');
+}
+
 static void put_head(struct buf *out, const char *kind, const struct demur_identity *identity)
 {
     buf_put_str(out, "demur ");
@@ -244,10 +276,12 @@ void demur_identity_put(struct buf *out, const struct demur_identity *identity)
     put_text(out, "name", identity->name);
     put_bytes(out, "seed", identity->seed);
     if (identity->has_chain) {
-        buf_put_str(out, "epoch ");
-        demur_epoch_put(out, identity->epoch);
-        buf_put_byte(out, '\n');
+        put_epoch(out, "epoch", identity->epoch);
         put_bytes(out, "chain", identity->chain);
+    }
+    if (identity->later_epoch) {
+        put_epoch(out, "later-epoch", identity->later_epoch);
+        put_bytes(out, "later-chain", identity->later_chain);
     }
     buf_put_str(out, "seq ");
     buf_put_u64(out, identity->seq);
@@ -259,28 +293,53 @@ void demur_identity_wipe(struct demur_identity *identity)
     sodium_memzero(identity, sizeof *identity);
 }
 
+/* From the chain value of month `at` to that of the next. */
+static void step(const struct demur_identity *identity, uint32_t at, uint8_t chain[static 32])
+{
+    if (identity->later_epoch == at + 1)
+        memcpy(chain, identity->later_chain, 32);
+    else
+        demur_chain_next(chain, chain);
+}
+
+static enum demur_err no_key(const struct demur_identity *identity, struct demur_diag *diag)
+{
+    char month[16];
+    struct buf b = buf_over(month, sizeof month);
+    demur_epoch_put(&b, identity->epoch);
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN,
+                      "this identity has no ring key of that month, so it can sign nothing that "
+                      "was opened then: its keys begin with %.*s, earlier ones were erased, or "
+                      "lost with a device",
+                      (int)b.len, month);
+}
+
 enum demur_err demur_identity_ring_key(const struct demur_identity *identity, uint32_t epoch,
                                        uint8_t secret[static 32], uint8_t public_key[static 32],
                                        struct demur_diag *diag)
 {
     if (!identity->has_chain)
-        return demur_fail(
-            diag, DEMUR_ERR_UNKNOWN,
-            "this identity has no ring keys, so it cannot sign as one of the "
-            "members: a recovery kit does not restore them, ask for a new invitation");
-    if (epoch < identity->epoch)
         return demur_fail(diag, DEMUR_ERR_UNKNOWN,
-                          "the ring key of that month was erased, as it should be: nothing can be "
-                          "signed with it any more");
+                          "this identity has no ring keys, so it cannot sign as one of the "
+                          "members: a recovery kit does not restore them; renew, and sign from "
+                          "next month on");
+    if (epoch < identity->epoch)
+        return no_key(identity, diag);
     if (epoch > EPOCH_MAX)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "no month lies that far ahead");
     uint8_t chain[32];
     memcpy(chain, identity->chain, sizeof chain);
     for (uint32_t at = identity->epoch; at < epoch; at++)
-        demur_chain_next(chain, chain);
+        step(identity, at, chain);
     demur_chain_ring_key(secret, public_key, chain);
     sodium_memzero(chain, sizeof chain);
     return DEMUR_OK;
+}
+
+static void drop_later(struct demur_identity *identity)
+{
+    identity->later_epoch = 0;
+    sodium_memzero(identity->later_chain, sizeof identity->later_chain);
 }
 
 bool demur_identity_erase_before(struct demur_identity *identity, uint32_t epoch)
@@ -288,10 +347,29 @@ bool demur_identity_erase_before(struct demur_identity *identity, uint32_t epoch
     bool erased = false;
     for (; identity->has_chain && identity->epoch < epoch && epoch <= EPOCH_MAX;
          identity->epoch++) {
-        demur_chain_next(identity->chain, identity->chain);
+        step(identity, identity->epoch, identity->chain);
+        if (identity->later_epoch == identity->epoch + 1)
+            drop_later(identity);
         erased = true;
     }
     return erased;
+}
+
+void demur_identity_new_chain(struct demur_identity *identity, uint32_t epoch,
+                              const uint8_t chain[static 32])
+{
+    /* There is room for one change: of what came before an earlier one nothing stays. */
+    if (identity->later_epoch && identity->later_epoch < epoch)
+        demur_identity_erase_before(identity, identity->later_epoch);
+    drop_later(identity);
+    if (identity->has_chain && identity->epoch < epoch) {
+        identity->later_epoch = epoch;
+        memcpy(identity->later_chain, chain, 32);
+        return;
+    }
+    identity->has_chain = true;
+    identity->epoch = epoch;
+    memcpy(identity->chain, chain, 32);
 }
 
 /* ---- the recovery kit ---- */

@@ -69,6 +69,8 @@ struct demur_identity {
     bool has_chain;
     uint32_t epoch; /* the earliest month (civil.h) whose ring key can still be made */
     uint8_t chain[32];
+    uint32_t later_epoch; /* with a chain: from this month on another one; 0: none */
+    uint8_t later_chain[32];
     uint64_t seq; /* the last sequence number used */
 };
 
@@ -84,6 +86,10 @@ void demur_identity_wipe(struct demur_identity *identity);
 enum demur_err demur_identity_ring_key(const struct demur_identity *identity, uint32_t epoch,
                                        uint8_t secret[static 32], uint8_t public_key[static 32],
                                        struct demur_diag *diag) DEMUR_CHECKED;
+/* From `epoch` on, ring keys come out of a new chain, which nobody knows who knew the one
+ * before. Of earlier months those stay that come out of one chain. */
+void demur_identity_new_chain(struct demur_identity *identity, uint32_t epoch,
+                              const uint8_t chain[static 32]);
 /* Erase the ring keys of the months before `epoch`. True when something was. */
 bool demur_identity_erase_before(struct demur_identity *identity, uint32_t epoch);
 

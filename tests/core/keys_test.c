@@ -84,8 +84,53 @@ TEST(keys_chain_goes_forward_only)
     CHECK_ERR(demur_identity_ring_key(&id, 24323, secret, public, &diag), DEMUR_ERR_UNKNOWN);
     id.has_chain = false;
     CHECK_ERR(demur_identity_ring_key(&id, 24324, secret, public, &diag), DEMUR_ERR_UNKNOWN);
-    CHECK(strstr(diag.text, "ask for a new invitation"));
+    CHECK(strstr(diag.text, "sign from next month on"));
     CHECK(!demur_identity_erase_before(&id, 24325));
+}
+
+/* A new chain from some month on: before it the old one's keys, from it on others, and what
+ * is erased does not come back. */
+TEST(keys_a_new_chain)
+{
+    struct demur_identity id = {.has_chain = true, .epoch = 24322}, fresh = {0}, old, read;
+    uint8_t next[32], other[32], secret[32], key[5][32], was[5][32];
+    counting(id.chain, 32, 200);
+    counting(next, 32, 7);
+    counting(other, 32, 9);
+    old = id;
+    demur_identity_new_chain(&id, 24324, next);
+    CHECK(id.epoch == 24322 && id.later_epoch == 24324);
+    for (uint32_t i = 0; i < 5; i++) {
+        CHECK_ERR(demur_identity_ring_key(&id, 24322 + i, secret, key[i], NULL), DEMUR_OK);
+        CHECK_ERR(demur_identity_ring_key(&old, 24322 + i, secret, was[i], NULL), DEMUR_OK);
+        CHECK((memcmp(key[i], was[i], 32) == 0) == (i < 2));
+    }
+    demur_identity_new_chain(&fresh, 24324, next);
+    CHECK(fresh.has_chain && fresh.epoch == 24324 && !fresh.later_epoch);
+    CHECK_ERR(demur_identity_ring_key(&fresh, 24326, secret, was[4], NULL), DEMUR_OK);
+    CHECK(memcmp(key[4], was[4], 32) == 0);
+    /* As text, and back. */
+    char text[DEMUR_IDENTITY_TEXT_MAX];
+    struct buf b = buf_over(text, sizeof text);
+    snprintf(id.url, sizeof id.url, "http://a.example");
+    demur_identity_put(&b, &id);
+    CHECK_ERR(demur_identity_parse(&read, buf_span(&b), NULL), DEMUR_OK);
+    CHECK(read.later_epoch == 24324 && memcmp(read.later_chain, next, 32) == 0);
+    char copy[DEMUR_IDENTITY_TEXT_MAX];
+    struct buf again = buf_over(copy, sizeof copy);
+    demur_identity_put(&again, &read);
+    CHECK_SPAN(buf_span(&again), buf_span(&b));
+    /* Once more in the same month: the second takes the place of the first. */
+    demur_identity_new_chain(&id, 24324, other);
+    CHECK_ERR(demur_identity_ring_key(&id, 24323, secret, was[1], NULL), DEMUR_OK);
+    CHECK(memcmp(key[1], was[1], 32) == 0);
+    CHECK(demur_identity_erase_before(&id, 24323) && id.later_epoch == 24324);
+    CHECK(demur_identity_erase_before(&id, 24324) && !id.later_epoch);
+    CHECK(memcmp(id.chain, other, 32) == 0 && sodium_is_zero(id.later_chain, 32));
+    /* In a later month, while the earlier one's keys are still there: those go. */
+    demur_identity_new_chain(&old, 24324, next);
+    demur_identity_new_chain(&old, 24326, other);
+    CHECK(old.epoch == 24324 && old.later_epoch == 24326 && memcmp(old.chain, next, 32) == 0);
 }
 
 TEST(keys_urls)
@@ -168,6 +213,17 @@ TEST(identity_faults)
          "epoch", DEMUR_ERR_MISSING, 0},
         {"demur identity v1\nchannel " FP "\nurl http://a\nseed " B64 "\nepoch 2019-12\n", "epoch",
          DEMUR_ERR_SYNTAX, 5},
+        {"demur identity v1\nchannel " FP "\nurl http://a\nseed " B64 "\nlater-epoch 2026-11\n",
+         "later-epoch", DEMUR_ERR_SYNTAX, 5},
+        {"demur identity v1\nchannel " FP "\nurl http://a\nseed " B64 "\nepoch 2026-11\nchain " B64
+         "\nlater-epoch 2026-11\n",
+         "later-epoch", DEMUR_ERR_SYNTAX, 7},
+        {"demur identity v1\nchannel " FP "\nurl http://a\nseed " B64 "\nepoch 2026-11\nchain " B64
+         "\nlater-epoch 2026-12\nseq 1\n",
+         "later-chain", DEMUR_ERR_MISSING, 0},
+        {"demur identity v1\nchannel " FP "\nurl http://a\nseed " B64 "\nepoch 2026-11\nchain " B64
+         "\nlater-chain " B64 "\nseq 1\n",
+         "later-chain", DEMUR_ERR_SYNTAX, 7},
         {"demur identity v1\nchannel " FP "\nurl http://a\ntoken a\ntoken a\n", "token",
          DEMUR_ERR_SYNTAX, 5},
         {"demur identity v1\nchannel " FP "\nurl http://a\nhandle a\ntoken a\n", "token",
