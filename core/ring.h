@@ -96,11 +96,13 @@ struct demur_ring_item {
     struct span signature, scope, message;
     uint8_t tag[32];
     enum demur_err err;
+    bool costly; /* bad, and it took sums over the ring to find out: somebody made it so */
 };
 
 /* Verify n signatures in one loaded ring together: far cheaper than one by one
- * when all hold. When they do not, halves are tried until the bad ones are named;
- * should all be bad, that costs what verifying them one by one costs. `entropy`
+ * when all hold. When they do not, those are named first that fail whatever the keys are, as
+ * everything does that was altered, which costs about as much again; then halves are tried,
+ * which costs what verifying one by one does should all the rest be bad. `entropy`
  * are fresh random bytes that the signatures' makers could not foresee. `work`
  * has demur_ring_batch_work_len(ring, n) bytes, aligned for uint64_t. Errors:
  * MISSING when the ring is not loaded; SPACE for too little work memory; else the

@@ -68,6 +68,7 @@ static void read_items(struct batch *b, struct demur_ring_item *items, size_t n,
         struct demur_ring_item *item = &items[i];
         struct group_affine *own = b->own + b->n * b->own_count;
         bool same = b->n > 0 && span_eq(item->scope, b->items[b->n - 1]->scope);
+        item->costly = false;
         item->err = ring_check_read(&b->checks[b->n], own, b->ring, item->signature, item->scope,
                                     item->message, same ? own - b->own_count : NULL, NULL);
         if (item->err != DEMUR_OK)
@@ -212,6 +213,7 @@ static void judge(struct batch *b, size_t first, size_t last, const struct group
     }
     if (last - first == 1) {
         b->items[first]->err = DEMUR_ERR_VERIFY;
+        b->items[first]->costly = true;
         return;
     }
     size_t middle = first + (last - first) / 2;
@@ -233,7 +235,7 @@ static void judge_all(struct batch *b)
 {
     struct group_point sum;
     sum_of(b, 0, b->n, &sum);
-    if (b->n > 1 && !group_is_identity(&sum)) {
+    if (!group_is_identity(&sum)) {
         size_t left = judge_apart(b);
         if (left == 0)
             return;

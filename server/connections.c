@@ -12,7 +12,7 @@
 
 struct demur_conn {
     int fd;
-    bool uploading, ended; /* ended: shut down, and soon removed */
+    bool uploading, distrusted, ended; /* ended: shut down, and soon removed */
     enum demur_conn_turn turn;
     uint64_t from;                       /* a keyed hash of the address */
     uint64_t end_us;                     /* 0: none */
@@ -223,6 +223,25 @@ void demur_conn_uploaded(struct demur_connections *all, struct demur_conn *conn)
     pthread_mutex_lock(&all->lock);
     conn->uploading = false;
     pthread_mutex_unlock(&all->lock);
+}
+
+void demur_conn_distrust(struct demur_connections *all, struct demur_conn *conn)
+{
+    if (!conn)
+        return;
+    pthread_mutex_lock(&all->lock);
+    conn->distrusted = true;
+    pthread_mutex_unlock(&all->lock);
+}
+
+bool demur_conn_distrusted(struct demur_connections *all, struct demur_conn *conn)
+{
+    if (!conn)
+        return false;
+    pthread_mutex_lock(&all->lock);
+    bool distrusted = conn->distrusted;
+    pthread_mutex_unlock(&all->lock);
+    return distrusted;
 }
 
 size_t demur_connections_reap(struct demur_connections *all)

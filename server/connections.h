@@ -51,6 +51,10 @@ bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn,
                        uint64_t max) DEMUR_CHECKED;
 void demur_conn_uploaded(struct demur_connections *all, struct demur_conn *conn);
 
+/* What it sent did not hold: until it ends, what else it sends is looked at apart. */
+void demur_conn_distrust(struct demur_connections *all, struct demur_conn *conn);
+bool demur_conn_distrusted(struct demur_connections *all, struct demur_conn *conn);
+
 /* Shut those down whose time is over; returns how many. */
 size_t demur_connections_reap(struct demur_connections *all);
 /* Shut all of them down. */

@@ -13,7 +13,7 @@
 
 #include <pthread.h>
 
-#include "../core/channel.h"
+#include "../core/channel_proof.h"
 #include "../core/checkpoint.h"
 #include "../core/tile.h"
 #include "../store/store.h"
@@ -143,23 +143,28 @@ struct demur_append {
     uint8_t hash[32]; /* SHA-256 of text */
     struct demur_verdict verdict;
     bool unverified; /* its signatures are verified in its turn, with those of the others */
+    struct demur_ring_proofs proofs; /* that are due, */
+    size_t settled;                  /* and how many of them have been found good */
     enum demur_append_state state;
     struct demur_diag diag;
     bool has_latest; /* STALE: what `on` must be */
     uint8_t latest[32];
     uint64_t index;
     uint64_t at; /* of its entry, when this batch made it; else 0 */
+    /* Called once by whoever verified the proofs. */
+    void (*proven)(struct demur_append *append);
     /* Called once by the sequencer when state is no longer WAITING. */
     void (*answer)(struct demur_append *append);
     void *owner;
     struct demur_append *next;
 };
 
-/* What can be done beside others: parse, look for a retry, check the blobs and every proof
- * about a ring. Leaves state WAITING when the record is to be sequenced. */
+/* What can be done beside others: parse, look for a retry, check the blobs, and every proof
+ * but those about rings. Leaves state WAITING when the record is to be sequenced, once its
+ * proofs about rings are verified (proofs.h); else the fold does that itself. */
 void demur_engine_prepare(struct demur_engine *e, struct demur_append *append);
 /* The same, for a thread that must not wait; false when it would have to, for the fold
- * or for a proof about a ring: then it is to be prepared elsewhere. */
+ * or for what takes long: then it is to be prepared elsewhere. */
 bool demur_engine_prepare_now(struct demur_engine *e, struct demur_append *append) DEMUR_CHECKED;
 /* In the turn of a batch of prepared records, before it is folded: verify together what has
  * not been, and refuse what does not hold, or all that has not been when the disk is full. */

@@ -63,20 +63,37 @@ static void finish(struct demur_request *r)
 
 static void sequenced(struct demur_append *a) { demur_request_finish(a->owner, finish); }
 
+static void sequence(struct demur_request *r)
+{
+    struct demur_append *a = r->append;
+    if (a->state != DEMUR_APPEND_WAITING) {
+        demur_request_finish(r, finish);
+    } else if (!demur_sequencer_submit(r->service->sequencer, a)) {
+        demur_reply_problem(&r->reply, 503, "busy",
+                            "too many records wait, none of this was kept: send it again", NULL,
+                            NULL);
+        demur_request_answered(r);
+    }
+}
+
+static void proven(struct demur_append *a)
+{
+    struct demur_request *r = a->owner;
+    if (a->state == DEMUR_APPEND_REFUSED && a->diag.code == DEMUR_ERR_VERIFY)
+        demur_conn_distrust(r->service->connections, r->conn);
+    sequence(r);
+}
+
 static void prepared(struct demur_request *r)
 {
     struct demur_service *s = r->service;
     struct demur_append *a = r->append;
     if (a->state == DEMUR_APPEND_ACCEPTED)
         atomic_fetch_add(&s->metrics.retried, 1);
-    if (a->state != DEMUR_APPEND_WAITING) {
-        demur_request_finish(r, finish);
-    } else if (!demur_sequencer_submit(s->sequencer, a)) {
-        demur_reply_problem(&r->reply, 503, "busy",
-                            "too many records wait, none of this was kept: send it again", NULL,
-                            NULL);
-        demur_request_answered(r);
-    }
+    if (a->state == DEMUR_APPEND_WAITING && a->proofs.n)
+        demur_proofs_add(s->proofs, a, demur_conn_distrusted(s->connections, r->conn));
+    else
+        sequence(r);
 }
 
 static void prepare_work(struct demur_work *work)
@@ -98,6 +115,7 @@ bool demur_handle_append(struct demur_service *s, struct demur_request *r)
     }
     a->text = span_of(r->body, (size_t)r->seen);
     a->owner = r;
+    a->proven = proven;
     a->answer = sequenced;
     if (demur_engine_prepare_now(s->engine, a)) {
         demur_request_park(r);

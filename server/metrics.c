@@ -125,6 +125,10 @@ void demur_metrics_put(struct buf *out, struct demur_metrics *m, const struct de
     }
     put_histogram(out, "demur_batch_entries", "Entries of one commit.", DEMUR_METRIC_COUNT,
                   &m->batch);
+    put_one(out, "demur_proofs_bad_total", "counter", "Proofs about rings that did not hold.",
+            atomic_load(&m->proofs_bad));
+    put_histogram(out, "demur_batch_proofs", "Proofs about one ring, verified together.",
+                  DEMUR_METRIC_COUNT, &m->proofs);
     put_histogram(out, "demur_commit_seconds", "Time of one commit with its signature.",
                   DEMUR_METRIC_US, &m->commit_us);
     put_histogram(out, "demur_append_seconds", "Time from a record's last byte to its answer.",

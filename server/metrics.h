@@ -24,6 +24,8 @@ struct demur_metrics {
     atomic_uint_fast64_t displaced;                      /* and that gave way to others */
     struct demur_histogram batch;                        /* entries in a commit */
     struct demur_histogram commit_us;                    /* store, signer, publishing */
+    struct demur_histogram proofs;                       /* about rings, verified together */
+    atomic_uint_fast64_t proofs_bad;                     /* of them */
     struct demur_histogram append_us;                    /* from the body's end to the answer */
 };
 

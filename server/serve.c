@@ -140,8 +140,12 @@ static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
     if (!err)
         err = demur_sequencer_start(&v->sequencer, v->engine, &v->metrics,
                                     v->limits[DEMUR_LIMIT_WAITING_APPENDS], s->alarm_fd, diag);
+    /* One more than may be at proofs about rings, which take longest. */
+    size_t most = cpus > 2 ? (size_t)cpus : 2;
     if (!err)
-        err = demur_workers_start(&v->workers, cpus > 2 ? (size_t)cpus : 2, diag);
+        err = demur_workers_start(&v->workers, most + 1, diag);
+    if (!err)
+        err = demur_proofs_start(&v->proofs, v->engine, v->workers, &v->metrics, most, diag);
     return err;
 }
 
@@ -310,6 +314,7 @@ static enum demur_err stop(struct server *s, enum demur_err err, struct demur_di
     demur_workers_end(v->workers);
     demur_http_stop(s->http); /* which may have an upload to drop still */
     demur_workers_free(v->workers);
+    demur_proofs_free(v->proofs);
     if (v->sequencer && !failed)
         err = demur_sequencer_state(v->sequencer, diag);
     if (v->engine && !err) {

@@ -2,8 +2,9 @@
  *
  * A request is read by one of libmicrohttpd's threads (http.c), carried out by a
  * worker (workers.c, a handler of router.c's table), and answered by the former
- * again. A record waits for the sequencer in between. So no slow client holds
- * up a worker, and no slow commit a client. Whatever of an upload waits for the
+ * again. A record waits for the sequencer in between, and before that with its proofs about
+ * a ring for others about the same (proofs.c). So no slow client holds up a worker, and no
+ * slow commit a client. Whatever of an upload waits for the
  * disk is a worker's too.
  */
 #ifndef DEMUR_SERVER_SERVICE_H
@@ -12,6 +13,7 @@
 #include "connections.h"
 #include "engine.h"
 #include "metrics.h"
+#include "proofs.h"
 #include "sequencer.h"
 #include "server.h"
 #include "workers.h"
@@ -23,6 +25,7 @@ struct demur_service {
     struct demur_engine *engine;
     struct demur_sequencer *sequencer;
     struct demur_workers *workers;
+    struct demur_proofs *proofs;
     struct demur_connections *connections;
     struct demur_metrics metrics;
     bool confined; /* confine.h */
