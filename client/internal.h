@@ -3,6 +3,7 @@
 #define DEMUR_CLIENT_INTERNAL_H
 
 #include "../core/card.h"
+#include "../core/channel_proof.h"
 #include "../core/checkpoint.h"
 #include "../core/merkle.h"
 #include "../core/policy.h"
@@ -222,17 +223,29 @@ struct checked {
     struct demur_diag why;
     struct demur_record record;
     struct demur_verdict verdict;
+    struct demur_ring_proofs *proofs; /* on the heap: set apart for verify_rings */
 };
 void checked_parse(struct checked *k);
 struct verify_pool;
 struct verify_pool *verify_pool_new(void); /* NULL when memory is out */
 void verify_pool_free(struct verify_pool *p);
 /* Parse and check a batch in the background: without a channel those records that stand
- * alone, with one what is not checked yet; it must not be folded until verify_wait. The
- * batch is not to be touched before that, and one runs at a time. */
+ * alone, with one what is not checked yet, but for proofs about rings, which it sets apart;
+ * it must not be folded until verify_wait. The batch is not to be touched before that, and
+ * one runs at a time. */
 void verify_begin(struct verify_pool *p, struct checked *batch, size_t len,
                   const struct demur_channel *channel);
 void verify_wait(struct verify_pool *p);
+/* Call task(ctx, i) for every i < n, on all processors, and wait until all are done. */
+void verify_tasks(struct verify_pool *p, size_t n, void (*task)(void *ctx, size_t i), void *ctx);
+
+/* verify_ring.c: proofs about rings, many at a time. */
+struct rings;                  /* those used last, loaded */
+struct rings *rings_new(void); /* NULL when memory is out */
+void rings_free(struct rings *r);
+/* Verify what was set apart, and free it. */
+void verify_rings(struct verify_pool *pool, struct rings *rings, struct checked *list, size_t len,
+                  const struct demur_channel *channel);
 
 /* fold.c: from entries to the channel. */
 /* Fold what the copy's last checkpoint covers, and check that it is what was

@@ -329,6 +329,7 @@ static void ahead_add(struct ahead *a, struct span entry)
     struct checked *k = &a->list[a->len++];
     k->entry = entry;
     k->parsed = k->verdict.verified = false;
+    k->proofs = NULL;
     k->at = 0;
     k->why = (struct demur_diag){0};
 }
@@ -371,8 +372,8 @@ static bool needs_channel(const struct ahead *a)
 }
 
 /* While some are checked, those before are folded, and then the next are read. */
-static enum demur_err fold_all(struct sync *s, struct verify_pool *pool, struct ahead ahead[2],
-                               struct demur_diag *diag)
+static enum demur_err fold_all(struct sync *s, struct verify_pool *pool, struct rings *rings,
+                               struct ahead ahead[2], struct demur_diag *diag)
 {
     uint64_t from = s->c->size, to = s->head.size, done = from;
     enum demur_err err = look_ahead(s, done, &ahead[0], diag);
@@ -386,6 +387,7 @@ static enum demur_err fold_all(struct sync *s, struct verify_pool *pool, struct 
         if (!err && needs_channel(a)) {
             verify_begin(pool, a->list, a->len, s->c->channel);
             verify_wait(pool);
+            verify_rings(pool, rings, a->list, a->len, s->c->channel);
         }
         if (!err && next->len)
             verify_begin(pool, next->list, next->len, NULL);
@@ -400,11 +402,14 @@ static enum demur_err fold_new(struct sync *s, struct demur_diag *diag)
 {
     struct ahead ahead[2] = {0};
     struct verify_pool *pool = verify_pool_new();
+    struct rings *rings = rings_new();
     for (int i = 0; i < 2; i++)
         ahead[i].list = malloc(AHEAD_ENTRIES * sizeof *ahead[i].list);
-    enum demur_err err =
-        pool && ahead[0].list && ahead[1].list ? fold_all(s, pool, ahead, diag) : no_memory(diag);
+    enum demur_err err = pool && rings && ahead[0].list && ahead[1].list
+                             ? fold_all(s, pool, rings, ahead, diag)
+                             : no_memory(diag);
     verify_pool_free(pool);
+    rings_free(rings);
     for (int i = 0; i < 2; i++) {
         for (unsigned n = 0; n < AHEAD_BUNDLES; n++)
             demur_bytes_free(&ahead[i].bundles[n]);

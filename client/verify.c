@@ -23,6 +23,8 @@ struct verify_pool {
     uint64_t round; /* counts batches */
     bool ending;
     const struct demur_channel *channel; /* NULL: what stands alone */
+    void (*task)(void *ctx, size_t i);   /* instead of checking a batch */
+    void *ctx;
     atomic_size_t next;
     pthread_t threads[THREADS_MAX];
 };
@@ -40,6 +42,16 @@ void checked_parse(struct checked *k)
 /* A thread takes so many entries at a time, whose signatures are verified together. */
 #define TAKEN 32
 
+/* A proof about a ring costs the more the larger that is, and many about one little more. */
+static void set_apart(struct checked *k, const struct demur_channel *channel)
+{
+    k->proofs = malloc(sizeof *k->proofs);
+    if (k->proofs && !demur_channel_verify_apart(channel, &k->record, &k->verdict, k->proofs, NULL))
+        return;
+    free(k->proofs);
+    k->proofs = NULL;
+}
+
 static void check(struct checked *taken, size_t len, const struct demur_channel *channel)
 {
     struct demur_verify_item items[TAKEN];
@@ -51,6 +63,10 @@ static void check(struct checked *taken, size_t len, const struct demur_channel 
             checked_parse(k);
         if (k->err || k->verdict.verified || (!channel && !demur_channel_verify_alone(&k->record)))
             continue;
+        if (demur_record_has(&k->record, DEMUR_FIELD_PROOF)) {
+            set_apart(k, channel);
+            continue;
+        }
         of[n] = k;
         items[n++] = (struct demur_verify_item){.record = &k->record, .verdict = &k->verdict};
     }
@@ -62,7 +78,9 @@ static void check(struct checked *taken, size_t len, const struct demur_channel 
 
 static void work(struct verify_pool *p)
 {
-    for (size_t i; (i = atomic_fetch_add(&p->next, TAKEN)) < p->len;)
+    for (size_t i; p->task && (i = atomic_fetch_add(&p->next, 1)) < p->len;)
+        p->task(p->ctx, i);
+    for (size_t i; !p->task && (i = atomic_fetch_add(&p->next, TAKEN)) < p->len;)
         check(&p->batch[i], p->len - i < TAKEN ? p->len - i : TAKEN, p->channel);
 }
 
@@ -120,18 +138,34 @@ void verify_pool_free(struct verify_pool *p)
     free(p);
 }
 
+static void begin(struct verify_pool *p, size_t len)
+{
+    p->len = len;
+    atomic_store(&p->next, 0);
+    p->busy = p->threads_len;
+    p->round++;
+    pthread_cond_broadcast(&p->more);
+}
+
 void verify_begin(struct verify_pool *p, struct checked *batch, size_t len,
                   const struct demur_channel *channel)
 {
     pthread_mutex_lock(&p->lock);
     p->batch = batch;
-    p->len = len;
     p->channel = channel;
-    atomic_store(&p->next, 0);
-    p->busy = p->threads_len;
-    p->round++;
-    pthread_cond_broadcast(&p->more);
+    p->task = NULL;
+    begin(p, len);
     pthread_mutex_unlock(&p->lock);
+}
+
+void verify_tasks(struct verify_pool *p, size_t n, void (*task)(void *ctx, size_t i), void *ctx)
+{
+    pthread_mutex_lock(&p->lock);
+    p->task = task;
+    p->ctx = ctx;
+    begin(p, n);
+    pthread_mutex_unlock(&p->lock);
+    verify_wait(p);
 }
 
 void verify_wait(struct verify_pool *p)
