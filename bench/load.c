@@ -126,16 +126,18 @@ static void answered(struct run *r, struct conn *c)
     r->idle = c;
 }
 
-/* The answer's head is whole: is it a 200, and how long is its body? */
+/* The answer's head is whole: is it what it is to be, and how long is its body? */
 static void head_read(struct run *r, struct conn *c, size_t head_end)
 {
     static const char name[] = "\r\nContent-Length: ";
     c->head[head_end - 2] = 0;
     const char *length = strcasestr(c->head, name);
-    if (strncmp(c->head, "HTTP/1.1 200", 12) != 0 || !length) {
+    unsigned status = (unsigned)strtoul(c->head + sizeof "HTTP/1.1", NULL, 10);
+    bool fine = r->load->status ? status == r->load->status : status == 200 || status == 201;
+    if (!fine || !length) {
         fprintf(stderr, "load: %.12s: %.*s\n", c->head, (int)(c->head_len - head_end),
                 c->head + head_end);
-        fail(r, "an answer is not 200");
+        fail(r, "an answer has another status");
         return;
     }
     c->body_len = strtoul(length + sizeof name - 1, NULL, 10);

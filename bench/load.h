@@ -37,13 +37,14 @@ struct bench_load {
                                      sends requests c, c + connections, ... in order */
     bool keep;                    /* the bodies */
     struct bench_answer *answers; /* of `total`; NULL: only counted */
+    unsigned status;              /* what an answer's is to be; 0: 200, or 201 */
     /* What came of it: */
     double wall_s, cpu_s; /* cpu_s: of the generator's thread */
     uint64_t body_bytes;
 };
 
 /* Sends them all and waits for the answers. False, with a line on stderr, when a
- * connection fails or an answer is not 200. */
+ * connection fails or an answer has another status. */
 bool bench_load_run(struct bench_load *load);
 
 #endif

@@ -40,6 +40,7 @@ static const char policy_text[] = "demur policy v1\n"
                                   "filing\n"
                                   "  quota 2 each month\n"
                                   "  identity anonymous\n"
+                                  "  circulation at-most 30 days\n"
                                   "distribution\n"
                                   "  must office\n"
                                   "stage filed\n"
@@ -66,9 +67,18 @@ void bench_need_ok(enum demur_err err, const struct demur_diag *diag)
     bench_need(err == DEMUR_OK, diag->text);
 }
 
+static uint64_t same_keys; /* how many were made that are the same in every run; 0: none is */
+
 void bench_key_make(struct bench_key *key)
 {
-    crypto_sign_keypair(key->public_key, key->secret);
+    uint8_t seed[32] = {'b', 'e', 'n', 'c', 'h'};
+    if (same_keys) {
+        memcpy(seed + 8, &same_keys, sizeof same_keys);
+        same_keys++;
+    } else {
+        randombytes_buf(seed, sizeof seed);
+    }
+    crypto_sign_seed_keypair(key->public_key, key->secret, seed);
     key->seq = 0;
 }
 
@@ -176,10 +186,10 @@ static void found(struct bench_world *w)
     bench_need_ok(demur_server_create(&birth, &diag), &diag);
 }
 
-void bench_world_make(struct bench_world *w)
+static void make(struct bench_world *w, uint64_t at)
 {
     const char *tmp = getenv("TMPDIR");
-    *w = (struct bench_world){.pid = -1, .at = (uint64_t)time(NULL)};
+    *w = (struct bench_world){.pid = -1, .at = at};
     bench_need(sodium_init() >= 0, "libsodium does not start");
     snprintf(w->parent, sizeof w->parent, "%.200s/demur-bench-XXXXXX", tmp ? tmp : "/var/tmp");
     bench_need(mkdtemp(w->parent) != NULL, "cannot make a folder");
@@ -190,6 +200,14 @@ void bench_world_make(struct bench_world *w)
     for (unsigned i = 0; i < BENCH_KEEPERS; i++)
         bench_key_make(&w->keepers[i]);
     found(w);
+}
+
+void bench_world_make(struct bench_world *w) { make(w, (uint64_t)time(NULL)); }
+
+void bench_world_make_same(struct bench_world *w)
+{
+    same_keys = 1;
+    make(w, 1767261600); /* January 2026 */
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -35,6 +35,9 @@ void bench_need(bool ok, const char *what);
 void bench_need_ok(enum demur_err err, const struct demur_diag *diag);
 
 void bench_world_make(struct bench_world *w);
+/* The same channel in every run, and every bench_key_make after it gives the same key: what
+ * was made for it once holds the next time. */
+void bench_world_make_same(struct bench_world *w);
 void bench_world_serve(struct bench_world *w);
 void bench_world_stop(struct bench_world *w);
 void bench_world_remove(struct bench_world *w);
