@@ -72,33 +72,47 @@ static enum demur_err wait_parse(struct cli *cli, uint64_t *out)
 
 /* ---- signing ---- */
 
+struct asking {
+    struct cli *cli;
+    bool named, refused;
+};
+
+static bool confirm(void *ctx, const struct demur_signature_made *made)
+{
+    struct asking *a = ctx;
+    cli_note(a->cli, "\nYou sign revision %u of dissent %.8s:\n\n    %s\n", made->revision,
+             made->dissent, made->title);
+    cli_note(a->cli, "It is signed as one of %llu members: the log does not tell which. %s",
+             (unsigned long long)made->ring,
+             a->named ? "Your name goes\nwith it, sealed to the offices that will read the memo."
+                      : "Nobody\nis told your name.");
+    a->refused = !cli_confirm(a->cli, "Have you read it, and do you sign it?");
+    return !a->refused;
+}
+
 static enum demur_err make(struct cli *cli, struct cli_hand *hand, const char *id,
-                           const struct demur_link *link, struct demur_signature_made *made)
+                           const struct demur_link *link, bool *refused)
 {
     struct span subsets[CLI_SUBSETS_MAX];
-    struct demur_signing g = {.dissent = id, .link = link, .subsets = subsets};
+    struct demur_signature_made made;
+    struct asking asking = {.cli = cli};
+    struct demur_signing g = {
+        .dissent = id, .link = link, .subsets = subsets, .confirm = confirm, .ctx = &asking};
     g.subsets_len = cli_subsets(cli, subsets);
     enum demur_err err = cli_naming(cli, id, &g.named);
+    asking.named = g.named;
     if (!err)
-        err = demur_signature_make(cli->client, &hand->actor, &g, made, &cli->diag);
-    if (err)
-        return err;
-    cli_note(cli, "\nYou sign revision %u of dissent %.8s:\n\n    %s\n", made->revision,
-             made->dissent, made->title);
-    cli_note(cli, "It is signed as one of %llu members: the log does not tell which. %s",
-             (unsigned long long)made->ring,
-             g.named ? "Your name goes\nwith it, sealed to the offices that will read the memo."
-                     : "Nobody\nis told your name.");
-    return DEMUR_OK;
+        err = demur_signature_make(cli->client, &hand->actor, &g, &made, &cli->diag);
+    *refused = asking.refused;
+    return err;
 }
 
 static int sign(struct cli *cli, const char *given)
 {
     struct cli_hand hand = {0};
     struct demur_link link = {0};
-    struct demur_signature_made made;
     char id[33];
-    bool linked;
+    bool linked, refused = false;
     uint64_t most;
     enum demur_err err = wait_parse(cli, &most);
     if (!err)
@@ -110,16 +124,15 @@ static int sign(struct cli *cli, const char *given)
     if (!err)
         err = find_here(cli, given, linked, id);
     if (!err)
-        err = make(cli, &hand, id, linked ? &link : NULL, &made);
+        err = make(cli, &hand, id, linked ? &link : NULL, &refused);
     demur_link_wipe(&link);
-    if (err)
-        return cli_case_end(cli, &hand, cli_fail(cli, err));
-    if (!cli_confirm(cli, "Have you read it, and do you sign it?")) {
+    if (refused) {
         cli_note(cli, "Nothing was signed. `demur read --link -` shows the text. Without a "
                       "terminal, --yes\nconfirms it.");
-        err = demur_signature_drop(cli->client, id, &cli->diag);
-        return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_REFUSED);
+        return cli_case_end(cli, &hand, CLI_REFUSED);
     }
+    if (err)
+        return cli_case_end(cli, &hand, cli_fail(cli, err));
     err = wait_a_while(cli, most);
     return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : send(cli, id));
 }

@@ -365,18 +365,22 @@ enum demur_err demur_link_of(struct demur_client *client, const struct demur_act
 enum demur_err demur_act_file(struct demur_client *client, struct demur_actor *author,
                               struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
 
+struct demur_signature_made {
+    char dissent[33];
+    uint32_t revision;
+    uint64_t ring; /* among how many it hides the member */
+    char title[DEMUR_LETTER_TITLE_MAX * 4 + 1];
+};
 struct demur_signing {
     const char *dissent;
     const struct demur_link *link; /* NULL: the memo is sealed to the member */
     bool named;                    /* with a name card, sealed to the offices */
     const struct span *subsets;    /* as one of these: "grade=FS-01,FS-02" */
     size_t subsets_len;
-};
-struct demur_signature_made {
-    char dissent[33];
-    uint32_t revision;
-    uint64_t ring; /* among how many it hides the member */
-    char title[DEMUR_LETTER_TITLE_MAX * 4 + 1];
+    /* Is this to be signed? Asked when all was checked, before anything is kept: MISSING
+     * when not. NULL: yes. */
+    bool (*confirm)(void *ctx, const struct demur_signature_made *made);
+    void *ctx;
 };
 /* Read the memo, check it and its attachments against what is signed, and put a signature
  * on it into the outbox: nothing is sent. Errors besides the common ones: STAGE when the

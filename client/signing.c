@@ -286,13 +286,15 @@ enum demur_err demur_signature_make(struct demur_client *client, struct demur_ac
         err = read_all(&s, signing->link, diag);
     if (!err)
         err = make_card(&s, signing->named, s.memo.letter.to, s.memo.letter.to_len, &card, diag);
-    if (!err)
-        err = put_signature(&s, &card, diag);
     if (!err) {
         *made = (struct demur_signature_made){.revision = s.info.revision, .ring = s.signers.n};
         memcpy(made->dissent, s.info.id, sizeof made->dissent);
         (void)copy_text(made->title, sizeof made->title, s.memo.letter.title);
+        if (signing->confirm && !signing->confirm(signing->ctx, made))
+            err = demur_fail(diag, DEMUR_ERR_MISSING, "it was not confirmed: nothing was signed");
     }
+    if (!err)
+        err = put_signature(&s, &card, diag);
     demur_bytes_free(&card.bytes);
     signer_wipe(&s);
     return err;

@@ -111,6 +111,31 @@ static void one_member_signs_once(struct live *l)
 
 TEST(signing_one_member_signs_once) { live_run(one_member_signs_once); }
 
+static bool refuse(void *ctx, const struct demur_signature_made *made)
+{
+    *(uint64_t *)ctx = made->ring;
+    return false;
+}
+
+/* Whoever says no, or ends the program at the question, has signed nothing: nor has
+ * anything been kept that could be sent later. */
+static void nothing_is_kept_before_consent(struct live *l)
+{
+    struct round r;
+    uint64_t ring = 0;
+    struct demur_signature_made made;
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    const struct demur_signing g = {
+        .dissent = r.id, .link = &r.link, .confirm = refuse, .ctx = &ring};
+    CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_ERR_MISSING,
+               "nothing was signed");
+    CHECK(ring == LIVE_MEMBERS && !waits(l->c));
+    CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_ERR_UNKNOWN, "");
+    CHECK(count(l, &r) == 1);
+}
+
+TEST(signing_nothing_is_kept_before_consent) { live_run(nothing_is_kept_before_consent); }
+
 static void a_lost_answer_signs_once(struct live *l)
 {
     struct between between = {0};
