@@ -153,11 +153,14 @@ bool cli_case_opening(const struct cli *cli, struct span id, const uint8_t key[s
                       struct span *role)
 {
     const struct demur_channel *c = demur_client_channel(cli->client);
-    const struct demur_policy *p = policy_of(cli);
+    struct demur_dissent_info d;
+    uint64_t now = demur_client_view_time(cli->client);
+    if (!demur_channel_dissent_find(c, id, now, &d))
+        return false;
+    /* Of the policy that it was opened under: the one in force may not know the role. */
+    const struct demur_policy *p = demur_channel_policy_of(c, d.policy_entry);
     for (size_t r = 0; p && r < p->roles_len; r++)
-        if (demur_channel_may_open(c, id, key, p->roles[r].name,
-                                   demur_client_view_time(cli->client)) &&
-            i-- == 0) {
+        if (demur_channel_may_open(c, id, key, p->roles[r].name, now) && i-- == 0) {
             *role = p->roles[r].name;
             return true;
         }

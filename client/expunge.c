@@ -20,9 +20,8 @@ struct expunging {
 
 static enum demur_err find_role(struct expunging *x, const char *wanted, struct demur_diag *diag)
 {
-    uint8_t entry[32];
     uint64_t now = demur_client_view_time(x->c);
-    const struct demur_policy *p = demur_channel_policy(x->c->channel, entry);
+    const struct demur_policy *p = demur_channel_policy_of(x->c->channel, x->info.policy_entry);
     for (int role = 0; p && role < p->roles_len; role++) {
         struct span name = p->roles[role].name;
         if (demur_set_has(p->expunge_by, role) && (!wanted || span_eq_str(name, wanted)) &&
