@@ -36,7 +36,8 @@ static const char *event_actor(const struct demur_event *e, char text[static 80]
         snprintf(text, 80, "%.*s", SPAN_ARG(e->role));
     else
         snprintf(text, 80, "%s", memcmp(e->by, nobody, 32) == 0 ? "the author" : "an officer");
-    if (e->type == DEMUR_RECORD_COSIGN || e->type == DEMUR_RECORD_UNSIGN)
+    if (e->type == DEMUR_RECORD_COSIGN || e->type == DEMUR_RECORD_UNSIGN ||
+        e->type == DEMUR_RECORD_DISCLOSE)
         snprintf(text, 80, "a member");
     return text;
 }
