@@ -221,8 +221,9 @@ soak: $(OUT)/group_soak $(OUT)/spoil_soak ## a million operations of the group a
 golden: $(OUT)/golden ## write the golden logs anew, when the fold's meaning is to change
 	@$(OUT)/golden vectors/fold
 
-faults: build ## make every system call of an append fail, and kill the server and its signer there
+faults: build ## make every system call of an append fail, and kill server, signer and clients there
 	@DEMUR=$(CURDIR)/$(OUT)/demur FAULTS=all tests/e2e/faults
+	@DEMUR=$(CURDIR)/$(OUT)/demur KILLS=all tests/e2e/killed-clients
 
 coverage: build/vectors.complete ## what the unit tests reach of core/, and of its refusals
 	@$(MAKE) -s VARIANT=coverage build/coverage/unit-core

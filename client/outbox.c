@@ -7,6 +7,7 @@
  *
  * A signature's folder has ".sign" behind the dissent's name, a new text's ".revise". The
  * receipt phrase is not there. Sending the same bytes twice files once. */
+#include <errno.h>
 #include <sodium.h>
 #include <unistd.h>
 
@@ -54,11 +55,35 @@ static enum demur_err write_release(const struct demur_draft *d, struct demur_di
     return err;
 }
 
-static enum demur_err make_folder(const struct demur_client *c, const char *folder,
+/* What an ended program left half written, or half removed: the client has the outbox to itself. */
+static bool sweep(void *ctx, const char *name)
+{
+    char path[PATH_LEN];
+    const struct demur_client *c = ctx;
+    if (outbox_path(path, c, name, "record") && access(path, F_OK) != 0 && errno == ENOENT &&
+        outbox_path(path, c, name, ""))
+        (void)!path_remove_all(path, NULL);
+    return true;
+}
+
+static enum demur_err make_folder(struct demur_client *c, const char *folder,
                                   struct demur_diag *diag)
 {
     char path[PATH_LEN];
+    if (path_join(path, c->data, "outbox"))
+        (void)!path_list(path, sweep, c, NULL);
     return outbox_path(path, c, folder, "blobs") ? demur_path_folder(path, diag) : bad_path(diag);
+}
+
+/* Remove what waited, the record first: without it the rest is nothing, whenever this ends. */
+static enum demur_err remove_folder(const struct demur_client *c, const char *folder,
+                                    struct demur_diag *diag)
+{
+    char path[PATH_LEN];
+    if (!outbox_path(path, c, folder, "record"))
+        return bad_path(diag);
+    enum demur_err err = path_remove_all(path, diag);
+    return err || !outbox_path(path, c, folder, "") ? err : path_remove_all(path, diag);
 }
 
 /* What may wait, by what stands behind the dissent in its folder's name. */
@@ -75,7 +100,7 @@ static void folder_name(char out[static FOLDER_LEN], const char *dissent, enum w
 
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag)
 {
-    const struct demur_client *c = draft->client;
+    struct demur_client *c = draft->client;
     char folder[FOLDER_LEN];
     folder_name(folder, draft->dissent, draft->revises ? REVISION : FILING);
     enum demur_err err = make_folder(c, folder, diag);
@@ -234,10 +259,9 @@ static enum demur_err send_waiting(struct demur_client *client, enum waits what,
     bool filed = !err || (err == DEMUR_ERR_TIME && sent->receipt[0]);
     if (err && diag)
         *diag = why;
-    char path[PATH_LEN];
-    if ((filed || lost) && outbox_path(path, client, folder, "")) {
+    if (filed || lost) {
         struct demur_diag rest;
-        enum demur_err removed = path_remove_all(path, &rest);
+        enum demur_err removed = remove_folder(client, folder, &rest);
         if (removed && filed && !err && diag)
             *diag = rest;
         return err ? err : removed;
@@ -359,9 +383,8 @@ bool outbox_has_revision(const struct demur_client *client, const char *dissent)
 enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissent,
                                  struct demur_diag *diag)
 {
-    char path[PATH_LEN];
     struct demur_dissent_info info;
-    if (!demur_dissent_id_ok(span_str(dissent)) || !outbox_path(path, client, dissent, ""))
+    if (!demur_dissent_id_ok(span_str(dissent)))
         return nothing_waits(FILING, dissent, diag);
     enum demur_err err = act_begin(client, 0, diag);
     if (err)
@@ -370,18 +393,18 @@ enum demur_err demur_outbox_drop(struct demur_client *client, const char *dissen
                                    demur_client_view_time(client), &info))
         return demur_fail(diag, DEMUR_ERR_STALE,
                           "this dissent is in the log already: send it again for its receipt");
-    return path_remove_all(path, diag);
+    return remove_folder(client, dissent, diag);
 }
 
 /* Give up what is not in the log; `instead` is what can be done when it is. */
 static enum demur_err drop(struct demur_client *client, enum waits what, const char *dissent,
                            const char *instead, struct demur_diag *diag)
 {
-    char path[PATH_LEN], folder[FOLDER_LEN];
+    char folder[FOLDER_LEN];
     struct demur_bytes record = {0};
     uint64_t index;
     folder_name(folder, dissent, what);
-    if (!has(client, dissent, what) || !outbox_path(path, client, folder, ""))
+    if (!has(client, dissent, what))
         return nothing_waits(what, dissent, diag);
     enum demur_err err = read_part(client, folder, "record", DEMUR_RECORD_MAX, &record, diag);
     if (!err)
@@ -391,7 +414,7 @@ static enum demur_err drop(struct demur_client *client, enum waits what, const c
                          "this %s is in the log already: send it again for its receipt, or %s",
                          words[what], instead);
     demur_bytes_free(&record);
-    return err ? err : path_remove_all(path, diag);
+    return err ? err : remove_folder(client, folder, diag);
 }
 
 enum demur_err demur_revision_drop(struct demur_client *client, const char *dissent,

@@ -1,6 +1,9 @@
 /* A filing whose sending somebody in between disturbs is filed once, or not at all. */
+#include "../../client/internal.h"
 #include "between.h"
 #include "live.h"
+
+#include <unistd.h>
 
 #define REFUSED                                                                                    \
     "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\nConnection: "             \
@@ -46,7 +49,10 @@ static void meddled_end(struct meddled *m)
 static bool waits(struct meddled *m)
 {
     char id[33];
-    return demur_outbox_next(m->c, 0, id) && strcmp(id, m->id) == 0;
+    bool found = false;
+    for (size_t i = 0; !found && demur_outbox_next(m->c, i, id); i++)
+        found = strcmp(id, m->id) == 0;
+    return found;
 }
 
 static uint64_t dissents(struct live *l)
@@ -115,3 +121,31 @@ static void what_can_never_be_filed_is_dropped(struct live *l)
 }
 
 TEST(outbox_what_can_never_be_filed_is_dropped) { live_run(what_can_never_be_filed_is_dropped); }
+
+/* A folder without its record, which it gets last and loses first: some program was ended there. */
+static void what_was_left_half_is_swept(struct live *l)
+{
+    struct meddled m;
+    struct demur_draft *another = NULL;
+    struct demur_filing filing = live_filing(false);
+    char blobs[PATH_LEN + 60], card[sizeof blobs + 10];
+    if (meddled_begin(l, &m) &&
+        !demur_draft_make(&another, m.c, &l->member[1], &filing, &l->diag)) {
+        m.between.meddle = "PUT /blob";
+        m.between.answer = REFUSED;
+        CHECK_SAYS(demur_draft_send(m.draft, NULL, &l->diag), DEMUR_ERR_FORBIDDEN, "not today");
+        snprintf(blobs, sizeof blobs, "%s/outbox/%.32s.sign/blobs", m.c->data,
+                 "abcdefghijklmnopqrstuvwxyz234567");
+        snprintf(card, sizeof card, "%s/card", blobs);
+        CHECK_SAYS(demur_path_folder(blobs, &l->diag), DEMUR_OK, "");
+        CHECK_SAYS(demur_path_write(card, span_lit("sealed"), &l->diag), DEMUR_OK, "");
+        CHECK_SAYS(demur_draft_send(another, NULL, &l->diag), DEMUR_ERR_FORBIDDEN, "not today");
+        CHECK(access(blobs, F_OK) != 0);
+        CHECK(waits(&m) && demur_outbox_next(m.c, 1, m.id)); /* these have theirs */
+    }
+    CHECK(another != NULL);
+    demur_draft_free(another);
+    meddled_end(&m);
+}
+
+TEST(outbox_what_was_left_half_is_swept) { live_run(what_was_left_half_is_swept); }
