@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "../../core/channel_proof.h"
+
 #define T0 1795186800u
 #define DAY 86400u
 
@@ -224,5 +226,36 @@ TEST(memory_that_fails_reads_no_snapshot)
     CHECK_SPAN(span_of(got, 32), span_of(want, 32));
     demur_channel_free(c);
     free((void *)bytes.p);
+    town_free(w);
+}
+
+/* And a key that is none, which no channel lets into a ring, is found when the ring is loaded. */
+TEST(memory_that_fails_keeps_no_ring)
+{
+    static struct demur_record r;
+    static struct demur_ring_proofs proofs;
+    struct town *w = town_plain(T0 - DAY, 6, policy);
+    struct town_case k;
+    struct demur_verdict verdict = {0};
+    struct demur_kept_ring *kept = NULL;
+    REQUIRE(w);
+    w->now = T0;
+    CHECK_ERR(town_circulate(w, 0, 0, w->now + 7 * DAY, &k), DEMUR_OK);
+    w->hold = true;
+    CHECK_ERR(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN), DEMUR_OK);
+    CHECK_ERR(demur_record_parse(&r, buf_span(&w->out), &w->diag), DEMUR_OK);
+    CHECK_ERR(demur_channel_verify_apart(w->c, &r, &verdict, &proofs, &w->diag), DEMUR_OK);
+    REQUIRE(proofs.n == 1);
+    for (size_t n = 1; !kept && n < 10; n++) {
+        arm(n);
+        enum demur_err err = demur_channel_proof_ring(w->c, &r, &proofs.list[0], &kept, &w->diag);
+        CHECK_ERR(err, disarm() ? DEMUR_ERR_MEMORY : DEMUR_OK);
+        CHECK(n > 2 || !kept); /* the channel's ring, and the one that stays */
+    }
+    REQUIRE(kept);
+    CHECK_ERR(demur_kept_ring_load(kept, &w->diag), DEMUR_OK);
+    memset(kept->keys[3], 0xff, 32);
+    CHECK_ERR(demur_kept_ring_load(kept, &w->diag), DEMUR_ERR_VERIFY);
+    demur_kept_ring_free(kept);
     town_free(w);
 }
