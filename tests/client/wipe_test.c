@@ -341,6 +341,35 @@ static void loaded(void)
     sodium_memzero(&own, sizeof own);
 }
 
+/* Months that are over are erased: from the file too, which is written anew. */
+static void erased(void)
+{
+    struct demur_diag diag = {0};
+    const struct span passphrase = span_lit("a passphrase for tests");
+    CHECK_ERR(demur_identity_new(&own.identity, channel, "https://dissent.example", NULL, &diag),
+              DEMUR_OK);
+    own.identity.has_chain = true;
+    own.identity.epoch = 24300;
+    invent("chain", own.identity.chain, 32);
+    CHECK_ERR(demur_identity_ring_key(&own.identity, 24302, own.ring, own.public_key, NULL),
+              DEMUR_OK);
+    remember("ring key", own.ring, sizeof own.ring);
+    CHECK_ERR(demur_identity_save(&own.identity, path, passphrase, 4, &diag), DEMUR_OK);
+    CHECK(demur_identity_erase_before(&own.identity, 24303));
+    CHECK_ERR(demur_identity_save(&own.identity, path, passphrase, 4, &diag), DEMUR_OK);
+    demur_identity_wipe(&own.identity);
+    CHECK_ERR(demur_identity_load(&own.identity, path, passphrase, NULL, &diag), DEMUR_OK);
+    CHECK(own.identity.epoch == 24303);
+    CHECK(demur_identity_ring_key(&own.identity, 24302, own.ring, own.public_key, NULL) !=
+          DEMUR_OK);
+    CHECK_ERR(demur_identity_ring_key(&own.identity, 24303, own.ring, own.public_key, NULL),
+              DEMUR_OK);
+    remember("ring key that is left", own.ring, sizeof own.ring);
+    remember("chain that is left", own.identity.chain, 32);
+    demur_identity_wipe(&own.identity);
+    sodium_memzero(&own, sizeof own);
+}
+
 static void refused(void)
 {
     struct demur_diag diag = {0};
@@ -369,6 +398,7 @@ TEST(wipe_identity_files)
     LEAVES_NOTHING(saved);
     LEAVES_NOTHING(loaded);
     LEAVES_NOTHING(refused);
+    LEAVES_NOTHING(erased);
     LEAVES_NOTHING(kit_and_back);
     unlink(path);
 }
