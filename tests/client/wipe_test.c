@@ -459,12 +459,67 @@ static void written_by_the_author(void)
     sodium_memzero(memo, sizeof memo);
 }
 
+static char round_id[33];
+
+static void circulate_in(struct live *l)
+{
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = live_filing(false);
+    filing.until = demur_client_now(l->c) + 7 * 86400u;
+    filing.audience = DEMUR_AUDIENCE_MEMBERS;
+    CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[3], &filing, &l->diag), DEMUR_OK, "");
+    REQUIRE(draft != NULL);
+    memcpy(round_id, demur_draft_dissent(draft), sizeof round_id);
+    CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_OK, "");
+    demur_draft_free(draft);
+}
+
+static void use_ring_key(const struct demur_identity *id)
+{
+    CHECK_ERR(demur_identity_ring_key(id, id->epoch, own.ring, own.public_key, NULL), DEMUR_OK);
+    remember("ring key", own.ring, sizeof own.ring);
+    sodium_memzero(&own, sizeof own);
+}
+
+/* What is made is sent by another deed, which would write over what this one left. */
+static struct demur_draft *drafted;
+
+static void drafted_only(void)
+{
+    struct demur_diag diag = {0};
+    struct demur_filing filing = live_filing(false);
+    use_ring_key(&town->member_id[0]);
+    CHECK_ERR(demur_draft_make(&drafted, town->c, &town->member[0], &filing, &diag), DEMUR_OK);
+}
+
+static void signed_by_name(void)
+{
+    struct demur_diag diag = {0};
+    struct demur_signature_made made;
+    const struct demur_signing g = {.dissent = round_id, .named = true};
+    use_ring_key(&town->member_id[2]);
+    CHECK_ERR(demur_signature_make(town->c, &town->member[2], &g, &made, &diag), DEMUR_OK);
+}
+
+static void taken_back(void)
+{
+    struct demur_diag diag = {0};
+    use_ring_key(&town->member_id[2]);
+    CHECK_ERR(demur_act_unsign(town->c, &town->member[2], round_id, NULL, &diag), DEMUR_OK);
+}
+
 static void file_in(struct live *l)
 {
     struct demur_draft *draft = NULL;
     struct demur_filing filing = live_filing(false);
     town = l;
     LEAVES_NOTHING(filed);
+    circulate_in(l);
+    LEAVES_NOTHING(drafted_only);
+    demur_draft_free(drafted);
+    LEAVES_NOTHING(signed_by_name);
+    CHECK_SAYS(demur_signature_send(l->c, round_id, NULL, &l->diag), DEMUR_OK, "");
+    LEAVES_NOTHING(taken_back);
     invent("memo", memo, sizeof memo);
     filing.body = span_of(memo, sizeof memo);
     CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
@@ -480,4 +535,4 @@ static void file_in(struct live *l)
     demur_actor_wipe(&author);
 }
 
-TEST(wipe_a_filing) { live_run(file_in); }
+TEST(wipe_a_filing_and_a_signature) { live_run(file_in); }
