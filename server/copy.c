@@ -119,6 +119,8 @@ enum demur_err demur_server_backup(const char *dir, const char *to, uint64_t *en
         err = demur_store_open(&store, dir, DEMUR_STORE_READ, diag);
     if (!err)
         err = demur_place_check(&place, to, diag);
+    if (!err)
+        err = demur_place_begin(&place, diag);
     if (err) {
         demur_store_close(store);
         return err;

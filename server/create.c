@@ -96,6 +96,8 @@ enum demur_err demur_server_create(const struct demur_server_birth *birth, struc
     if (sodium_init() < 0)
         return demur_fail(diag, DEMUR_ERR_MEMORY, "libsodium does not start");
     enum demur_err err = demur_place_check(&place, birth->dir, diag);
+    if (!err)
+        err = demur_place_begin(&place, diag);
     if (err)
         return err;
     err = files_make(birth, place.fresh, diag);

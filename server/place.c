@@ -41,6 +41,21 @@ static enum demur_err parent_check(const char *dir, struct demur_diag *diag)
                             strerror(errno));
 }
 
+static enum demur_err left_over(const char *fresh, struct demur_diag *diag)
+{
+    return demur_fail(diag, DEMUR_ERR_IO, "%.150s is left over from an earlier attempt: remove it",
+                      fresh);
+}
+
+enum demur_err demur_place_begin(const struct demur_place *p, struct demur_diag *diag)
+{
+    if (!mkdir(p->fresh, 0700))
+        return DEMUR_OK;
+    return errno == EEXIST ? left_over(p->fresh, diag)
+                           : demur_fail(diag, DEMUR_ERR_IO, "cannot make %.150s: %s", p->fresh,
+                                        strerror(errno));
+}
+
 enum demur_err demur_place_check(struct demur_place *p, const char *given, struct demur_diag *diag)
 {
     enum demur_err err = names_make(p, given, diag);
@@ -49,8 +64,7 @@ enum demur_err demur_place_check(struct demur_place *p, const char *given, struc
     const char *dir = p->dir, *fresh = p->fresh;
     struct stat status;
     if (!lstat(fresh, &status))
-        return demur_fail(diag, DEMUR_ERR_IO,
-                          "%.150s is left over from an earlier attempt: remove it", fresh);
+        return left_over(fresh, diag);
     DIR *there = opendir(dir);
     if (!there && errno == ENOENT)
         return parent_check(dir, diag);
