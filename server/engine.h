@@ -139,7 +139,6 @@ enum demur_append_state {
 
 struct demur_append {
     struct span text; /* the record's bytes, the caller's, there until it is answered */
-    struct demur_record record;
     uint8_t hash[32]; /* SHA-256 of text */
     struct demur_verdict verdict;
     bool unverified; /* its signatures are verified in its turn, with those of the others */
@@ -157,6 +156,7 @@ struct demur_append {
     void (*answer)(struct demur_append *append);
     void *owner;
     struct demur_append *next;
+    struct demur_record record; /* of text; it is large, and nothing of it need be set before */
 };
 
 /* What can be done beside others: parse, look for a retry, check the blobs, and every proof

@@ -108,11 +108,12 @@ bool demur_handle_append(struct demur_service *s, struct demur_request *r)
 {
     struct demur_append *a = NULL;
     if (demur_request_memory(r, DEMUR_MEMORY_SMALL, sizeof *a))
-        a = r->append = calloc(1, sizeof *a);
+        a = r->append = malloc(sizeof *a);
     if (!a) {
         demur_reply_error(&r->reply, DEMUR_ERR_MEMORY, NULL, NULL);
         return true;
     }
+    memset(a, 0, offsetof(struct demur_append, record));
     a->text = span_of(r->body, (size_t)r->seen);
     a->owner = r;
     a->proven = proven;
