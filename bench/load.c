@@ -15,7 +15,7 @@
 
 #include "bench.h"
 
-enum { HEAD_MAX = 2048, SCRATCH = 65536, EVENTS = 256 };
+enum { HEAD_MAX = 4096, SCRATCH = 65536, EVENTS = 256 };
 #define NOBODY SIZE_MAX
 
 struct conn {
