@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+/* That is, 16 KiB of tables, which stay in the fastest cache. */
 #define TABLES_AT_A_TIME 16
 
 void group_tables_of(struct group_table *out, const struct group_point *p, size_t n)
@@ -85,11 +86,14 @@ void group_sums_add(struct group_sums *sums, const struct group_digits *digits,
                     const struct group_table *tables, const uint16_t *places, size_t n)
 {
     struct group_affine term;
-    for (int w = 0; w < GROUP_DIGITS; w++) {
-        for (size_t i = 0; i < n; i++) {
-            size_t at = places ? places[i] : i;
-            look_up(&term, &tables[at], digits[at].d[w]);
-            group_add_affine(&sums->at[w], &sums->at[w], &term);
+    for (size_t first = 0; first < n; first += TABLES_AT_A_TIME) {
+        size_t end = n - first < TABLES_AT_A_TIME ? n : first + TABLES_AT_A_TIME;
+        for (int w = 0; w < GROUP_DIGITS; w++) {
+            for (size_t i = first; i < end; i++) {
+                size_t at = places ? places[i] : i;
+                look_up(&term, &tables[at], digits[at].d[w]);
+                group_add_affine(&sums->at[w], &sums->at[w], &term);
+            }
         }
     }
     sodium_memzero(&term, sizeof term);
