@@ -145,11 +145,16 @@ struct group_terms {
     struct group_scalar *scalars; /* overwritten by the sum */
     const struct group_affine *points;
     size_t n;
+    const struct group_affine *upper; /* 2^GROUP_UPPER·points, or NULL */
 };
+/* A sum all of whose lists have them is quicker in portable C: half as many windows. */
+#define GROUP_UPPER 126
+/* out = 2^GROUP_UPPER·p, each. */
+void group_upper_of_many(struct group_affine *out, const struct group_affine *p, size_t n);
 /* Bytes of working memory that a sum of n terms can make use of; less make it
- * slower, down to GROUP_SUM_WORK_MIN. */
+ * slower, down to GROUP_SUM_WORK_MIN(n). */
 size_t group_sum_work_len(size_t n);
-#define GROUP_SUM_WORK_MIN (8 * sizeof(struct group_point))
+#define GROUP_SUM_WORK_MIN(n) (10 * sizeof(struct group_point) + (n)*10)
 /* out = Σ scalar·point over all terms of `lists`. `work` is aligned for uint64_t. */
 void group_sum_vartime(struct group_point *out, const struct group_terms *lists, size_t n_lists,
                        void *work, size_t work_len);

@@ -15,27 +15,38 @@ typedef unsigned __int128 field_wide;
 
 static inline void field_add(struct field *out, const struct field *a, const struct field *b)
 {
-    for (int i = 0; i < 5; i++)
-        out->v[i] = a->v[i] + b->v[i];
+    out->v[0] = a->v[0] + b->v[0];
+    out->v[1] = a->v[1] + b->v[1];
+    out->v[2] = a->v[2] + b->v[2];
+    out->v[3] = a->v[3] + b->v[3];
+    out->v[4] = a->v[4] + b->v[4];
 }
+
+/* The lowest limb of 4p, and each other. */
+#define FIELD_4P_0 UINT64_C(0x1fffffffffffb4)
+#define FIELD_4P UINT64_C(0x1ffffffffffffc)
 
 /* a - b + 4p: b's limbs must be below 2^53 - 2^7. */
 static inline void field_sub(struct field *out, const struct field *a, const struct field *b)
 {
-    out->v[0] = a->v[0] + UINT64_C(0x1fffffffffffb4) - b->v[0];
-    for (int i = 1; i < 5; i++)
-        out->v[i] = a->v[i] + UINT64_C(0x1ffffffffffffc) - b->v[i];
+    out->v[0] = a->v[0] + FIELD_4P_0 - b->v[0];
+    out->v[1] = a->v[1] + FIELD_4P - b->v[1];
+    out->v[2] = a->v[2] + FIELD_4P - b->v[2];
+    out->v[3] = a->v[3] + FIELD_4P - b->v[3];
+    out->v[4] = a->v[4] + FIELD_4P - b->v[4];
 }
 
 static inline void field_carry(struct field *a)
 {
-    uint64_t carry = 0;
-    for (int i = 0; i < 5; i++) {
-        a->v[i] += carry;
-        carry = a->v[i] >> 51;
-        a->v[i] &= FIELD_MASK;
-    }
-    a->v[0] += 19 * carry;
+    uint64_t v1 = a->v[1] + (a->v[0] >> 51);
+    uint64_t v2 = a->v[2] + (v1 >> 51);
+    uint64_t v3 = a->v[3] + (v2 >> 51);
+    uint64_t v4 = a->v[4] + (v3 >> 51);
+    a->v[0] = (a->v[0] & FIELD_MASK) + 19 * (v4 >> 51);
+    a->v[1] = v1 & FIELD_MASK;
+    a->v[2] = v2 & FIELD_MASK;
+    a->v[3] = v3 & FIELD_MASK;
+    a->v[4] = v4 & FIELD_MASK;
 }
 
 static inline void field_neg(struct field *out, const struct field *a)

@@ -1,23 +1,64 @@
 /* Pippenger's buckets. A window of c bits has a bucket for each absolute value
  * 1..2^(c-1) of its digit; a bucket's points are added up, and the buckets then
- * weighted by running sums. */
+ * weighted by running sums. Terms are sorted by bucket and sign first: then one
+ * row after the other is added up, with the sum in reach, the next point on its way
+ * from memory, and no branches that nobody can foretell. */
 #include "group_field.h"
 #include "group_path.h"
 
-/* What a sum of n terms costs with windows of c bits, in additions of affine points;
- * a bucket takes two of others, of which each costs a quarter more. */
-static size_t cost(size_t n, unsigned c)
+/* How a sum is laid out. Where every point has an upper one, digit i of a scalar's
+ * lower half and digit i of its upper half are dealt with in one step. */
+struct plan {
+    const struct group_terms *lists;
+    size_t n_lists, n, n_buckets;
+    unsigned halves, steps;
+    struct group_windows w;
+    struct group_point *buckets;
+    const struct group_affine **order; /* by row, and two more */
+    uint32_t *ends;                    /* of row 2d + 1 for digits d, row 2d for digits -d */
+    uint16_t *rows;                    /* each term's */
+};
+
+/* Lay a sum out in `work`, whose length is returned; NULL only measures. */
+static size_t lay_out(struct plan *p, size_t n, unsigned halves, unsigned bits, uint8_t *work)
 {
-    struct group_windows w = group_windows_of(c);
-    return w.count * (n + group_windows_buckets(w) * 5 / 2);
+    size_t len = 0;
+    p->n = n;
+    p->w = group_windows_of(bits);
+    p->n_buckets = group_windows_buckets(p->w);
+    p->halves = halves;
+    p->steps = p->w.count / halves;
+#define TAKE(field, count)                                                                         \
+    do {                                                                                           \
+        p->field = work ? (void *)(work + len) : NULL;                                             \
+        len += ((count) * sizeof *p->field + 7) & ~(size_t)7;                                      \
+    } while (0)
+    TAKE(buckets, p->n_buckets);
+    TAKE(order, halves * n + 2);
+    TAKE(ends, 2 * (p->n_buckets + 1));
+    TAKE(rows, halves * n);
+#undef TAKE
+    return len;
 }
 
-static unsigned bits_for(size_t n, unsigned at_most)
+/* What a sum takes, in additions. */
+static size_t cost(const struct plan *p)
 {
-    unsigned best = GROUP_WINDOW_MIN;
-    for (unsigned c = best + 1; c <= at_most; c++) {
-        if (cost(n, c) < cost(n, best))
+    return p->steps * (p->halves * p->n + 2 * p->n_buckets);
+}
+
+/* The best windows that fit in the memory, or 0. */
+static unsigned bits_for(size_t n, unsigned halves, size_t work_len)
+{
+    struct plan p;
+    unsigned best = 0;
+    size_t least = SIZE_MAX;
+    for (unsigned c = GROUP_WINDOW_MIN; c <= GROUP_WINDOW_MAX; c++) {
+        bool parts = halves == 1 || GROUP_UPPER % c == 0;
+        if (parts && lay_out(&p, n, halves, c, NULL) <= work_len && cost(&p) < least) {
             best = c;
+            least = cost(&p);
+        }
     }
     return best;
 }
@@ -68,19 +109,6 @@ static bool empty(const struct group_point *bucket)
     return (z[0] | z[1] | z[2] | z[3] | z[4]) == 0;
 }
 
-static void fill(struct group_point *bucket, const struct group_affine *p, bool minus)
-{
-    if (empty(bucket)) {
-        group_of_affine(bucket, p);
-        if (minus)
-            group_neg(bucket, bucket);
-    } else if (minus) {
-        group_sub_affine(bucket, bucket, p);
-    } else {
-        group_add_affine(bucket, bucket, p);
-    }
-}
-
 /* Σ_i i·bucket[i - 1] */
 static void weigh(struct group_point *out, const struct group_point *buckets, size_t n)
 {
@@ -97,46 +125,140 @@ static void weigh(struct group_point *out, const struct group_point *buckets, si
     *out = sum;
 }
 
-static void fill_all(struct group_point *buckets, const struct group_terms *terms,
-                     struct group_windows w, unsigned i)
+static uint16_t row_of(const struct group_scalar *s, struct group_windows w, unsigned window)
 {
-    for (size_t k = 0; k < terms->n; k++) {
-        const struct group_scalar *s = &terms->scalars[k];
-        int32_t digit = group_digit_at(s, w, i);
-        if (digit != 0)
-            fill(&buckets[(digit < 0 ? -digit : digit) - 1], &terms->points[k],
-                 (digit < 0) != group_minus(s));
+    int32_t digit = group_digit_at(s, w, window);
+    int32_t magnitude = digit < 0 ? -digit : digit;
+    return (uint16_t)(2 * magnitude + ((digit < 0) == group_minus(s)));
+}
+
+/* Sort a step's terms into rows; rows 0 and 1, of the digit 0, are never read. */
+static void sort_terms(struct plan *p, unsigned step)
+{
+    size_t n_rows = 2 * (p->n_buckets + 1);
+    uint16_t *row = p->rows;
+    memset(p->ends, 0, n_rows * sizeof *p->ends);
+    for (size_t l = 0; l < p->n_lists; l++) {
+        for (unsigned half = 0; half < p->halves; half++) {
+            unsigned window = step + half * p->steps;
+            for (size_t k = 0; k < p->lists[l].n; k++, row++) {
+                *row = row_of(&p->lists[l].scalars[k], p->w, window);
+                p->ends[*row]++;
+            }
+        }
+    }
+    uint32_t at = 0;
+    for (size_t i = 0; i < n_rows; i++) {
+        uint32_t count = p->ends[i];
+        p->ends[i] = at;
+        at += count;
+    }
+    row = p->rows;
+    for (size_t l = 0; l < p->n_lists; l++) {
+        for (unsigned half = 0; half < p->halves; half++) {
+            const struct group_affine *points = half ? p->lists[l].upper : p->lists[l].points;
+            for (size_t k = 0; k < p->lists[l].n; k++, row++)
+                p->order[p->ends[*row]++] = &points[k];
+        }
+    }
+    p->order[at] = p->order[at + 1] = at > 0 ? p->order[0] : NULL;
+}
+
+/* Have the point after next brought nearer. */
+static inline void fetch(const struct group_affine *const *at)
+{
+    __builtin_prefetch(&at[2]->sum);
+    __builtin_prefetch(&at[2]->difference.v[3]);
+}
+
+/* The sum of one bucket's two rows, of which one at least has points. */
+static void add_rows(struct group_point *out, const struct group_affine *const *at,
+                     const struct group_affine *const *minus_end,
+                     const struct group_affine *const *plus_end)
+{
+    struct group_point sum;
+    bool minus = at < minus_end;
+    group_of_affine(&sum, *at++);
+    for (; at < minus_end; at++) {
+        fetch(at);
+        group_add_affine(&sum, &sum, *at);
+    }
+    if (minus)
+        group_neg(&sum, &sum);
+    for (; at < plus_end; at++) {
+        fetch(at);
+        group_add_affine(&sum, &sum, *at);
+    }
+    *out = sum;
+}
+
+static void fill_buckets(struct plan *p)
+{
+    for (size_t d = 1; d <= p->n_buckets; d++) {
+        uint32_t first = p->ends[2 * d - 1], minus_end = p->ends[2 * d], end = p->ends[2 * d + 1];
+        if (first == end)
+            memset(&p->buckets[d - 1], 0, sizeof *p->buckets);
+        else
+            add_rows(&p->buckets[d - 1], p->order + first, p->order + minus_end, p->order + end);
     }
 }
 
 static size_t work_len_portable(size_t n)
 {
-    return group_windows_buckets(group_windows_of(bits_for(n, GROUP_WINDOW_MAX))) *
-           sizeof(struct group_point);
+    struct plan p;
+    size_t whole = lay_out(&p, n, 1, bits_for(n, 1, SIZE_MAX), NULL);
+    size_t halved = lay_out(&p, n, 2, bits_for(n, 2, SIZE_MAX), NULL);
+    return whole > halved ? whole : halved;
+}
+
+static void make_plan(struct plan *p, void *work, size_t work_len)
+{
+    size_t n = group_terms_count(p->lists, p->n_lists);
+    unsigned halves = 2, bits = 0;
+    for (size_t l = 0; l < p->n_lists; l++)
+        if (p->lists[l].n > 0 && !p->lists[l].upper)
+            halves = 1;
+    if (halves == 2)
+        bits = bits_for(n, 2, work_len);
+    if (bits == 0) {
+        halves = 1;
+        bits = bits_for(n, 1, work_len);
+    }
+    lay_out(p, n, halves, bits, work);
 }
 
 static void sum_portable(struct group_point *out, const struct group_terms *lists, size_t n_lists,
                          void *work, size_t work_len)
 {
-    struct group_point *buckets = work;
-    unsigned at_most = GROUP_WINDOW_MIN;
-    while (at_most < GROUP_WINDOW_MAX && sizeof *buckets << at_most <= work_len)
-        at_most++;
-    struct group_windows w = group_windows_of(bits_for(group_terms_count(lists, n_lists), at_most));
-    size_t used = group_windows_buckets(w);
-    group_windows_cut(lists, n_lists, w);
+    struct plan p = {.lists = lists, .n_lists = n_lists};
+    make_plan(&p, work, work_len);
+    group_windows_cut(lists, n_lists, p.w);
 
     struct group_point sum = group_identity, part;
-    for (unsigned i = w.count; i-- > 0;) {
-        memset(buckets, 0, used * sizeof *buckets);
-        for (size_t l = 0; l < n_lists; l++)
-            fill_all(buckets, &lists[l], w, i);
-        weigh(&part, buckets, used);
-        if (i + 1 < w.count)
-            group_double_times(&sum, &sum, w.bits);
+    for (unsigned i = p.steps; i-- > 0;) {
+        sort_terms(&p, i);
+        fill_buckets(&p);
+        weigh(&part, p.buckets, p.n_buckets);
+        if (i + 1 < p.steps)
+            group_double_times(&sum, &sum, p.w.bits);
         group_add_to(&sum, &part);
     }
     *out = sum;
+}
+
+#define UPPER_AT_A_TIME 32
+
+void group_upper_of_many(struct group_affine *out, const struct group_affine *p, size_t n)
+{
+    struct group_point points[UPPER_AT_A_TIME];
+    for (size_t first = 0; first < n; first += UPPER_AT_A_TIME) {
+        size_t count = n - first < UPPER_AT_A_TIME ? n - first : UPPER_AT_A_TIME;
+        for (size_t i = 0; i < count; i++) {
+            group_of_affine(&points[i], &p[first + i]);
+            group_double_times(&points[i], &points[i], GROUP_UPPER);
+        }
+        group_affine_of_many(out + first, points, count);
+    }
 }
 
 static size_t decode_portable(struct group_affine *out, const uint8_t (*in)[32], size_t n)

@@ -76,8 +76,14 @@ static enum demur_err check_key(const uint8_t (*keys)[32], size_t i, bool valid,
 
 #define KEYS_AT_A_TIME 64
 
-static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
-                                struct ring_points *points, struct demur_diag *diag)
+static bool wants_upper(const struct group_path *path, size_t n)
+{
+    return path == &group_path_portable && n <= RING_UPPER_MAX;
+}
+
+static enum demur_err make_ring(const struct group_path *path, struct demur_ring *ring,
+                                const uint8_t (*keys)[32], size_t n, struct ring_points *points,
+                                struct demur_diag *diag)
 {
     struct ring_shape shape;
     if (n == 0)
@@ -85,7 +91,6 @@ static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[3
     if (!ring_shape_for(n, &shape))
         return demur_fail(diag, DEMUR_ERR_LIMIT, "the ring has %zu members; at most %d are allowed",
                           n, DEMUR_RING_MAX);
-    const struct group_path *path = group_path_best();
     for (size_t first = 0; first < n; first += KEYS_AT_A_TIME) {
         struct group_affine here[KEYS_AT_A_TIME], *out = points ? points->keys + first : here;
         size_t count = n - first < KEYS_AT_A_TIME ? n - first : KEYS_AT_A_TIME;
@@ -98,7 +103,13 @@ static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[3
     }
     if (points) {
         points->path = path;
+        points->upper = NULL;
         ring_shared_points(points->shared, shape);
+        if (wants_upper(path, n)) {
+            group_upper_of_many(points->keys + n, points->keys, n);
+            group_upper_of_many(points->keys + 2 * n, points->shared, ring_shared_count(shape));
+            points->upper = points->keys + n;
+        }
     }
     *ring = (struct demur_ring){.keys = keys, .n = n, .points = points};
     demur_ring_digest(ring->digest, keys, n);
@@ -108,19 +119,29 @@ static enum demur_err make_ring(struct demur_ring *ring, const uint8_t (*keys)[3
 enum demur_err demur_ring_init(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
                                struct demur_diag *diag)
 {
-    return make_ring(ring, keys, n, NULL, diag);
+    return make_ring(group_path_best(), ring, keys, n, NULL, diag);
+}
+
+enum demur_err ring_load_by(const struct group_path *path, struct demur_ring *ring,
+                            const uint8_t (*keys)[32], size_t n, void *storage,
+                            struct demur_diag *diag)
+{
+    return make_ring(path, ring, keys, n, storage, diag);
+}
+
+size_t ring_storage_len_by(const struct group_path *path, size_t n)
+{
+    size_t upper = wants_upper(path, n) ? n + RING_SHARED_MAX : 0;
+    return sizeof(struct ring_points) + (n + upper) * sizeof(struct group_affine);
 }
 
 enum demur_err demur_ring_load(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
                                void *storage, struct demur_diag *diag)
 {
-    return make_ring(ring, keys, n, storage, diag);
+    return ring_load_by(group_path_best(), ring, keys, n, storage, diag);
 }
 
-size_t demur_ring_storage_len(size_t n)
-{
-    return sizeof(struct ring_points) + n * sizeof(struct group_affine);
-}
+size_t demur_ring_storage_len(size_t n) { return ring_storage_len_by(group_path_best(), n); }
 
 size_t demur_ring_signature_len(size_t n)
 {

@@ -57,7 +57,8 @@ enum demur_err demur_ring_init(struct demur_ring *ring, const uint8_t (*keys)[32
 /* The same, and keep what verifying needs of the keys in `storage`, which has
  * demur_ring_storage_len(n) bytes, aligned for uint64_t, and must outlive *ring.
  * A loaded ring verifies faster, and in batches; it may be used by many threads
- * at once. */
+ * at once. Loading takes as long as decoding the keys; and where there is no vector
+ * code, as verifying four signatures more, for rings of up to 4,096. */
 enum demur_err demur_ring_load(struct demur_ring *ring, const uint8_t (*keys)[32], size_t n,
                                void *storage, struct demur_diag *diag) DEMUR_CHECKED;
 size_t demur_ring_storage_len(size_t n);

@@ -140,10 +140,11 @@ static void sum_of(struct batch *b, size_t first, size_t last, struct group_poin
         ring_check_shared(&b->checks[i], shared);
     }
     add_up_keys(b, first, last);
-    struct group_terms lists[3] = {{b->key_scalars, points->keys, b->ring->n},
+    struct group_terms lists[3] = {{b->key_scalars, points->keys, b->ring->n, NULL},
                                    {b->own_scalars + first * b->own_count,
-                                    b->own + first * b->own_count, (last - first) * b->own_count},
-                                   {shared, points->shared, ring_shared_count(b->shape)}};
+                                    b->own + first * b->own_count, (last - first) * b->own_count,
+                                    NULL},
+                                   {shared, points->shared, ring_shared_count(b->shape), NULL}};
     points->path->sum(sum, lists, 3, b->sum, b->sum_len);
 }
 
@@ -160,13 +161,14 @@ static bool holds_apart(struct batch *b, size_t i)
     ring_check_own(&b->checks[i], own);
     ring_check_shared(&b->checks[i], shared);
     /* the tag's, the shorter one, first: T, the Y_t and H */
-    struct group_terms tag[2] = {{own, at, 1}, {own + ys, at + ys, b->own_count - ys}};
+    struct group_terms tag[2] = {{own, at, 1, NULL}, {own + ys, at + ys, b->own_count - ys, NULL}};
     points->path->sum(&sum, tag, 2, b->sum, b->sum_len);
     if (!group_is_identity(&sum))
         return false;
     /* that of the digits: A and B, and all that is shared but G */
     struct group_terms digits[2] = {
-        {own + 1, at + 1, 2}, {shared + 1, points->shared + 1, ring_shared_count(b->shape) - 1}};
+        {own + 1, at + 1, 2, NULL},
+        {shared + 1, points->shared + 1, ring_shared_count(b->shape) - 1, NULL}};
     points->path->sum(&sum, digits, 2, b->sum, b->sum_len);
     return group_is_identity(&sum);
 }
@@ -256,6 +258,9 @@ enum demur_err demur_ring_verify_batch(struct demur_ring_item *items, size_t n,
         return DEMUR_ERR_MISSING;
     if (work_len < demur_ring_batch_work_len(ring, n))
         return DEMUR_ERR_SPACE;
+    if (n == 1 && ((const struct ring_points *)ring->points)->upper)
+        return items->err = demur_ring_verify(items->signature, ring, items->scope, items->message,
+                                              items->tag, NULL);
     lay_out(&b, ring, n, work);
     read_items(&b, items, n, entropy, seed);
     if (b.n > 0) {

@@ -24,6 +24,15 @@
 #define RING_LOW_MAX (RING_BASE_MAX * RING_BASE_MAX)
 #define RING_HIGH_MAX (RING_BASE_MAX * RING_BASE_MAX * RING_BASE_MAX)
 
+/* Keys of the largest ring whose upper points are kept. */
+#define RING_UPPER_MAX 4096
+/* A loaded ring's keys that one signature's verification sums at a time. */
+#ifdef __wasm__
+#define RING_LOADED_CHUNK 1024
+#else
+#define RING_LOADED_CHUNK 16384
+#endif
+
 static inline size_t ring_own_count(struct ring_shape shape)
 {
     return 4 + 2 * (size_t)shape.digits;
@@ -41,6 +50,9 @@ static inline uint32_t ring_high_count(struct ring_shape shape)
 /* What ring->points holds when demur_ring_load has filled it. */
 struct ring_points {
     const struct group_path *path; /* how this ring's sums are computed */
+    /* 2^GROUP_UPPER times the keys, then the shared points; or NULL, where the path makes
+     * no use of it or the ring is so large that it gains little */
+    const struct group_affine *upper;
     struct group_affine shared[RING_SHARED_MAX];
     struct group_affine keys[];
 };
@@ -49,6 +61,11 @@ static inline const struct group_path *ring_path(const struct demur_ring *ring)
     const struct ring_points *points = ring->points;
     return points ? points->path : group_path_best();
 }
+/* demur_ring_load by a given path, and what it takes. */
+enum demur_err ring_load_by(const struct group_path *path, struct demur_ring *ring,
+                            const uint8_t (*keys)[32], size_t n, void *storage,
+                            struct demur_diag *diag) DEMUR_CHECKED;
+size_t ring_storage_len_by(const struct group_path *path, size_t n);
 void ring_shared_points(struct group_affine out[static RING_SHARED_MAX], struct ring_shape shape);
 
 struct ring_check {

@@ -1,12 +1,12 @@
 #include "ring_check.h"
 
-/* Keys that are summed at a time: bounds the memory on the stack. */
+/* Keys that are decoded and summed at a time, which bounds the memory on the stack. */
 #ifdef __wasm__
 #define CHUNK 1024
-#define SUM_LEN (128 * sizeof(struct group_point))
+#define SUM_LEN (28 * 1024)
 #else
 #define CHUNK 4096
-#define SUM_LEN (1024 * sizeof(struct group_point))
+#define SUM_LEN (384 * 1024)
 #endif
 
 /* A signature alone has weights from a hash of all of it: the challenge stands
@@ -34,8 +34,13 @@ struct key_sum {
     uint64_t low[5 * RING_LOW_MAX], high[5 * RING_HIGH_MAX];
     bool broken;              /* a key is none, whatever was promised: no signature holds */
     struct group_scalar rest; /* the last key's coefficient: what is missing to v·x^m */
-    struct group_scalar scalars[CHUNK];
-    struct group_affine decoded[CHUNK];
+    union {
+        struct group_scalar loaded[RING_LOADED_CHUNK];
+        struct {
+            struct group_scalar scalars[CHUNK];
+            struct group_affine points[CHUNK];
+        } decoded;
+    } of;
     uint64_t sum[SUM_LEN / sizeof(uint64_t)];
 };
 
@@ -43,21 +48,39 @@ struct key_sum {
 static struct group_terms next_terms(struct key_sum *s, size_t first, size_t n)
 {
     const struct ring_points *points = s->ring->points;
+    struct group_scalar *scalars = points ? s->of.loaded : s->of.decoded.scalars;
     uint32_t low = ring_low_count(s->shape);
     for (size_t i = 0; i < n; i++) {
         size_t k = first + i;
         struct group_products product = {{0}};
         group_path_portable.products(&product, s->high + 5 * (k / low), s->low + 5 * (k % low), 1,
                                      1);
-        group_products_reduce(&s->scalars[i], &product);
+        group_products_reduce(&scalars[i], &product);
         if (k + 1 == s->ring->n)
-            s->scalars[i] = s->rest;
+            scalars[i] = s->rest;
         else
-            group_scalar_sub(&s->rest, &s->rest, &s->scalars[i]);
+            group_scalar_sub(&s->rest, &s->rest, &scalars[i]);
     }
-    if (!points)
-        s->broken |= ring_path(s->ring)->decode(s->decoded, s->ring->keys + first, n) < n;
-    return (struct group_terms){s->scalars, points ? points->keys + first : s->decoded, n};
+    if (points)
+        return (struct group_terms){scalars, points->keys + first, n,
+                                    points->upper ? points->upper + first : NULL};
+    s->broken |= ring_path(s->ring)->decode(s->of.decoded.points, s->ring->keys + first, n) < n;
+    return (struct group_terms){scalars, s->of.decoded.points, n, NULL};
+}
+
+/* The signature's own points come without upper ones, and are too few to make them. */
+static void sum_own(struct group_point *out, const struct group_scalar *scalars,
+                    const struct group_affine *own, size_t n)
+{
+    struct group_point points[RING_OWN_MAX];
+    struct group_table tables[RING_OWN_MAX];
+    struct group_digits digits[RING_OWN_MAX];
+    for (size_t i = 0; i < n; i++) {
+        group_of_affine(&points[i], &own[i]);
+        group_digits_of(&digits[i], &scalars[i]);
+    }
+    group_tables_of(tables, points, n);
+    group_straus(out, digits, tables, n);
 }
 
 static bool sums_to_identity(const struct ring_check *check, const struct demur_ring *ring,
@@ -67,7 +90,11 @@ static bool sums_to_identity(const struct ring_check *check, const struct demur_
     struct group_affine made[RING_SHARED_MAX];
     struct group_scalar own_scalars[RING_OWN_MAX];
     struct group_scalar shared_scalars[RING_SHARED_MAX] = {{{0}}};
-    struct key_sum s = {.ring = ring, .shape = check->shape};
+    size_t chunk = points ? RING_LOADED_CHUNK : CHUNK;
+    struct key_sum s;
+    s.ring = ring;
+    s.shape = check->shape;
+    s.broken = false;
     if (!points)
         ring_shared_points(made, check->shape);
     ring_check_own(check, own_scalars);
@@ -78,11 +105,16 @@ static bool sums_to_identity(const struct ring_check *check, const struct demur_
 
     struct group_point sum = group_identity, part;
     struct group_terms lists[3] = {
-        {NULL, NULL, 0},
-        {own_scalars, own, ring_own_count(check->shape)},
-        {shared_scalars, points ? points->shared : made, ring_shared_count(check->shape)}};
-    for (size_t first = 0; first < ring->n; first += CHUNK) {
-        size_t n = ring->n - first < CHUNK ? ring->n - first : CHUNK;
+        {NULL, NULL, 0, NULL},
+        {own_scalars, own, ring_own_count(check->shape), NULL},
+        {shared_scalars, points ? points->shared : made, ring_shared_count(check->shape), NULL}};
+    if (points && points->upper) {
+        sum_own(&sum, own_scalars, own, lists[1].n);
+        lists[1].n = 0;
+        lists[2].upper = points->upper + ring->n;
+    }
+    for (size_t first = 0; first < ring->n; first += chunk) {
+        size_t n = ring->n - first < chunk ? ring->n - first : chunk;
         lists[0] = next_terms(&s, first, n);
         ring_path(ring)->sum(&part, lists, first == 0 ? 3 : 1, s.sum, sizeof s.sum);
         group_add_to(&sum, &part);

@@ -75,7 +75,7 @@ static void sums(const struct group_scalar s[2], uint8_t s_bytes[2][32],
     must(crypto_core_ristretto255_add(want[0], want[0], want[1]) == 0);
     for (size_t i = 0; (path = group_path_at(i)); i++) {
         struct group_scalar spent[2] = {s[0], s[1]};
-        struct group_terms terms = {spent, points, 2};
+        struct group_terms terms = {spent, points, 2, NULL};
         struct group_point sum;
         path->sum(&sum, &terms, 1, work, sizeof work);
         must_be_point(&sum, want[0]);

@@ -50,7 +50,7 @@ static void random_scalar(uint64_t *seed, uint8_t out[static 32])
 /* A sum's terms, and what libsodium makes of them. */
 static struct {
     struct group_scalar scalars[TERMS_MAX], spent[TERMS_MAX];
-    struct group_affine points[TERMS_MAX];
+    struct group_affine points[TERMS_MAX], upper[TERMS_MAX];
     uint64_t work[1 << 17];
     uint8_t want[32];
     size_t n;
@@ -72,6 +72,7 @@ static void add_known_term(const uint8_t scalar[static 32], const uint8_t point[
         CHECK(crypto_core_ristretto255_add(sum.want, sum.want, product) == 0);
     group_scalar_load(&sum.scalars[sum.n], scalar);
     CHECK(group_path_portable.decode(&sum.points[sum.n], (const uint8_t(*)[32])point, 1) == 1);
+    group_upper_of_many(&sum.upper[sum.n], &sum.points[sum.n], 1);
     sum.n++;
 }
 
@@ -82,20 +83,30 @@ static void add_term(const uint8_t scalar[static 32], const uint8_t point[static
     add_known_term(scalar, point, product);
 }
 
-static void check_sum(const struct group_path *path, size_t work_len, const char *what)
+static void check_sum_with(const struct group_path *path, const struct group_affine *upper,
+                           size_t work_len, const char *what)
 {
     struct group_point got;
     uint8_t bytes[32];
     size_t n = sum.n, k = n / 3;
     REQUIRE(work_len <= sizeof sum.work);
     memcpy(sum.spent, sum.scalars, n * sizeof *sum.scalars);
-    struct group_terms lists[3] = {{sum.spent, sum.points, k},
-                                   {sum.spent + k, sum.points + k, 0},
-                                   {sum.spent + k, sum.points + k, n - k}};
+    struct group_terms lists[3] = {{sum.spent, sum.points, k, upper},
+                                   {sum.spent + k, sum.points + k, 0, NULL},
+                                   {sum.spent + k, sum.points + k, n - k, upper}};
+    if (upper)
+        lists[2].upper = upper + k;
     path->sum(&got, lists, 3, sum.work, work_len);
     group_encode(bytes, &got);
     if (memcmp(bytes, sum.want, 32) != 0)
-        test_failed(__FILE__, __LINE__, "%s: a sum of %zu %s", path->name, n, what);
+        test_failed(__FILE__, __LINE__, "%s: a sum of %zu %s%s", path->name, n, what,
+                    upper ? " with upper ones" : "");
+}
+
+static void check_sum(const struct group_path *path, size_t work_len, const char *what)
+{
+    check_sum_with(path, NULL, work_len, what);
+    check_sum_with(path, sum.upper, work_len, what);
 }
 
 /* s·P, P + Q, P - Q, P - P, 2P */
@@ -135,7 +146,7 @@ static void check_large_sums(const struct group_path *path)
             add_term(s, p);
         }
         check_sum(path, path->sum_work_len(n), "terms");
-        for (size_t len = GROUP_SUM_WORK_MIN; len < path->sum_work_len(n); len *= 4)
+        for (size_t len = GROUP_SUM_WORK_MIN(n); len < path->sum_work_len(n); len *= 4)
             check_sum(path, len, "terms in little memory");
     }
 }
@@ -158,6 +169,28 @@ static void check_uneven_sums(const struct group_path *path)
             add_known_term(s[scalar], p[point], product[scalar][point]);
         }
         check_sum(path, path->sum_work_len(n), "terms of few kinds");
+    }
+}
+
+/* 2^126·P, by doublings that libsodium makes. */
+static void check_upper(void)
+{
+    static struct group_affine points[40], upper[40];
+    static uint8_t bytes[40][32];
+    uint64_t seed = 6;
+    for (size_t i = 0; i < DEMUR_COUNT(bytes); i++)
+        random_point(&seed, bytes[i]);
+    CHECK(group_path_portable.decode(points, (const uint8_t(*)[32])bytes, DEMUR_COUNT(bytes)) ==
+          DEMUR_COUNT(bytes));
+    group_upper_of_many(upper, points, DEMUR_COUNT(points));
+    for (size_t i = 0; i < DEMUR_COUNT(bytes); i++) {
+        uint8_t got[32];
+        struct group_point p;
+        for (int k = 0; k < GROUP_UPPER; k++)
+            CHECK(crypto_core_ristretto255_add(bytes[i], bytes[i], bytes[i]) == 0);
+        group_of_affine(&p, &upper[i]);
+        group_encode(got, &p);
+        CHECK_SPAN(span_of(got, 32), span_of(bytes[i], 32));
     }
 }
 
@@ -268,6 +301,7 @@ static void check_path(const char *name)
     check_products(path);
 }
 
+TEST(group_upper_points_agree_with_libsodium) { check_upper(); }
 TEST(group_path_portable_agrees_with_libsodium) { check_path("portable"); }
 TEST(group_path_avx2_agrees_with_libsodium) { check_path("avx2"); }
 TEST(group_path_avx512ifma_agrees_with_libsodium) { check_path("avx512ifma"); }

@@ -322,9 +322,9 @@ TEST(group_products_agree_with_libsodium)
         group_affine_of(&affine, &p);
         group_of_affine(&r, &affine);
         check_encodes(&r, a);
-        struct group_terms terms = {&x, &affine, 1};
-        struct group_point buckets[8];
-        group_sum_vartime(&r, &terms, 1, buckets, sizeof buckets);
+        struct group_terms terms = {&x, &affine, 1, NULL};
+        uint64_t work[GROUP_SUM_WORK_MIN(1) / 8];
+        group_sum_vartime(&r, &terms, 1, work, sizeof work);
         check_encodes(&r, want);
     }
 }
@@ -371,10 +371,10 @@ TEST(group_sums_agree_with_one_another)
         CHECK(group_equal(&got, &want));
         const struct group_path *path;
         for (size_t i = 0; (path = group_path_at(i)); i++) {
-            for (size_t len = GROUP_SUM_WORK_MIN; len <= sizeof work; len *= 2) {
+            for (size_t len = GROUP_SUM_WORK_MIN(n); len <= sizeof work; len *= 2) {
                 memcpy(spent, scalars, sizeof spent);
-                struct group_terms lists[2] = {{spent, affine, n / 3},
-                                               {spent + n / 3, affine + n / 3, n - n / 3}};
+                struct group_terms lists[2] = {{spent, affine, n / 3, NULL},
+                                               {spent + n / 3, affine + n / 3, n - n / 3, NULL}};
                 path->sum(&got, lists, 2, work, len);
                 if (!group_equal(&got, &want))
                     test_failed(__FILE__, __LINE__, "%s: a sum of %zu in %zu bytes", path->name, n,

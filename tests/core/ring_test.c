@@ -144,21 +144,53 @@ static struct signature sign_outside(struct span scope, struct span message)
     return s;
 }
 
+/* A loaded ring that is summed in two parts, the second a single key. */
+TEST(ring_signatures_are_complete_in_a_large_loaded_ring)
+{
+    enum { N = RING_LOADED_CHUNK + 1 };
+    static uint8_t many[N][32];
+    static uint64_t storage[(sizeof(struct ring_points) + N * sizeof(struct group_affine)) * 3 / 8];
+    struct span scope = span_lit("s"), message = span_lit("m");
+    uint8_t tag[32];
+    if (test_quick()) {
+        test_skip("a large ring takes too long here");
+        return;
+    }
+    fixture_ring(&ring, many, N);
+    struct signature s = sign(N - 1, scope, message, 1);
+    for (size_t i = 0; group_path_at(i); i++) {
+        struct demur_ring loaded;
+        REQUIRE(ring_storage_len_by(group_path_at(i), N) <= sizeof storage);
+        CHECK_ERR(
+            ring_load_by(group_path_at(i), &loaded, (const uint8_t(*)[32])many, N, storage, NULL),
+            DEMUR_OK);
+        struct span bytes = span_of(s.mem, s.len);
+        CHECK_ERR(demur_ring_verify(bytes, &loaded, scope, message, tag, NULL), DEMUR_OK);
+        s.mem[s.len - 1] ^= 1; /* z */
+        CHECK_ERR(demur_ring_verify(bytes, &loaded, scope, message, tag, NULL), DEMUR_ERR_VERIFY);
+        s.mem[s.len - 1] ^= 1;
+    }
+}
+
 /* In batches of every size, with bad ones of every kind at every place, in each
  * way that this processor can go: each signature gets the verdict, the words and the tag
  * that it gets alone. */
 TEST(ring_batches_name_the_bad_ones)
 {
-    static uint64_t storage[8192], work[65536];
+    static uint64_t storage[3][8192], work[65536];
     static struct signature s[BATCH], outside, altered[BATCH];
     struct demur_ring_item items[BATCH];
-    struct demur_ring loaded;
+    struct demur_ring rings[3], loaded;
     const uint8_t entropy[32] = {5};
     const struct span scopes[] = {span_lit("b"), span_lit("a"), span_lit("a")};
     fixture_ring(&ring, keys, 17);
-    REQUIRE(demur_ring_storage_len(17) <= sizeof storage);
-    CHECK_ERR(demur_ring_load(&loaded, (const uint8_t(*)[32])keys, 17, storage, NULL), DEMUR_OK);
-    REQUIRE(demur_ring_batch_work_len(&loaded, BATCH) <= sizeof work);
+    for (size_t i = 0; i < 3; i++) {
+        const struct group_path *path = group_path_at(i) ? group_path_at(i) : &group_path_portable;
+        REQUIRE(ring_storage_len_by(path, 17) <= sizeof storage[i]);
+        CHECK_ERR(ring_load_by(path, &rings[i], (const uint8_t(*)[32])keys, 17, storage[i], NULL),
+                  DEMUR_OK);
+    }
+    REQUIRE(demur_ring_batch_work_len(&rings[0], BATCH) <= sizeof work);
     outside = sign_outside(span_lit("a"), span_lit("m"));
     for (size_t i = 0; i < BATCH; i++) {
         altered[i] = s[i] = sign(i, scopes[i % 3], span_lit("m"), i);
@@ -166,8 +198,7 @@ TEST(ring_batches_name_the_bad_ones)
     }
     for (size_t bad = 0; bad < 1 << BATCH; bad += test_quick() ? 73 : 7) {
         size_t n = bad % (BATCH + 1);
-        const struct group_path *path = group_path_at(bad / 7 % 3);
-        ((struct ring_points *)(void *)storage)->path = path ? path : &group_path_portable;
+        loaded = rings[bad / 7 % 3];
         enum demur_err first = DEMUR_OK;
         for (size_t i = 0; i < n; i++) {
             items[i] = (struct demur_ring_item){.signature = span_of(s[i].mem, s[i].len),
