@@ -101,9 +101,8 @@ static void make_ring(size_t n)
         demur_ring_key_from_seed(world.secret, world.keys[i], seed);
     }
     demur_ring_sort(world.keys, n);
-    world.storage = must_have(malloc(demur_ring_storage_len(n)));
-    must_hold(
-        demur_ring_load(&world.ring, (const uint8_t(*)[32])world.keys, n, world.storage, NULL));
+    world.storage = must_have(malloc(ring_storage_len_by(&group_path_portable, n)));
+    must_hold(demur_ring_init(&world.ring, (const uint8_t(*)[32])world.keys, n, NULL));
     world.work_len = demur_ring_batch_work_len(&world.ring, BATCH);
     world.work = must_have(malloc(world.work_len));
 }
@@ -136,7 +135,7 @@ int main(void)
     for (size_t i = 0; i < DEMUR_COUNT(sizes); i++) {
         double n = (double)sizes[i].n, own = 4 + 2 * sizes[i].digits;
         double terms = n * (1 + sizes[i].digits / sizes[i].base);
-        unsigned rounds = sizes[i].n > 10000 ? 1 : 3;
+        unsigned rounds = sizes[i].n > 10000 ? 3 : sizes[i].n > 2000 ? 9 : 21;
         make_ring(sizes[i].n);
         report("prove", sizes[i].n, &group_path_portable, bench_run(prove, NULL, rounds, 1).best_ns,
                terms * 64 * add_ns, sizes[i].prove_ms);
@@ -147,7 +146,8 @@ int main(void)
                                          .message = message};
         const struct group_path *path;
         for (size_t p = 0; (path = group_path_at(p)); p++) {
-            ((struct ring_points *)world.storage)->path = path;
+            must_hold(ring_load_by(path, &world.ring, (const uint8_t(*)[32])world.keys, sizes[i].n,
+                                   world.storage, NULL));
             report("verify", sizes[i].n, path, bench_run(verify, NULL, rounds, 1).best_ns,
                    sum_additions(n + own) * add_ns, sizes[i].verify_ms);
             report("batch", sizes[i].n, path,
