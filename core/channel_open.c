@@ -142,6 +142,22 @@ static enum demur_err check_sizes(struct applying *a, const struct demur_policy 
     return DEMUR_OK;
 }
 
+/* Its release key is given to whoever opens the memo: so no other dissent may name it,
+ * where that would show as an opening of something else. */
+static enum demur_err check_memo(struct applying *a)
+{
+    struct demur_blob_ref memo;
+    uint32_t place;
+    uint64_t here = channel_dissent_index(a->c, channel_field(a, DEMUR_FIELD_DISSENT));
+    demur_record_blob(a->r, DEMUR_FIELD_MEMO, 0, &memo);
+    if (!channel_blob_find(a->c, memo.hash, &place) ||
+        (here != NONE && a->c->blobs[place].owner == here + 1))
+        return DEMUR_OK;
+    return demur_fail_at(a->diag, DEMUR_ERR_REPLAY, 0, 0, "memo",
+                         "a record that is not of this dissent named this sealed memo before: "
+                         "seal it anew");
+}
+
 /* The filing's distribution: every `to` is a role, must-receive roles are
  * there, never-receive roles are not. */
 static enum demur_err check_to(struct applying *a, const struct demur_policy *p, demur_set *to)
@@ -327,6 +343,8 @@ static enum demur_err opening_checks(struct applying *a, demur_set *to)
     if (!err)
         err = check_sizes(a, v->policy);
     if (!err)
+        err = check_memo(a);
+    if (!err)
         err = files ? check_to(a, v->policy, to) : check_circulation(a, v->policy);
     if (err)
         return err;
@@ -447,6 +465,8 @@ enum demur_err channel_apply_file(struct applying *a)
     if (!err)
         err = check_sizes(a, channel_policy_of(c, d));
     if (!err)
+        err = check_memo(a);
+    if (!err)
         err = check_to(a, channel_policy_of(c, d), &to);
     if (!err)
         err = attachments_room(a, &attachments);
@@ -471,6 +491,8 @@ enum demur_err channel_apply_revise(struct applying *a)
                             d->revision + 1);
     if (!err)
         err = check_sizes(a, channel_policy_of(c, d));
+    if (!err)
+        err = check_memo(a);
     if (!err && !signature_room(c))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)

@@ -93,6 +93,57 @@ TEST(channel_every_blob_of_a_dissent_may_go_in_the_end)
     town_free(w);
 }
 
+/* One who names another's memo as one's own, with the commitment to its release key that
+ * the log shows, would have it opened there: the key is given out for the memo. */
+TEST(channel_a_memo_is_no_other_dissents)
+{
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    struct town_case k, thief, own;
+    struct demur_blob_ref text = {.size = sizeof policy - 1}, memo = {.size = 8192};
+    demur_hash(text.hash, span_str(policy));
+    CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
+    memcpy(memo.hash, w->blobs[w->blobs_len - 1].hash, 32);
+    CHECK_ERR(town_circulate(w, 1, 0, T0 + 30 * DAY, &thief), DEMUR_OK);
+    const struct demur_blob_ref *stolen[] = {&text, &memo};
+    for (size_t i = 0; i < 2 * DEMUR_COUNT(stolen); i++) {
+        bool files = i % 2;
+        const uint8_t release[32] = {1};
+        town_begin(w, files ? DEMUR_RECORD_FILE : DEMUR_RECORD_REVISE);
+        town_put_on(w, &thief);
+        if (!files)
+            town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
+        demur_put_number(&w->out, DEMUR_FIELD_REVISION, thief.revision + !files);
+        demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, thief.commitment);
+        demur_put_blob(&w->out, DEMUR_FIELD_MEMO, stolen[i / 2]);
+        if (files) {
+            demur_put_hash(&w->out, DEMUR_FIELD_RELEASE, release);
+            demur_put_text(&w->out, DEMUR_FIELD_TO, span_lit("office"));
+        } else {
+            thief.revision++;
+            CHECK_ERR(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &thief, 0), DEMUR_OK);
+            thief.revision--;
+        }
+        CHECK_ERR(town_sign_send(w, &thief.key), DEMUR_ERR_REPLAY);
+        CHECK(strcmp(w->diag.field, "memo") == 0);
+    }
+    /* An opening is held to the same; and one's own may be named again. */
+    size_t before = w->blobs_len;
+    CHECK_ERR(town_circulate(w, 2, 0, T0 + 30 * DAY, &own), DEMUR_OK);
+    const uint8_t release[32] = {1};
+    town_begin(w, DEMUR_RECORD_FILE);
+    town_put_on(w, &own);
+    demur_put_number(&w->out, DEMUR_FIELD_REVISION, 1);
+    demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, own.commitment);
+    memcpy(memo.hash, w->blobs[before + 1].hash, 32);
+    memo.size = w->blobs[before + 1].size;
+    demur_put_blob(&w->out, DEMUR_FIELD_MEMO, &memo);
+    demur_put_hash(&w->out, DEMUR_FIELD_RELEASE, release);
+    demur_put_text(&w->out, DEMUR_FIELD_TO, span_lit("office"));
+    CHECK_ERR(town_sign_send(w, &own.key), DEMUR_OK);
+    town_free(w);
+}
+
 /* Naming another's blob, or a policy's text, does not make it one's own to expunge. */
 TEST(channel_a_blob_is_whose_record_named_it_first)
 {
@@ -104,17 +155,16 @@ TEST(channel_a_blob_is_whose_record_named_it_first)
     CHECK_ERR(town_file(w, 0, 0, "office", &k), DEMUR_OK);
     memcpy(memo.hash, w->blobs[w->blobs_len - 1].hash, 32);
     CHECK_ERR(town_circulate(w, 1, 0, T0 + 30 * DAY, &thief), DEMUR_OK);
-    const struct demur_blob_ref *stolen[] = {&text, &memo};
-    for (size_t i = 0; i < DEMUR_COUNT(stolen); i++) {
-        town_begin(w, DEMUR_RECORD_REVISE);
-        town_put_on(w, &thief);
-        town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
-        demur_put_number(&w->out, DEMUR_FIELD_REVISION, ++thief.revision);
-        demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, thief.commitment);
-        demur_put_blob(&w->out, DEMUR_FIELD_MEMO, stolen[i]);
-        CHECK_ERR(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &thief, 0), DEMUR_OK);
-        CHECK_ERR(town_sign_send(w, &thief.key), DEMUR_OK);
-    }
+    town_begin(w, DEMUR_RECORD_REVISE);
+    town_put_on(w, &thief);
+    town_put_random_blob(w, DEMUR_FIELD_CARD, 4096);
+    demur_put_number(&w->out, DEMUR_FIELD_REVISION, ++thief.revision);
+    demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, thief.commitment);
+    town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
+    demur_put_blob(&w->out, DEMUR_FIELD_ATTACHMENT, &text);
+    demur_put_blob(&w->out, DEMUR_FIELD_ATTACHMENT, &memo);
+    CHECK_ERR(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &thief, 0), DEMUR_OK);
+    CHECK_ERR(town_sign_send(w, &thief.key), DEMUR_OK);
     CHECK_ERR(town_withdraw(w, &thief), DEMUR_OK);
     w->now += 20 * DAY;
     CHECK_ERR(expunge(w, &thief, text.hash), DEMUR_ERR_UNKNOWN);
