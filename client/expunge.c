@@ -1,6 +1,7 @@
 /* Destroying what a dissent's records name, when its time of retention is over. */
 #include <stdlib.h>
 
+#include "../core/encode.h"
 #include "../core/policy.h"
 #include "../core/table.h"
 #include "internal.h"
@@ -68,6 +69,41 @@ static enum demur_err find_blobs(struct expunging *x, struct demur_diag *diag)
             memmove(x->hashes[kept++], x->hashes[i], 32);
     x->len = kept;
     return DEMUR_OK;
+}
+
+/* Does an expunge name this blob; when? */
+static bool expunged(struct demur_client *c, const struct demur_dissent_info *info,
+                     const uint8_t hash[static 32], uint64_t *at)
+{
+    struct demur_event e;
+    bool found = false;
+    for (size_t i = 0; !found && demur_channel_event(c->channel, span_str(info->id), i, &e); i++) {
+        struct demur_bytes entry = {0};
+        uint8_t named[32];
+        if (e.type != DEMUR_RECORD_EXPUNGE || case_record(c, e.index, &entry, at, NULL) != DEMUR_OK)
+            continue;
+        size_t n = demur_record_count(c->record, DEMUR_FIELD_BLOB);
+        for (size_t k = 0; k < n && !found; k++)
+            found = demur_hex_exact(named, 32, demur_record_nth(c->record, DEMUR_FIELD_BLOB, k)) ==
+                        DEMUR_OK &&
+                    memcmp(named, hash, 32) == 0;
+        demur_bytes_free(&entry);
+    }
+    return found;
+}
+
+enum demur_err case_not_expunged(struct demur_client *c, const struct demur_dissent_info *info,
+                                 const uint8_t hash[static 32], struct demur_diag *diag)
+{
+    char day[32];
+    uint64_t at;
+    if (!expunged(c, info, hash, &at))
+        return DEMUR_OK;
+    time_text(day, at);
+    return demur_fail(diag, DEMUR_ERR_STAGE,
+                      "this was destroyed on %.10s under the policy's rule of retention: the log "
+                      "shows that it was there, and nobody can read it any more",
+                      day);
 }
 
 static enum demur_err build(struct demur_client *c, void *ctx, struct buf *record,

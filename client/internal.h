@@ -382,6 +382,9 @@ void recipients_free(struct recipients *r);
 /* Keys that nobody keeps. */
 void strangers(struct demur_age_recipient *out, size_t n);
 
+/* expunge.c: STAGE when an `expunge` in the log names this blob of the dissent. */
+enum demur_err case_not_expunged(struct demur_client *c, const struct demur_dissent_info *info,
+                                 const uint8_t hash[static 32], struct demur_diag *diag);
 /* case.c: a dissent as those see it who act in it. */
 /* Does a ring subset ("agency=usaid") show everybody the author's value of the
  * attribute in this "name=value"? It does when it has one value. */

@@ -242,6 +242,9 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
     if (!find_blob(c, &info, s->hash, &blob, &wrapped))
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
                              "this dissent has no such memo, attachment, document or message");
+    err = case_not_expunged(c, &info, s->hash, diag);
+    if (err)
+        return err;
     if (wrapped && info.filed_at)
         err = read_wrapped(c, actor, s, &blob, &info, out, diag);
     else
@@ -403,6 +406,8 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
     struct demur_card card;
     struct demur_diag why = {0};
     out->card = DEMUR_CARD_CLOSED;
+    if (case_not_expunged(c, info, blob->hash, NULL) != DEMUR_OK)
+        return DEMUR_OK;
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (err)
         return err;
