@@ -125,6 +125,20 @@ enum demur_err card_write(uint8_t out[static DEMUR_CARD_LEN], const struct demur
                           size_t roles_len, const uint8_t ring_secret[static 32],
                           struct demur_diag *diag);
 
+/* proofs.c: the proofs of records, checked once more: those about one ring together. */
+struct pending;
+struct proofs {
+    struct demur_client *c;
+    struct pending *list;
+    size_t len;
+};
+/* Take over the entry whose record c->record is. VERIFY, with the entry, when one of those
+ * that were added does not hold; it may be told now or by proofs_settle. */
+enum demur_err proofs_add(struct proofs *p, struct demur_bytes *entry, uint64_t index,
+                          struct demur_diag *diag);
+enum demur_err proofs_settle(struct proofs *p, struct demur_diag *diag);
+void proofs_free(struct proofs *p);
+
 /* outbox.c */
 enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *diag);
 /* Send what outbox_put has put there. It was made in this run, so its entry's time must

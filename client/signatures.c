@@ -10,6 +10,7 @@ struct listing {
     const struct demur_actor *reader; /* NULL: cards stay closed */
     struct demur_dissent_info info;
     bool verify;
+    struct proofs proofs;
     struct demur_signature *list;
     size_t len, cap;
 };
@@ -67,22 +68,9 @@ static enum demur_err read_card(struct listing *l, struct demur_signature *s,
     return DEMUR_OK;
 }
 
-static enum demur_err check_proof(struct listing *l, uint64_t index, struct demur_diag *diag)
-{
-    struct demur_verdict verdict;
-    struct demur_diag why = {0};
-    if (!l->verify)
-        return DEMUR_OK;
-    enum demur_err err = demur_channel_verify(l->c->channel, l->c->record, &verdict, &why);
-    return err ? demur_fail(diag, DEMUR_ERR_VERIFY,
-                            "the signature in entry %llu does not hold: %.150s",
-                            (unsigned long long)index, why.text)
-               : DEMUR_OK;
-}
-
 /* A record of the present revision that is parsed: a signature, or what takes it back. */
 static enum demur_err take_record(struct listing *l, const struct demur_event *e,
-                                  struct demur_diag *diag)
+                                  struct demur_bytes *entry, struct demur_diag *diag)
 {
     const struct demur_record *r = l->c->record;
     struct demur_blob_ref card;
@@ -93,7 +81,13 @@ static enum demur_err take_record(struct listing *l, const struct demur_event *e
     if (!tagged || demur_record_number(r, DEMUR_FIELD_REVISION) != l->info.revision)
         return DEMUR_OK;
     struct demur_signature *known = find(l, s.tag);
-    enum demur_err err = check_proof(l, e->index, diag);
+    enum demur_err err = DEMUR_OK;
+    bool has_card = demur_record_blob(r, DEMUR_FIELD_CARD, 0, &card);
+    s.author = e->type != DEMUR_RECORD_COSIGN;
+    if (has_card && !discloses)
+        err = know_ring(l, &s, diag);
+    if (!err && l->verify)
+        err = proofs_add(&l->proofs, entry, e->index, diag);
     if (err)
         return err;
     if (e->type == DEMUR_RECORD_UNSIGN && known) {
@@ -101,14 +95,11 @@ static enum demur_err take_record(struct listing *l, const struct demur_event *e
         memmove(known, known + 1, (--l->len - at) * sizeof *known);
         return DEMUR_OK;
     }
-    if (!demur_record_blob(r, DEMUR_FIELD_CARD, 0, &card) || (discloses && !known))
+    if (!has_card || (discloses && !known))
         return DEMUR_OK;
     if (discloses)
         return read_card(l, known, &card, true, diag);
-    s.author = e->type != DEMUR_RECORD_COSIGN;
-    err = know_ring(l, &s, diag);
-    if (!err)
-        err = read_card(l, &s, &card, false, diag);
+    err = read_card(l, &s, &card, false, diag);
     if (!err && !demur_grow(&l->list, &l->cap, l->len + 1, sizeof *l->list))
         err = no_memory(diag);
     if (!err)
@@ -129,7 +120,7 @@ static enum demur_err take_event(struct listing *l, const struct demur_event *e,
     enum demur_err err = case_record(l->c, e->index, &entry, &at, diag);
     if (err)
         return err;
-    err = take_record(l, e, diag);
+    err = take_record(l, e, &entry, diag);
     demur_bytes_free(&entry);
     return err;
 }
@@ -143,6 +134,9 @@ static enum demur_err list_all(struct listing *l, struct demur_diag *diag)
         err = take_event(l, &e, diag);
         client_progress(l->c, "reading signatures", l->len, l->info.signatures);
     }
+    if (!err)
+        err = proofs_settle(&l->proofs, diag);
+    proofs_free(&l->proofs);
     if (!err && l->len != l->info.signatures)
         err = demur_fail(diag, DEMUR_ERR_VERIFY,
                          "the entries have %zu signatures and the fold counts %llu: remove the "
@@ -155,7 +149,7 @@ enum demur_err demur_signatures(struct demur_client *client, const struct demur_
                                 const char *dissent, bool verify, struct demur_signature **out,
                                 size_t *n, struct demur_diag *diag)
 {
-    struct listing l = {.c = client, .reader = reader, .verify = verify};
+    struct listing l = {.c = client, .reader = reader, .verify = verify, .proofs = {.c = client}};
     enum demur_err err =
         reader ? read_begin(client, reader, dissent, &l.info, diag) : act_begin(client, 0, diag);
     if (!err && !reader)
@@ -178,7 +172,7 @@ enum demur_err demur_claim_check(struct demur_client *client, struct span text,
 {
     uint8_t plain[DEMUR_CARD_LEN] = {0};
     struct demur_card card;
-    struct listing l = {.c = client};
+    struct listing l = {.c = client, .proofs = {.c = client}};
     char id[33];
     if (text.len > sizeof plain)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "this is too long for a proof of authorship");

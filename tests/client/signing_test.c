@@ -519,6 +519,41 @@ static void a_broken_card_hides_no_other(struct live *l)
 
 TEST(signing_a_broken_card_hides_no_other) { live_run(a_broken_card_hides_no_other); }
 
+/* One bad proof among good ones is told by its entry; the good ones hold. */
+static void bad_proofs_are_named(struct live *l)
+{
+    struct round r;
+    struct proofs proofs = {.c = l->c};
+    struct demur_signature *list = NULL;
+    size_t n = 0;
+    char words[40];
+    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    for (size_t i = 2; i < 5; i++)
+        CHECK_SAYS(sign(l, &l->member[i], &r), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, NULL, r.id, true, &list, &n, &l->diag), DEMUR_OK, "");
+    REQUIRE(n == 4);
+    for (size_t bad = 1; bad <= n; bad++) { /* the last time none is */
+        for (size_t i = 1; i < n; i++) {
+            struct demur_bytes entry = {0};
+            uint64_t at;
+            REQUIRE(case_record(l->c, list[i].index, &entry, &at, &l->diag) == DEMUR_OK);
+            if (i == bad) { /* the proof is of another text then */
+                char *commitment = strstr((char *)entry.p, "\ncommitment ");
+                REQUIRE(commitment);
+                commitment[12] = commitment[12] == 'a' ? 'b' : 'a';
+            }
+            CHECK_SAYS(proofs_add(&proofs, &entry, list[i].index, &l->diag), DEMUR_OK, "");
+            demur_bytes_free(&entry);
+        }
+        snprintf(words, sizeof words, "in entry %d does", bad < n ? (int)list[bad].index : 0);
+        CHECK_SAYS(proofs_settle(&proofs, &l->diag), bad < n ? DEMUR_ERR_VERIFY : DEMUR_OK, words);
+    }
+    proofs_free(&proofs);
+    free(list);
+}
+
+TEST(signing_bad_proofs_are_named) { live_run(bad_proofs_are_named); }
+
 /* An author who signs another text than the one that is shown to those who are to sign. */
 static enum demur_err circulate_a_lie(struct live *l, size_t i, struct round *out)
 {
