@@ -252,5 +252,5 @@ static void ifma_products(struct group_products *sum, const uint64_t *a, const u
 
 const struct group_path group_path_ifma = {
     "avx512ifma",  lanes_sum_work_len, lanes_sum, lanes_decode,
-    ifma_products, lanes_equations,    1,         LANES};
+    ifma_products, lanes_equations, 2,         LANES};
 #endif
