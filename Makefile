@@ -180,7 +180,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 
 # --- what to ask for -----------------------------------------------------------------------
 .PHONY: help build demo check unit unit-programs modules abuse bench fuzz fuzz-programs faults coverage ctime \
-        ctime-programs pages install install-files deb format tidy clean
+        ctime-programs pages install install-files deb machine format tidy clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sed "s,|,\t,"
 
@@ -260,6 +260,10 @@ deb: build $(OUT)/pages ## make a Debian package, build/deb/demur_VERSION_ARCHIT
 	@DEB_FOLDER=build/deb DEB_BUILD_OPTIONS=noautodbgsym DEB_RULES_REQUIRES_ROOT=no debian/rules binary > build/deb/log 2>&1 \
 	    || { cat build/deb/log; exit 1; }
 	@ls build/deb/*.deb
+
+machine: deb ## try the package under the systemd of a fresh Debian in a virtual machine (minutes; root)
+	@tools/install-deps machine
+	@tests/machine/boot
 
 format: ## clang-format every C file in place
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
