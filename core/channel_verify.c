@@ -23,6 +23,8 @@ struct verifying {
 struct signatures {
     struct demur_ed25519_check *checks;
     size_t n;
+    struct demur_possession_check *possession; /* NULL: none was listed */
+    uint8_t ring_keys[13][32];
 };
 
 static void list_sig(struct verifying *v, enum demur_field field, const uint8_t key[static 32])
@@ -67,10 +69,23 @@ static enum demur_err check_sig_by(struct verifying *v, enum demur_field signer)
     return check_sig(v, DEMUR_FIELD_SIG, key);
 }
 
+static void list_possession(struct verifying *v)
+{
+    struct demur_possession_check *c = v->list->possession;
+    struct buf proof = buf_over(c->proof, sizeof c->proof);
+    c->keys = (const uint8_t(*)[32])v->list->ring_keys;
+    c->context = demur_record_signed(v->r, DEMUR_FIELD_POSSESSION);
+    c->n = demur_record_bytes(v->r, DEMUR_FIELD_POSSESSION, &proof) && proof.len == sizeof c->proof
+               ? channel_ring_keys(v->r, v->list->ring_keys)
+               : 0;
+}
+
 static enum demur_err check_possession(struct verifying *v)
 {
     uint8_t keys[13][32], proof[DEMUR_POSSESSION_LEN];
     if (v->list)
+        list_possession(v);
+    if (v->list || (v->judged && v->judged->possession && v->judged->possession->good))
         return DEMUR_OK;
     size_t n = channel_ring_keys(v->r, keys);
     struct buf out = buf_over(proof, sizeof proof);
@@ -439,16 +454,25 @@ enum demur_err demur_channel_proof_ring(const struct demur_channel *c, const str
 static void verify_some(const struct demur_channel *c, struct demur_verify_item *items, size_t n)
 {
     struct demur_ed25519_check checks[AT_ONCE * SIGNATURES_MAX];
+    struct demur_possession_check possessions[AT_ONCE];
     struct signatures of[AT_ONCE];
-    size_t len = 0;
+    size_t len = 0, possessions_len = 0;
     for (size_t i = 0; i < n; i++) {
         struct demur_verdict none;
-        of[i] = (struct signatures){checks + len, 0};
+        struct demur_possession_check *possession = &possessions[possessions_len];
+        *possession = (struct demur_possession_check){.n = 0};
+        of[i].checks = checks + len;
+        of[i].n = 0;
+        of[i].possession = possession;
         struct verifying v = {.c = c, .r = items[i].record, .out = &none, .list = &of[i]};
         (void)!verify_by_type(&v); /* what is wrong the second round says */
         len += of[i].n;
+        possessions_len += possession->n > 0;
+        if (possession->n == 0)
+            of[i].possession = NULL;
     }
     demur_ed25519_verify_many(checks, len);
+    demur_possession_verify_many(possessions, possessions_len);
     for (size_t i = 0; i < n; i++)
         items[i].err = verify(c, items[i].record, &of[i], NULL, items[i].verdict, items[i].diag);
 }

@@ -131,6 +131,16 @@ enum demur_err demur_possession_verify(const uint8_t proof[static DEMUR_POSSESSI
                                        const uint8_t (*keys)[32], size_t n, struct span context,
                                        struct demur_diag *diag) DEMUR_CHECKED;
 
+/* Many at once, which is cheaper: `good` says of each whether it holds. */
+struct demur_possession_check {
+    const uint8_t (*keys)[32];
+    size_t n;
+    struct span context;
+    uint8_t proof[DEMUR_POSSESSION_LEN];
+    bool good;
+};
+void demur_possession_verify_many(struct demur_possession_check *checks, size_t n);
+
 /* Proof of authorship: the holder of `key` made `tag` in `scope` (the two have
  * the same logarithm, to the base point and to the scope's point; Chaum and
  * Pedersen, CRYPTO '92). Bound to `context`. It names its maker: it belongs

@@ -399,6 +399,46 @@ TEST(possession_proofs_refuse_a_change_in_any_byte)
         DEMUR_ERR_LIMIT);
 }
 
+/* Of any number at once, each is judged as it is alone. */
+TEST(possession_proofs_verified_together_fare_as_alone)
+{
+    enum { PROOFS = 37 };
+    static uint8_t secrets[PROOFS][13][32], owned[PROOFS][13][32];
+    struct demur_possession_check checks[PROOFS];
+    const uint8_t entropy[64] = {4};
+    for (size_t i = 0; i < PROOFS; i++) {
+        size_t n = 1 + i % 13;
+        for (size_t j = 0; j < n; j++)
+            fixture_member(secrets[i][j], owned[i][j], 13 * i + j);
+        checks[i] = (struct demur_possession_check){
+            .keys = (const uint8_t(*)[32])owned[i], .n = n, .context = span_lit("context")};
+        CHECK_ERR(demur_possession_prove(checks[i].proof, (const uint8_t(*)[32])secrets[i],
+                                         checks[i].keys, n, checks[i].context, entropy),
+                  DEMUR_OK);
+    }
+    for (size_t n = 0; n <= PROOFS; n += test_quick() ? 12 : 1) {
+        demur_possession_verify_many(checks, n);
+        for (size_t i = 0; i < n; i++)
+            CHECK(checks[i].good);
+    }
+    /* A response, a commitment, a context, no key, another's key, the identity, too many. */
+    checks[3].proof[40] ^= 1;
+    checks[5].proof[1] ^= 1;
+    checks[20].context = span_lit("contexts");
+    memset(owned[21][0], 0xff, 32);
+    memcpy(owned[22][1], owned[0][0], 32);
+    memset(owned[23][0], 0, 32);
+    memset(checks[24].proof + 32, 0xff, 32);
+    checks[36].n = DEMUR_POSSESSION_MAX + 1;
+    demur_possession_verify_many(checks, PROOFS);
+    for (size_t i = 0; i < PROOFS; i++) {
+        enum demur_err alone = demur_possession_verify(checks[i].proof, checks[i].keys, checks[i].n,
+                                                       checks[i].context, NULL);
+        CHECK(checks[i].good == !alone);
+        CHECK(checks[i].good != (i == 3 || i == 5 || (i >= 20 && i <= 24) || i == 36));
+    }
+}
+
 TEST(claims_refuse_a_change_in_any_byte)
 {
     uint8_t secret[32], key[32], tag[32], proof[64], entropy[64] = {1};
