@@ -317,7 +317,7 @@ static void signatures_run(void)
     bench_report("cosign_verify_1000", verified_s, "s", 1);
     bench_report("cosign_flood_altered", altered, "ms", 2 * each);
     bench_report("cosign_flood_made", made, "ms", 2 * alone);
-    bench_report("cosign_beside_flood", beside_s, "s", 1);
+    bench_report("cosign_beside_flood", beside_s, "s", 3);
     double whole_s = audit_s(&world.w, MEMBERS, SIGNED + ALONE + BESIDE + 1);
     printf("# cosign: the audit of all that took %.2f s of processors\n", whole_s);
     demur_client_close(client);
