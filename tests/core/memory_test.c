@@ -1,7 +1,6 @@
 /* Memory that is not to be had. The linker leads every allocation of this program's own
  * objects through here (--wrap in the Makefile), so that any of them can be made to fail:
  * the fold says so, is as it was before, and takes the same entry the next time. */
-#include "../../core/channel_proof.h"
 #include "../support/snapshot.h"
 #include "../support/town.h"
 
