@@ -34,7 +34,7 @@ static size_t lay_out(struct plan *p, size_t n, unsigned halves, unsigned bits, 
         len += ((count) * sizeof *p->field + 7) & ~(size_t)7;                                      \
     } while (0)
     TAKE(buckets, p->n_buckets);
-    TAKE(order, halves * n + 2);
+    TAKE(order, halves * n + 2); /* NOLINT(bugprone-sizeof-expression): it holds pointers */
     TAKE(ends, 2 * (p->n_buckets + 1));
     TAKE(rows, halves * n);
 #undef TAKE
