@@ -363,6 +363,11 @@ void demur_channel_root_key(const struct demur_channel *c, uint8_t out[static 32
     memcpy(out, c->root_key, 32);
 }
 
+void demur_channel_next_root(const struct demur_channel *c, uint8_t out[static 32])
+{
+    memcpy(out, c->next_root, 32);
+}
+
 uint64_t demur_channel_seq(const struct demur_channel *c, const uint8_t key[static 32])
 {
     uint64_t seq = 0;

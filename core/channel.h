@@ -96,6 +96,8 @@ struct span demur_channel_origin(const struct demur_channel *c);
 void demur_channel_log_key(const struct demur_channel *c, uint8_t out[static 32]);
 void demur_channel_server_key(const struct demur_channel *c, uint8_t out[static 32]);
 void demur_channel_root_key(const struct demur_channel *c, uint8_t out[static 32]);
+/* The hash of the only key that can take the root's place. */
+void demur_channel_next_root(const struct demur_channel *c, uint8_t out[static 32]);
 /* The highest seq accepted from a key; 0 when none. */
 uint64_t demur_channel_seq(const struct demur_channel *c, const uint8_t key[static 32]);
 
@@ -107,6 +109,11 @@ const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
  * names. NULL when no entry of this channel has that leaf hash and a policy. */
 const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c,
                                                    const uint8_t entry[static 32]);
+
+/* The text of the policy in force, or of the calendar of that name as last accepted; no
+ * bytes where there is none. It lasts as the channel does. */
+struct span demur_channel_policy_text(const struct demur_channel *c);
+struct span demur_channel_calendar_text(const struct demur_channel *c, struct span name);
 
 /* Roles: the holders of a role at `now`, in the order granted. */
 struct demur_holder {

@@ -10,6 +10,20 @@ const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
     return v ? v->policy : NULL;
 }
 
+struct span demur_channel_policy_text(const struct demur_channel *c)
+{
+    const struct policy_version *v = channel_policy_now(c);
+    return v ? span_of(v->text, v->text_len) : span_of(NULL, 0);
+}
+
+struct span demur_channel_calendar_text(const struct demur_channel *c, struct span name)
+{
+    for (uint32_t i = c->calendars_len; i-- > 0;)
+        if (span_eq_str(name, c->calendars[i].name))
+            return span_of(c->calendars[i].text, c->calendars[i].text_len);
+    return span_of(NULL, 0);
+}
+
 const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c,
                                                    const uint8_t entry[static 32])
 {

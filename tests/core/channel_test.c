@@ -2,6 +2,7 @@
 #include "../support/town.h"
 
 #include "../../core/encode.h"
+#include "../../core/hash.h"
 
 /* Friday 20 November 2026, 15:00 UTC, 10:00 in Washington. */
 #define FILED 1795186800u
@@ -524,10 +525,16 @@ TEST(channel_root_rotates_to_the_bound_key_only)
     demur_put_bytes(&w->out, DEMUR_FIELD_ROOT_KEY, span_of(other.public_key, 32));
     demur_put_hash(&w->out, DEMUR_FIELD_NEXT_ROOT, hash);
     CHECK_ERR(town_sign_send(w, &other), DEMUR_ERR_FORBIDDEN);
+    uint8_t bound[32], wanted[32];
+    demur_hash(wanted, span_of(w->next_root.public_key, 32));
+    demur_channel_next_root(w->c, bound);
+    CHECK(memcmp(bound, wanted, 32) == 0);
     town_begin_by(w, DEMUR_RECORD_ROTATE, &w->next_root);
     demur_put_bytes(&w->out, DEMUR_FIELD_ROOT_KEY, span_of(w->next_root.public_key, 32));
     demur_put_hash(&w->out, DEMUR_FIELD_NEXT_ROOT, hash);
     CHECK_ERR(town_sign_send(w, &w->next_root), DEMUR_OK);
+    demur_channel_next_root(w->c, bound);
+    CHECK(memcmp(bound, hash, 32) == 0);
     CHECK_ERR(town_grant(w, 5, "deputy-secretary"), DEMUR_ERR_FORBIDDEN); /* the old root */
     town_begin_by(w, DEMUR_RECORD_ROTATE, &w->next_root);
     demur_put_bytes(&w->out, DEMUR_FIELD_LOG_KEY, span_of(other.public_key, 32));
