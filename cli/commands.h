@@ -10,7 +10,7 @@ extern const struct cli_command command_init, command_serve, command_identity, c
     command_audit, command_policy, command_demo, command_check, command_backup, command_restore,
     command_evidence, command_export, command_circulate, command_invitation, command_sign,
     command_unsign, command_disclose, command_signatures, command_claim, command_revise,
-    command_renew, command_revoke, command_rekey, command_expunge;
+    command_renew, command_revoke, command_rekey, command_expunge, command_amend, command_rotate;
 
 /* options.c: parse the command line, find the command, run it. */
 int cli_main(int argc, char **argv);

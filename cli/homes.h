@@ -1,8 +1,8 @@
-/* homes.h - what the commands that make identities share (identity.c). */
+/* homes.h - what the commands that make identities, or act with the root's, share. */
 #ifndef DEMUR_CLI_HOMES_H
 #define DEMUR_CLI_HOMES_H
 
-#include "cli.h"
+#include "case.h"
 
 /* REPLAY, with a sentence, when the home holds an identity already. */
 enum demur_err cli_home_unused(struct cli *cli) DEMUR_CHECKED;
@@ -10,6 +10,9 @@ enum demur_err cli_home_unused(struct cli *cli) DEMUR_CHECKED;
  * exchanged, or the fingerprint is wrong. */
 enum demur_err cli_channel_check(struct cli *cli, const uint8_t channel[static 32],
                                  const char *what) DEMUR_CHECKED;
+/* rotate.c: load the home's key and bring the copy up to date. VERIFY when the key is of
+ * another channel than --channel, FORBIDDEN when it is not the channel's root. */
+enum demur_err cli_root_begin(struct cli *cli, struct cli_hand *hand) DEMUR_CHECKED;
 /* Put a person's name into cli->identity. SYNTAX for what is none. */
 enum demur_err cli_name_set(struct cli *cli, const char *name) DEMUR_CHECKED;
 /* The officer card of cli->identity: one line, without its end. */

@@ -13,6 +13,8 @@ const struct cli_command *const cli_commands[] = {
     &command_identity,
     &command_invite,
     &command_grant,
+    &command_amend,
+    &command_rotate,
     &command_join,
     &command_whoami,
     &command_policy,

@@ -2,8 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../core/lines.h"
-#include "../core/merkle.h"
 #include "commands.h"
 #include "sources.h"
 
@@ -12,37 +10,16 @@
 
 /* ---- checking a file -------------------------------------------------------- */
 
-static enum demur_err check_text(struct cli *cli, struct span text, const char **kind,
-                                 char title[static 201])
-{
-    struct demur_policy *policy = calloc(1, sizeof *policy);
-    struct demur_calendar *calendar = calloc(1, sizeof *calendar);
-    enum demur_err err = DEMUR_OK;
-    *kind = span_starts(text, "demur calendar") ? "calendar" : "policy";
-    if (!policy || !calendar) {
-        err = demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
-    } else if (**kind == 'c') {
-        err = demur_calendar_parse(calendar, text, &cli->diag);
-        snprintf(title, 201, "%.*s", SPAN_ARG(calendar->name));
-    } else {
-        err = demur_policy_parse(policy, text, &cli->diag);
-        if (!err)
-            err = demur_policy_executable(policy, &cli->diag);
-        snprintf(title, 201, "%.*s", SPAN_ARG(policy->name));
-    }
-    free(policy);
-    free(calendar);
-    return err;
-}
-
 static int check(struct cli *cli, const char *path)
 {
     struct cli_source source;
-    const char *kind = "";
+    const char *kind = "policy";
     char title[201] = "";
     enum demur_err err = cli_source_file(cli, &source, path);
     int code = err ? cli_fail(cli, err) : CLI_OK;
-    if (!err && (err = check_text(cli, source.text, &kind, title)))
+    if (span_starts(source.text, "demur calendar"))
+        kind = "calendar";
+    if (!err && (err = cli_source_check(cli, source.text, kind, title)))
         code = cli_source_fail(cli, &source, err);
     cli_source_free(&source);
     if (code)
@@ -80,36 +57,6 @@ static enum demur_err print_view(struct cli *cli)
             cli_json(&b);
         free(p);
     }
-    return err;
-}
-
-/* The text as it stands in the blob of the latest policy entry. */
-static enum demur_err print_source(struct cli *cli, const uint8_t entry[static 32])
-{
-    struct demur_record *record = malloc(sizeof *record);
-    enum demur_err err =
-        record ? DEMUR_ERR_UNKNOWN : demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
-    uint64_t i = demur_channel_size(demur_client_channel(cli->client));
-    while (err == DEMUR_ERR_UNKNOWN && i-- > 0) {
-        struct demur_bytes bytes = {0}, text = {0};
-        struct demur_blob_ref blob;
-        uint8_t leaf[32];
-        uint64_t at;
-        struct span inner;
-        enum demur_err bad = demur_client_entry(cli->client, i, &bytes, &cli->diag);
-        demur_merkle_leaf(leaf, demur_bytes_span(&bytes));
-        if (bad)
-            err = bad;
-        else if (memcmp(leaf, entry, 32) == 0 &&
-                 !(err = demur_entry_parse(&at, &inner, demur_bytes_span(&bytes), &cli->diag)) &&
-                 !(err = demur_record_parse(record, inner, &cli->diag)) &&
-                 demur_record_blob(record, DEMUR_FIELD_TEXT, 0, &blob) &&
-                 !(err = demur_client_blob(cli->client, &blob, &text, &cli->diag)))
-            fwrite(text.p, 1, text.len, stdout);
-        demur_bytes_free(&bytes);
-        demur_bytes_free(&text);
-    }
-    free(record);
     return err;
 }
 
@@ -259,8 +206,11 @@ static enum demur_err show(struct cli *cli)
         return demur_fail(&cli->diag, DEMUR_ERR_MISSING, "the channel has no policy yet");
     if (cli->json)
         return print_view(cli);
-    if (cli_flag(cli, "text"))
-        return print_source(cli, entry);
+    if (cli_flag(cli, "text")) {
+        struct span text = demur_channel_policy_text(demur_client_channel(cli->client));
+        fwrite(text.p, 1, text.len, stdout);
+        return DEMUR_OK;
+    }
     printf("%.*s\n  policy %.*s, calendar %.*s\n", SPAN_ARG(p->title), SPAN_ARG(p->name),
            SPAN_ARG(p->calendar));
     printf("  at most %u filing%s a month by one member, each signed among at least %u\n", p->quota,

@@ -34,6 +34,28 @@ bool cli_source_embedded(struct cli_source *out, const char *name, const char *k
     return file != NULL;
 }
 
+enum demur_err cli_source_check(struct cli *cli, struct span text, const char *kind,
+                                char name[static 201])
+{
+    struct demur_policy *policy = calloc(1, sizeof *policy);
+    struct demur_calendar *calendar = calloc(1, sizeof *calendar);
+    enum demur_err err = DEMUR_OK;
+    if (!policy || !calendar) {
+        err = demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
+    } else if (kind[0] == 'c') {
+        err = demur_calendar_parse(calendar, text, &cli->diag);
+        snprintf(name, 201, "%.*s", SPAN_ARG(calendar->name));
+    } else {
+        err = demur_policy_parse(policy, text, &cli->diag);
+        if (!err)
+            err = demur_policy_executable(policy, &cli->diag);
+        snprintf(name, 201, "%.*s", SPAN_ARG(policy->name));
+    }
+    free(policy);
+    free(calendar);
+    return err;
+}
+
 /* The line of that number, without its end. */
 static struct span line_of(struct span text, uint32_t number)
 {

@@ -97,6 +97,13 @@ struct demur_server_birth {
 /* Could a channel be made in that directory? For asking before anything is made;
  * demur_server_create asks again. Errors: IO, LIMIT. */
 enum demur_err demur_server_place_check(const char *dir, struct demur_diag *diag) DEMUR_CHECKED;
+/* Make DIR/<which>.key.next, `which` being "log" or "server": the key that the channel is
+ * to change to, whose public half goes into the root's `rotate` record once the server was
+ * started again. Errors: MISSING when DIR is no channel's; REPLAY when there is one already;
+ * FORBIDDEN when this account is not the directory's, for its server could not read it; IO. */
+enum demur_err demur_server_key_next(const char *dir, const char *which,
+                                     uint8_t public_key[static 32],
+                                     struct demur_diag *diag) DEMUR_CHECKED;
 /* Make the directory, all of it or nothing, and put the records in through the
  * sequencer and the signer. Errors: IO; whatever the fold refuses a record
  * with; KEY when entry 0 names other keys; MISSING when a blob is not there. */
