@@ -179,7 +179,7 @@ node_modules/.package-lock.json: package.json package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@
 
 # --- what to ask for -----------------------------------------------------------------------
-.PHONY: help build demo check unit unit-programs modules abuse bench fuzz fuzz-programs faults coverage ctime \
+.PHONY: help build demo check unit unit-programs modules valgrind abuse bench fuzz fuzz-programs faults coverage ctime \
         ctime-programs pages install install-files deb machine format tidy clean
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | sed "s,|,\t,"
@@ -200,6 +200,9 @@ unit-programs: $(patsubst %,$(OUT)/unit-%,$(tested))
 unit: $(if $(filter wasm,$(VARIANT)),build/wasm/unit.wasm,unit-programs) ## run the unit tests (T=part of a name, VARIANT=debug|wasm|coverage)
 	@VARIANT=$(VARIANT) tools/unit $(if $(T),-t $(T)) -- $(DATA)
 modules: $(addprefix build/wasm/,core.wasm unit.wasm whole.wasm)
+
+valgrind: ## run all of core's unit tests under valgrind; make check runs every third
+	@EVERY=1 tests/suites/12-unit-valgrind
 
 abuse: build ## abuse a server over HTTP for five minutes while honest people file
 	@ABUSE_SECONDS=$${ABUSE_SECONDS:-300} DEMUR=$(OUT)/demur tests/e2e/abuse

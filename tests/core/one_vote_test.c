@@ -138,7 +138,7 @@ TEST(one_vote_in_whatever_part_of_the_ring)
     struct town_case k;
     REQUIRE(circulate(w, &k, 0));
     for (size_t i = 0; i < 16; i++) {
-        if (test_quick() && i % 5 != 1)
+        if (test_quick() && i != 1 && i != 6)
             continue;
         uint64_t before = count(w, &k);
         CHECK_ERR(by(w, &k, parts[i / 4], i), DEMUR_OK);

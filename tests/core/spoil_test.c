@@ -1,7 +1,13 @@
 /* No byte of a signature, and none of the record that carries it, may be another. */
 #include "../support/spoil.h"
 
-TEST(spoilt_signatures_do_not_verify) { CHECK(spoil_signature(1, 1) >= 960); }
+TEST(spoilt_signatures_do_not_verify)
+{
+    if (test_quick())
+        test_skip("every byte of a signature takes too long here");
+    else
+        CHECK(spoil_signature(1, 1) >= 960);
+}
 
 TEST(spoilt_records_do_not_count)
 {
