@@ -36,6 +36,7 @@ found_channel() {
 # START_SECONDS for that (30).
 start_server() {
     rm -f ch/url
+    : > serve.out # here, so that nobody reads what the one before it wrote
     "$DEMUR" serve ch "$@" > serve.out 2> serve.err &
     SERVER=$!
     SERVERS+=("$SERVER")
