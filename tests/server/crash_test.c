@@ -248,14 +248,38 @@ static uint64_t gate_clock(void *ctx)
     return __atomic_load_n(((struct gate *)ctx)->clock_s, __ATOMIC_SEQ_CST);
 }
 
+static void gate_wait(const bool *until)
+{
+    for (int ms = 0; ms < 20000 && !__atomic_load_n(until, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+}
+
 static void gate_at(void *ctx, enum demur_server_point point)
 {
     struct gate *g = ctx;
     if (point != DEMUR_POINT_COMMITTED)
         return;
     __atomic_store_n(&g->reached, true, __ATOMIC_SEQ_CST);
-    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->open, __ATOMIC_SEQ_CST); ms += 10)
-        usleep(10000);
+    gate_wait(&g->open);
+}
+
+/* A server that stands in its commits, with one person invited; `f->hooks` is `hooks`. */
+static struct fixture *gated_new(struct gate **out, struct demur_server_hooks *hooks)
+{
+    struct gate *g =
+        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = g != MAP_FAILED ? fixture_new() : NULL;
+    if (!f)
+        return NULL;
+    *g = (struct gate){.clock_s = f->clock_s};
+    *hooks = (struct demur_server_hooks){g, gate_at, gate_clock, NULL};
+    *out = g;
+    CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
+    f->hooks = hooks;
+    if (fixture_start(f, NULL))
+        return f;
+    fixture_free(f);
+    return NULL;
 }
 
 /* A request, and the first `now` bytes of its body. */
@@ -284,23 +308,17 @@ TEST(crash_shows_nothing_uncommitted)
     static const char *const waiting[] = {"GET /api/roster", "GET /api/channel"};
     static char answer[1 << 16];
     int fds[DEMUR_COUNT(waiting)], how = 0;
-    struct gate *g =
-        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct fixture *f = fixture_new();
-    REQUIRE(f != NULL && g != MAP_FAILED);
-    CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
-    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
-    *g = (struct gate){.clock_s = f->clock_s};
-    f->hooks = &hooks;
-    REQUIRE(fixture_start(f, NULL));
+    struct gate *g;
+    struct demur_server_hooks hooks;
+    struct fixture *f = gated_new(&g, &hooks);
+    REQUIRE(f != NULL);
     pid_t signer = signer_of(f->server);
     if (!signer) {
         test_skip("/proc does not tell a process's children here");
     } else {
         CHECK(!town_invite(f->w, 1, ""));
         int append = ask_raw(f, "POST /append", fixture_record(f, f->sent));
-        for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
-            usleep(10000);
+        gate_wait(&g->reached);
         for (size_t i = 0; i < DEMUR_COUNT(waiting); i++)
             fds[i] = ask_raw(f, waiting[i], span_of(NULL, 0));
         usleep(500000); /* so that they wait for the commit */
@@ -331,15 +349,10 @@ TEST(crash_shows_nothing_uncommitted)
 TEST(crash_while_stopping_is_no_success)
 {
     int how = 0;
-    struct gate *g =
-        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct fixture *f = fixture_new();
-    REQUIRE(f != NULL && g != MAP_FAILED);
-    CHECK(fixture_people(f, 1) && fixture_stop(f, SIGTERM) == 0);
-    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
-    *g = (struct gate){.clock_s = f->clock_s};
-    f->hooks = &hooks;
-    REQUIRE(fixture_start(f, NULL));
+    struct gate *g;
+    struct demur_server_hooks hooks;
+    struct fixture *f = gated_new(&g, &hooks);
+    REQUIRE(f != NULL);
     pid_t signer = signer_of(f->server);
     if (!signer) {
         test_skip("/proc does not tell a process's children here");
@@ -356,8 +369,7 @@ TEST(crash_while_stopping_is_no_success)
             usleep(10000);
         }
         CHECK(write(append, record.p + record.len - 1, 1) == 1);
-        for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
-            usleep(10000);
+        gate_wait(&g->reached);
         CHECK(__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST));
         kill(signer, SIGKILL);
         __atomic_store_n(&g->open, true, __ATOMIC_SEQ_CST);
