@@ -6,71 +6,34 @@
 
 #define DAY 86400u
 
-struct round {
-    struct demur_link link;
-    char id[33];
-};
-
-static bool circulate(struct live *l, size_t i, struct round *out)
-{
-    struct demur_draft *draft = NULL;
-    struct demur_filing filing = live_filing(false);
-    filing.until = demur_client_now(l->c) + 13 * DAY;
-    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], &filing, &l->diag);
-    if (!err && demur_draft_link(draft, &out->link)) {
-        memcpy(out->id, demur_draft_dissent(draft), sizeof out->id);
-        err = demur_draft_send(draft, NULL, &l->diag);
-    }
-    demur_draft_free(draft);
-    if (err)
-        test_failed(__FILE__, __LINE__, "circulating: %s", l->diag.text);
-    return !err;
-}
-
-static enum demur_err sign(struct live *l, struct demur_actor *member, const struct round *r)
-{
-    struct demur_signature_made made;
-    const struct demur_signing g = {.dissent = r->id, .link = &r->link};
-    enum demur_err err = demur_signature_make(l->c, member, &g, &made, &l->diag);
-    return err ? err : demur_signature_send(l->c, r->id, NULL, &l->diag);
-}
-
-static uint64_t count(struct live *l, const struct round *r)
-{
-    struct demur_signature *list = NULL;
-    size_t n = 0;
-    enum demur_err err = demur_signatures(l->c, NULL, r->id, true, &list, &n, &l->diag);
-    free(list);
-    return err ? UINT64_MAX : n;
-}
-
 /* What a recovery kit brings back: no ring keys. The old device may be in other hands. */
 static void a_restored_member(struct live *l)
 {
     char text[1024];
     struct buf kit = buf_over(text, sizeof text);
-    struct round now, later;
+    struct live_round now, later;
     struct demur_identity again;
     struct demur_actor device;
-    REQUIRE(circulate(l, 1, &now));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &now));
     demur_recovery_put(&kit, &l->member_id[2]);
     REQUIRE(demur_recovery_parse(&again, buf_span(&kit), &l->diag) == DEMUR_OK);
     demur_actor_from_identity(&device, &again);
-    CHECK_SAYS(sign(l, &device, &now), DEMUR_ERR_UNKNOWN, "renew, and sign from next month on");
+    CHECK_SAYS(live_sign(l, &device, &now), DEMUR_ERR_UNKNOWN,
+               "renew, and sign from next month on");
     CHECK_SAYS(demur_act_renew(l->c, &device, NULL, &l->diag), DEMUR_ERR_UNKNOWN, "no ring keys");
     CHECK(demur_identity_begin_chain(&again, l->c) && !demur_identity_begin_chain(&again, l->c));
     CHECK_SAYS(demur_act_renew(l->c, &device, NULL, &l->diag), DEMUR_OK, "");
     CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK && demur_ring_next(l->c, &again));
     CHECK(demur_ring_months(l->c, &again) == -1); /* this month's was given */
-    CHECK_SAYS(sign(l, &device, &now), DEMUR_ERR_UNKNOWN, "no ring key of that month");
-    CHECK_SAYS(sign(l, &l->member[2], &now), DEMUR_OK, "");
-    CHECK(count(l, &now) == 2);
+    CHECK_SAYS(live_sign(l, &device, &now), DEMUR_ERR_UNKNOWN, "no ring key of that month");
+    CHECK_SAYS(live_sign(l, &l->member[2], &now), DEMUR_OK, "");
+    CHECK(live_signatures(l, &now) == 2);
     live_wait(l, 12 * DAY); /* into the next month */
-    REQUIRE(circulate(l, 1, &later));
-    CHECK_SAYS(sign(l, &l->member[2], &later), DEMUR_ERR_FORBIDDEN, "not among the members");
-    CHECK_SAYS(sign(l, &device, &later), DEMUR_OK, "");
-    CHECK_SAYS(sign(l, &device, &later), DEMUR_ERR_REPLAY, "you have signed");
-    CHECK(count(l, &later) == 2);
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &later));
+    CHECK_SAYS(live_sign(l, &l->member[2], &later), DEMUR_ERR_FORBIDDEN, "not among the members");
+    CHECK_SAYS(live_sign(l, &device, &later), DEMUR_OK, "");
+    CHECK_SAYS(live_sign(l, &device, &later), DEMUR_ERR_REPLAY, "you have signed");
+    CHECK(live_signatures(l, &later) == 2);
 }
 
 TEST(device_a_restored_member) { live_run(a_restored_member); }
@@ -78,11 +41,11 @@ TEST(device_a_restored_member) { live_run(a_restored_member); }
 /* A device that was read: the thief has its identity file, opened. */
 static void a_member_with_another_key(struct live *l)
 {
-    struct round now, later;
+    struct live_round now, later;
     struct demur_identity next;
     struct demur_actor device, *thief = &l->member[2];
     struct demur_sent sent = {0};
-    REQUIRE(circulate(l, 1, &now));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &now));
     demur_identity_replace(&next, &l->member_id[2], l->c);
     CHECK(sodium_memcmp(next.seed, l->member_id[2].seed, 32) != 0);
     demur_actor_from_identity(&device, &next);
@@ -105,14 +68,14 @@ static void a_member_with_another_key(struct live *l)
     CHECK_SAYS(demur_act_renew(l->c, thief, NULL, &l->diag), DEMUR_ERR_FORBIDDEN,
                "not the present key");
     /* This month there is one vote for both of them. */
-    CHECK_SAYS(sign(l, &device, &now), DEMUR_OK, "");
-    CHECK_SAYS(sign(l, thief, &now), DEMUR_ERR_REPLAY, "you have signed");
-    CHECK(count(l, &now) == 2);
+    CHECK_SAYS(live_sign(l, &device, &now), DEMUR_OK, "");
+    CHECK_SAYS(live_sign(l, thief, &now), DEMUR_ERR_REPLAY, "you have signed");
+    CHECK(live_signatures(l, &now) == 2);
     live_wait(l, 12 * DAY);
-    REQUIRE(circulate(l, 1, &later));
-    CHECK_SAYS(sign(l, thief, &later), DEMUR_ERR_FORBIDDEN, "not among the members");
-    CHECK_SAYS(sign(l, &device, &later), DEMUR_OK, "");
-    CHECK(count(l, &later) == 2);
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &later));
+    CHECK_SAYS(live_sign(l, thief, &later), DEMUR_ERR_FORBIDDEN, "not among the members");
+    CHECK_SAYS(live_sign(l, &device, &later), DEMUR_OK, "");
+    CHECK(live_signatures(l, &later) == 2);
 }
 
 TEST(device_a_member_with_another_key) { live_run(a_member_with_another_key); }

@@ -145,3 +145,46 @@ bool live_file(struct live *l, size_t i, bool named, struct demur_actor *author)
         test_failed(__FILE__, __LINE__, "filing: %s: %s", demur_err_name(err), l->diag.text);
     return !err;
 }
+
+struct demur_filing live_memo(struct live *l, enum demur_audience audience)
+{
+    struct demur_filing f = live_filing(false);
+    f.until = demur_client_now(l->c) + 13 * 86400u;
+    f.audience = audience;
+    return f;
+}
+
+bool live_circulate(struct live *l, size_t i, enum demur_audience audience, struct live_round *out)
+{
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = live_memo(l, audience);
+    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], &filing, &l->diag);
+    if (!err)
+        err = demur_actor_from_phrase(&out->author, span_str(demur_draft_phrase(draft)),
+                                      l->f->w->fingerprint, &l->diag);
+    if (!err && demur_draft_link(draft, &out->link)) {
+        memcpy(out->id, demur_draft_dissent(draft), sizeof out->id);
+        err = demur_draft_send(draft, NULL, &l->diag);
+    }
+    demur_draft_free(draft);
+    if (err)
+        test_failed(__FILE__, __LINE__, "circulating: %s", l->diag.text);
+    return !err;
+}
+
+enum demur_err live_sign(struct live *l, struct demur_actor *member, const struct live_round *r)
+{
+    struct demur_signature_made made;
+    const struct demur_signing g = {.dissent = r->id, .link = &r->link};
+    enum demur_err err = demur_signature_make(l->c, member, &g, &made, &l->diag);
+    return err ? err : demur_signature_send(l->c, r->id, NULL, &l->diag);
+}
+
+uint64_t live_signatures(struct live *l, const struct live_round *r)
+{
+    struct demur_signature *list = NULL;
+    size_t n = 0;
+    enum demur_err err = demur_signatures(l->c, NULL, r->id, true, &list, &n, &l->diag);
+    free(list);
+    return err ? UINT64_MAX : n;
+}

@@ -48,4 +48,20 @@ bool live_file(struct live *l, size_t i, bool named, struct demur_actor *author)
                         says_got_ ? l->diag.text : "");                                            \
     } while (0)
 
+/* A dissent that goes round, and who opened it. */
+struct live_round {
+    struct demur_actor author;
+    struct demur_link link;
+    char id[33];
+};
+
+/* A memo to be circulated among them for thirteen days. */
+struct demur_filing live_memo(struct live *l, enum demur_audience audience);
+/* The i-th member circulates it; false after saying why not. */
+bool live_circulate(struct live *l, size_t i, enum demur_audience audience, struct live_round *out);
+/* Make a signature by its link, and send it. */
+enum demur_err live_sign(struct live *l, struct demur_actor *member, const struct live_round *r);
+/* Its signatures, or UINT64_MAX. */
+uint64_t live_signatures(struct live *l, const struct live_round *r);
+
 #endif

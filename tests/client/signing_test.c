@@ -8,60 +8,12 @@
 
 #define DAY 86400u
 
-/* A dissent that goes round, and who opened it. */
-struct round {
-    struct demur_actor author;
-    struct demur_link link;
-    char id[33];
-};
-
-static struct demur_filing memo(struct live *l, enum demur_audience audience)
-{
-    struct demur_filing f = live_filing(false);
-    f.until = demur_client_now(l->c) + 13 * DAY;
-    f.audience = audience;
-    return f;
-}
-
-static bool circulate(struct live *l, size_t i, enum demur_audience audience, struct round *out)
-{
-    struct demur_draft *draft = NULL;
-    struct demur_filing filing = memo(l, audience);
-    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], &filing, &l->diag);
-    if (!err)
-        err = demur_actor_from_phrase(&out->author, span_str(demur_draft_phrase(draft)),
-                                      l->f->w->fingerprint, &l->diag);
-    if (!err && demur_draft_link(draft, &out->link)) {
-        memcpy(out->id, demur_draft_dissent(draft), sizeof out->id);
-        err = demur_draft_send(draft, NULL, &l->diag);
-    }
-    demur_draft_free(draft);
-    if (err)
-        test_failed(__FILE__, __LINE__, "circulating: %s", l->diag.text);
-    return !err;
-}
-
 static enum demur_err make(struct live *l, struct demur_client *c, struct demur_actor *member,
-                           const struct round *r)
+                           const struct live_round *r)
 {
     struct demur_signature_made made;
     const struct demur_signing g = {.dissent = r->id, .link = &r->link};
     return demur_signature_make(c, member, &g, &made, &l->diag);
-}
-
-static enum demur_err sign(struct live *l, struct demur_actor *member, const struct round *r)
-{
-    enum demur_err err = make(l, l->c, member, r);
-    return err ? err : demur_signature_send(l->c, r->id, NULL, &l->diag);
-}
-
-static uint64_t count(struct live *l, const struct round *r)
-{
-    struct demur_signature *list = NULL;
-    size_t n = 0;
-    enum demur_err err = demur_signatures(l->c, NULL, r->id, true, &list, &n, &l->diag);
-    free(list);
-    return err ? UINT64_MAX : n;
 }
 
 static bool waits(struct demur_client *c)
@@ -74,9 +26,9 @@ static bool waits(struct demur_client *c)
 
 static void one_member_signs_once(struct live *l)
 {
-    struct round r;
+    struct live_round r;
     struct demur_client *other = live_open(l, "other device");
-    REQUIRE(other && circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(other && live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
     /* Two devices with one identity, neither of which knows of the other. */
     CHECK_SAYS(make(l, l->c, &l->member[2], &r), DEMUR_OK, "");
     CHECK_SAYS(make(l, other, &l->member[2], &r), DEMUR_OK, "");
@@ -88,7 +40,7 @@ static void one_member_signs_once(struct live *l)
     CHECK_SAYS(make(l, other, &l->member[2], &r), DEMUR_ERR_REPLAY,
                "you have signed this revision already");
     CHECK_SAYS(make(l, l->c, &l->member[1], &r), DEMUR_ERR_REPLAY, "you opened this dissent");
-    CHECK(count(l, &r) == 2);
+    CHECK(live_signatures(l, &r) == 2);
     /* A month later, under the key of the month in which it was opened. */
     live_wait(l, 12 * DAY);
     uint32_t opened = l->member_id[2].epoch;
@@ -100,8 +52,8 @@ static void one_member_signs_once(struct live *l)
     CHECK_SAYS(demur_act_renew(l->c, &l->member[2], NULL, &l->diag), DEMUR_ERR_REPLAY,
                "13 months ahead already");
     CHECK_SAYS(make(l, l->c, &l->member[2], &r), DEMUR_ERR_REPLAY, "signed this revision already");
-    CHECK_SAYS(sign(l, &l->member[3], &r), DEMUR_OK, "");
-    CHECK(count(l, &r) == 3);
+    CHECK_SAYS(live_sign(l, &l->member[3], &r), DEMUR_OK, "");
+    CHECK(live_signatures(l, &r) == 3);
     CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
     CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK);
     CHECK(demur_identity_tidy(&l->member_id[2], l->c)); /* and now no more */
@@ -121,17 +73,17 @@ static bool refuse(void *ctx, const struct demur_signature_made *made)
  * anything been kept that could be sent later. */
 static void nothing_is_kept_before_consent(struct live *l)
 {
-    struct round r;
+    struct live_round r;
     uint64_t ring = 0;
     struct demur_signature_made made;
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
     const struct demur_signing g = {
         .dissent = r.id, .link = &r.link, .confirm = refuse, .ctx = &ring};
     CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_ERR_MISSING,
                "nothing was signed");
     CHECK(ring == LIVE_MEMBERS && !waits(l->c));
     CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_ERR_UNKNOWN, "");
-    CHECK(count(l, &r) == 1);
+    CHECK(live_signatures(l, &r) == 1);
 }
 
 TEST(signing_nothing_is_kept_before_consent) { live_run(nothing_is_kept_before_consent); }
@@ -139,7 +91,7 @@ TEST(signing_nothing_is_kept_before_consent) { live_run(nothing_is_kept_before_c
 static void a_lost_answer_signs_once(struct live *l)
 {
     struct between between = {0};
-    struct round r;
+    struct live_round r;
     struct demur_sent sent = {0};
     struct demur_client *c = NULL;
     if (!between_start(&between, l->f->port))
@@ -147,20 +99,20 @@ static void a_lost_answer_signs_once(struct live *l)
     struct demur_client_options o = live_options(l, "meddled");
     o.url = between.url;
     CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
-    if (c && circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
+    if (c && live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
         CHECK_SAYS(make(l, c, &l->member[4], &r), DEMUR_OK, "");
         between.meddle = "POST /append";
         between.answer = "HTTP/1.1 409 Conflict\r\nContent-Type: text/html\r\nConnection: "
                          "close\r\n\r\n<p>Conflict</p>";
         between.after = true;
         CHECK_SAYS(demur_signature_send(c, r.id, NULL, &l->diag), DEMUR_ERR_IO, "did not say why");
-        CHECK(waits(c) && count(l, &r) == 2);
+        CHECK(waits(c) && live_signatures(l, &r) == 2);
         CHECK_SAYS(demur_signature_drop(c, r.id, &l->diag), DEMUR_ERR_STALE, "in the log already");
         /* Whatever is answered now, the log has these very bytes. */
         between.answer = "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\n"
                          "Connection: close\r\n\r\n{\"type\":\"about:blank#stale\"}";
         CHECK_SAYS(demur_signature_send(c, r.id, &sent, &l->diag), DEMUR_OK, "");
-        CHECK(!waits(c) && sent.receipt[0] && count(l, &r) == 2);
+        CHECK(!waits(c) && sent.receipt[0] && live_signatures(l, &r) == 2);
     }
     demur_client_close(c);
     between_stop(&between);
@@ -172,7 +124,7 @@ TEST(signing_a_lost_answer_signs_once) { live_run(a_lost_answer_signs_once); }
     "HTTP/1.1 409 Conflict\r\nContent-Type: application/problem+json\r\nConnection: close\r\n\r\n" \
     "{\"type\":\"about:blank#stale\",\"detail\":\"the log has moved on\"}"
 
-static uint32_t revision(struct live *l, const struct round *r)
+static uint32_t revision(struct live *l, const struct live_round *r)
 {
     struct demur_dissent_info info;
     return demur_client_sync(l->c, &l->diag) == DEMUR_OK &&
@@ -184,18 +136,18 @@ static uint32_t revision(struct live *l, const struct round *r)
 static void a_lost_answer_revises_once(struct live *l)
 {
     struct between between = {0};
-    struct round r;
+    struct live_round r;
     struct demur_sent sent = {0};
     struct demur_client *c = NULL;
     struct demur_draft *draft = NULL, *other = NULL;
-    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_INVITED);
     char id[33];
     if (!between_start(&between, l->f->port))
         return;
     struct demur_client_options o = live_options(l, "meddled");
     o.url = between.url;
     CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
-    if (c && circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
+    if (c && live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
         CHECK_SAYS(demur_draft_revise(&draft, c, &r.author, &l->member[1], &filing, &l->diag),
                    DEMUR_OK, "");
         between.meddle = "POST /append";
@@ -210,7 +162,7 @@ static void a_lost_answer_revises_once(struct live *l)
         between.answer = CONFLICT;
         CHECK_SAYS(demur_revision_send(c, r.id, &sent, &l->diag), DEMUR_OK, "");
         CHECK(!demur_revision_next(c, 0, id) && sent.receipt[0] && revision(l, &r) == 2);
-        CHECK(count(l, &r) == 1); /* the author's own, on the new text */
+        CHECK(live_signatures(l, &r) == 1); /* the author's own, on the new text */
         /* What never arrived, and what can never be. */
         demur_draft_free(draft);
         draft = NULL;
@@ -254,23 +206,23 @@ static enum demur_err rejoin(struct live *l, size_t i, struct demur_identity *id
 
 static void the_ring_is_the_openings(struct live *l)
 {
-    struct round before, after;
+    struct live_round before, after;
     struct demur_identity again = {0};
     struct demur_actor device;
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_MEMBERS, &before));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_MEMBERS, &before));
     CHECK_SAYS(demur_act_revoke(l->c, &l->office, l->member_id[5].handle, NULL, &l->diag), DEMUR_OK,
                "");
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &after));
-    CHECK_SAYS(sign(l, &l->member[5], &after), DEMUR_ERR_FORBIDDEN,
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &after));
+    CHECK_SAYS(live_sign(l, &l->member[5], &after), DEMUR_ERR_FORBIDDEN,
                "not among the members who may sign this");
-    CHECK_SAYS(sign(l, &l->member[5], &before), DEMUR_OK, ""); /* its ring has them */
-    CHECK_SAYS(sign(l, &l->office, &before), DEMUR_ERR_FORBIDDEN, "only a member");
+    CHECK_SAYS(live_sign(l, &l->member[5], &before), DEMUR_OK, ""); /* its ring has them */
+    CHECK_SAYS(live_sign(l, &l->office, &before), DEMUR_ERR_FORBIDDEN, "only a member");
     /* A lost device: the new one has no key of this month, so the member has one vote. */
     CHECK_SAYS(rejoin(l, 4, &again), DEMUR_OK, "");
     demur_actor_from_identity(&device, &again);
-    CHECK_SAYS(sign(l, &device, &before), DEMUR_ERR_FORBIDDEN, "not among the members");
-    CHECK_SAYS(sign(l, &l->member[4], &before), DEMUR_OK, "");
-    CHECK(count(l, &before) == 3 && count(l, &after) == 1);
+    CHECK_SAYS(live_sign(l, &device, &before), DEMUR_ERR_FORBIDDEN, "not among the members");
+    CHECK_SAYS(live_sign(l, &l->member[4], &before), DEMUR_OK, "");
+    CHECK(live_signatures(l, &before) == 3 && live_signatures(l, &after) == 1);
     live_wait(l, 12 * DAY); /* in the month that the new keys begin with */
     CHECK(demur_client_sync(l->c, &l->diag) == DEMUR_OK);
     CHECK(demur_ring_months(l->c, &again) == 12);
@@ -289,11 +241,11 @@ TEST(signing_the_ring_is_the_openings) { live_run(the_ring_is_the_openings); }
 
 static void links_windows_and_subsets(struct live *l)
 {
-    struct round r, other, wrong;
+    struct live_round r, other, wrong;
     struct demur_signature_made made;
     const struct span team = span_lit("team=blue");
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
-    REQUIRE(circulate(l, 2, DEMUR_AUDIENCE_INVITED, &other));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(live_circulate(l, 2, DEMUR_AUDIENCE_INVITED, &other));
     wrong = r;
     wrong.link.key[7] ^= 1;
     CHECK_SAYS(make(l, l->c, &l->member[3], &wrong), DEMUR_ERR_KEY, "does not open the memo");
@@ -346,7 +298,7 @@ static bool amend(struct live *l, const char *was, const char *becomes)
 static void a_policy_that_went_out_of_force(struct live *l)
 {
     struct demur_draft *draft = NULL;
-    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_INVITED);
     CHECK_SAYS(demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
     REQUIRE(amend(l, "at-most 14 days", "at-most 12 days"));
     CHECK_SAYS(demur_draft_send(draft, NULL, &l->diag), DEMUR_ERR_STALE, "a newer policy");
@@ -363,11 +315,11 @@ TEST(signing_a_policy_that_went_out_of_force) { live_run(a_policy_that_went_out_
 /* What the rules were when it was opened, they stay for it, whatever is in force since. */
 static void the_policy_is_the_openings(struct live *l)
 {
-    struct round before, after;
+    struct live_round before, after;
     struct demur_draft *draft = NULL;
     struct demur_signature_made made;
-    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &before));
+    struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_INVITED);
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &before));
     REQUIRE(amend(l, "  identity anonymous\n", ""));
     struct demur_signing g = {.dissent = before.id, .link = &before.link};
     CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_OK, "");
@@ -380,7 +332,7 @@ static void the_policy_is_the_openings(struct live *l)
                DEMUR_ERR_FORBIDDEN, "takes no anonymous filings");
     /* And the other way: what it forbade when this was opened, it forbids. */
     REQUIRE(amend(l, "  identity named\n", ""));
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &after));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &after));
     REQUIRE(amend(l, "at-least 5 members", "at-least 7 members"));
     g = (struct demur_signing){.dissent = after.id, .link = &after.link, .named = true};
     CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_ERR_FORBIDDEN,
@@ -388,7 +340,7 @@ static void the_policy_is_the_openings(struct live *l)
     g.named = false; /* six will do, as they did */
     CHECK_SAYS(demur_signature_make(l->c, &l->member[2], &g, &made, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(demur_signature_send(l->c, after.id, NULL, &l->diag), DEMUR_OK, "");
-    CHECK(count(l, &before) == 2 && count(l, &after) == 2);
+    CHECK(live_signatures(l, &before) == 2 && live_signatures(l, &after) == 2);
 }
 
 TEST(signing_the_policy_is_the_openings) { live_run(the_policy_is_the_openings); }
@@ -416,7 +368,7 @@ static enum demur_err take_ring(struct live *l, size_t i, const struct demur_dis
 }
 
 /* Where the name card of a member's signature stands in somebody else's record. */
-static enum demur_err sign_with_card(struct live *l, size_t i, const struct round *r,
+static enum demur_err sign_with_card(struct live *l, size_t i, const struct live_round *r,
                                      const struct demur_blob_ref *card)
 {
     uint8_t entropy[64];
@@ -453,16 +405,16 @@ static bool card_of_entry(struct live *l, uint64_t index, struct demur_blob_ref 
 
 static void a_card_belongs_to_one_signature(struct live *l)
 {
-    struct round r;
+    struct live_round r;
     struct demur_signature_made made;
     struct demur_signature *list = NULL;
     struct demur_blob_ref card = {.size = 0}, unnamed = {.size = 0};
     size_t n = 0, named = 0, worthless = 0;
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
     const struct demur_signing g = {.dissent = r.id, .link = &r.link, .named = true};
     CHECK_SAYS(demur_signature_make(l->c, &l->member[3], &g, &made, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_OK, "");
-    CHECK_SAYS(sign(l, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(live_sign(l, &l->member[2], &r), DEMUR_OK, "");
     CHECK_SAYS(demur_signatures(l->c, NULL, r.id, false, &list, &n, &l->diag), DEMUR_OK, "");
     REQUIRE(n == 3);
     CHECK(card_of_entry(l, list[1].index, &card) && card_of_entry(l, list[2].index, &unnamed));
@@ -486,13 +438,13 @@ TEST(signing_a_card_belongs_to_one_signature) { live_run(a_card_belongs_to_one_s
  * offices, and keeps nobody from reading the others. */
 static void a_broken_card_hides_no_other(struct live *l)
 {
-    struct round r;
+    struct live_round r;
     struct demur_signature_made made;
     struct demur_signature *list = NULL;
     struct demur_blob_ref card, broken;
     struct demur_bytes bytes = {0};
     size_t n = 0;
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
     const struct demur_signing g = {.dissent = r.id, .link = &r.link, .named = true};
     CHECK_SAYS(demur_client_sync(l->c, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(blob_put(l->c, span_lit("this is no card"), &broken, &l->diag), DEMUR_OK, "");
@@ -522,14 +474,14 @@ TEST(signing_a_broken_card_hides_no_other) { live_run(a_broken_card_hides_no_oth
 /* One bad proof among good ones is told by its entry; the good ones hold. */
 static void bad_proofs_are_named(struct live *l)
 {
-    struct round r;
+    struct live_round r;
     struct proofs proofs = {.c = l->c};
     struct demur_signature *list = NULL;
     size_t n = 0;
     char words[40];
-    REQUIRE(circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
     for (size_t i = 2; i < 5; i++)
-        CHECK_SAYS(sign(l, &l->member[i], &r), DEMUR_OK, "");
+        CHECK_SAYS(live_sign(l, &l->member[i], &r), DEMUR_OK, "");
     CHECK_SAYS(demur_signatures(l->c, NULL, r.id, true, &list, &n, &l->diag), DEMUR_OK, "");
     REQUIRE(n == 4);
     for (size_t bad = 1; bad <= n; bad++) { /* the last time none is */
@@ -555,10 +507,10 @@ static void bad_proofs_are_named(struct live *l)
 TEST(signing_bad_proofs_are_named) { live_run(bad_proofs_are_named); }
 
 /* An author who signs another text than the one that is shown to those who are to sign. */
-static enum demur_err circulate_a_lie(struct live *l, size_t i, struct round *out)
+static enum demur_err circulate_a_lie(struct live *l, size_t i, struct live_round *out)
 {
     struct demur_draft *d = NULL;
-    struct demur_filing filing = memo(l, DEMUR_AUDIENCE_INVITED);
+    struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_INVITED);
     uint8_t entropy[128], lie[32] = {9};
     struct ring_of ring;
     struct demur_dissent_info pins = {.epoch = 0};
@@ -598,15 +550,15 @@ static enum demur_err circulate_a_lie(struct live *l, size_t i, struct round *ou
 
 static void what_is_shown_is_what_is_signed(struct live *l)
 {
-    struct round r;
+    struct live_round r;
     struct demur_reading reading;
     struct demur_actor reader;
     CHECK_SAYS(circulate_a_lie(l, 1, &r), DEMUR_OK, "");
-    CHECK_SAYS(sign(l, &l->member[2], &r), DEMUR_ERR_VERIFY, "does not match the commitment");
+    CHECK_SAYS(live_sign(l, &l->member[2], &r), DEMUR_ERR_VERIFY, "does not match the commitment");
     demur_actor_from_link(&reader, &r.link);
     CHECK_SAYS(demur_read_memo(l->c, &reader, r.id, NULL, &reading, &l->diag), DEMUR_ERR_VERIFY,
                "does not match the commitment");
-    CHECK(!waits(l->c) && count(l, &r) == 1);
+    CHECK(!waits(l->c) && live_signatures(l, &r) == 1);
 }
 
 TEST(signing_what_is_shown_is_what_is_signed) { live_run(what_is_shown_is_what_is_signed); }
