@@ -48,6 +48,7 @@ void demur_channel_free(struct demur_channel *c)
     free(c->dissents);
     free(c->blobs);
     free(c->tags);
+    free(c->disclosures);
     demur_index_release(&c->by.keys);
     demur_index_release(&c->by.handles);
     demur_index_release(&c->by.ring_keys);
@@ -55,6 +56,7 @@ void demur_channel_free(struct demur_channel *c)
     demur_index_release(&c->by.slots);
     demur_index_release(&c->by.blobs);
     demur_index_release(&c->by.tags);
+    demur_index_release(&c->by.disclosures);
     free(c);
 }
 

@@ -139,6 +139,35 @@ size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][3
     return out.len / 32;
 }
 
+/* The member's key of a month, or NULL. */
+static struct epoch_key *month_key(const struct member *m, uint32_t epoch)
+{
+    for (size_t i = 0; i < m->keys_len; i++)
+        if (m->keys[i].epoch == epoch)
+            return &m->keys[i];
+    return NULL;
+}
+
+/* Each key is kept for ever, so that no other member can give it. A new invitation, which
+ * takes the roster's keeper, begins the count anew. */
+static enum demur_err check_renewals(struct applying *a, const struct member *m, size_t n,
+                                     uint32_t first)
+{
+    for (uint32_t epoch = first; epoch < first + n; epoch++) {
+        const struct epoch_key *known = month_key(m, epoch);
+        uint8_t month[8];
+        struct buf b = buf_over(month, sizeof month);
+        if (!known || known->renewed < RENEWALS_MAX || a->r->type != DEMUR_RECORD_RENEW)
+            continue;
+        demur_epoch_put(&b, epoch);
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "ring-keys",
+                             "this member's ring key of %.*s was replaced %d times already: ask "
+                             "the roster's keeper for a new invitation",
+                             SPAN_ARG(buf_span(&b)), RENEWALS_MAX);
+    }
+    return DEMUR_OK;
+}
+
 /* Check the ring keys of a member or renew record, and reserve room for them. */
 static enum demur_err check_ring_keys(struct applying *a, struct member *m,
                                       uint8_t keys[static 13][32], size_t *n, uint32_t *first)
@@ -158,6 +187,9 @@ static enum demur_err check_ring_keys(struct applying *a, struct member *m,
     if (*first + *n > now + 1 + RING_KEYS_MAX)
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "epoch",
                              "ring keys may be given for at most a year ahead");
+    enum demur_err err = check_renewals(a, m, *n, *first);
+    if (err)
+        return err;
     for (size_t i = 0; i < *n; i++) {
         bool twice = channel_ring_key_owner(c, keys[i], &place) != NULL;
         for (size_t k = 0; k < i; k++)
@@ -188,11 +220,12 @@ static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[sta
         c->ring_keys[k.ring_key].member = place_of(c, m);
         channel_key_of(hash, span_of(keys[i], 32));
         demur_index_put(&c->by.ring_keys, hash, k.ring_key);
-        size_t at = 0;
-        while (at < m->keys_len && m->keys[at].epoch != k.epoch)
-            at++;
-        m->keys[at] = k;
-        m->keys_len += at == m->keys_len;
+        struct epoch_key *known = month_key(m, k.epoch);
+        if (known && a->r->type == DEMUR_RECORD_RENEW)
+            k.renewed = known->renewed + 1;
+        if (!known)
+            known = &m->keys[m->keys_len++];
+        *known = k;
     }
     c->last_member = c->size + 1;
 }

@@ -1,10 +1,9 @@
 /* How a dissent comes to be and who stands behind it: circulate, file, revise,
- * cosign, unsign, disclose. */
+ * cosign, unsign. */
 #include "channel_state.h"
 #include "encode.h"
 #include "hash.h"
 
-#define CARD_MAX 65536u
 #define MEMO_MAX 2097152u
 #define EPOCH_GRACE_S 3600  /* a filing made just before midnight on the month's last day */
 #define ROSTER_GRACE_S 3600 /* and one made while others join */
@@ -73,9 +72,8 @@ static bool signature_room(struct demur_channel *c)
            demur_grow(&c->tags, &c->tags_cap, (size_t)c->tags_len + 1, sizeof *c->tags);
 }
 
-/* The signature with this tag on the revision that the record names, or NULL. */
-static struct signer_tag *signature_by(const struct applying *a, const struct dissent *d,
-                                       const uint8_t tag[static 32])
+struct signer_tag *channel_signature_by(const struct applying *a, const struct dissent *d,
+                                        const uint8_t tag[static 32])
 {
     const struct demur_channel *c = a->c;
     uint64_t revision = demur_record_number(a->r, DEMUR_FIELD_REVISION);
@@ -526,7 +524,7 @@ static enum demur_err window_begin(struct applying *a, struct dissent **out,
     if (!demur_grow(&d->events, &d->events_cap, (size_t)d->events_len + 1, sizeof *d->events) ||
         !signature_room(a->c))
         return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
-    *known = signature_by(a, d, a->v->tag);
+    *known = channel_signature_by(a, d, a->v->tag);
     *out = d;
     return DEMUR_OK;
 }
@@ -570,38 +568,5 @@ enum demur_err channel_apply_unsign(struct applying *a)
     known->taken_back = true;
     d->signatures--;
     channel_case_event(a, d, -1, -1, DEMUR_FIELD_NONE);
-    return DEMUR_OK;
-}
-
-static bool joined_key(const struct demur_channel *c, const uint8_t key[static 32])
-{
-    const struct member *m = channel_identity_owner(c, key);
-    return m && memcmp(m->key, key, 32) == 0;
-}
-
-enum demur_err channel_apply_disclose(struct applying *a)
-{
-    struct demur_channel *c = a->c;
-    uint8_t tag[32];
-    struct demur_blob_ref card;
-    struct dissent *d = channel_dissent_by(c, channel_field(a, DEMUR_FIELD_DISSENT));
-    if (!d)
-        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
-                             "there is no such dissent");
-    if (!joined_key(c, a->by))
-        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "by",
-                             "only a member may disclose a signature");
-    demur_record_key(a->r, DEMUR_FIELD_TAG, tag);
-    const struct signer_tag *signature = signature_by(a, d, tag);
-    if (!signature || signature->taken_back)
-        return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "tag",
-                             "this revision has no such signature");
-    demur_record_blob(a->r, DEMUR_FIELD_CARD, 0, &card);
-    if (card.size > CARD_MAX)
-        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "card",
-                             "a name card has at most %u bytes", CARD_MAX);
-    if (!demur_grow(&d->events, &d->events_cap, (size_t)d->events_len + 1, sizeof *d->events))
-        return demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
-    channel_case_event(a, d, -1, -1, DEMUR_FIELD_CARD);
     return DEMUR_OK;
 }

@@ -222,13 +222,15 @@ static void walk_member(struct demur_walk *w, struct demur_channel *c, uint32_t 
     walk_index(w, c, &m->invited_index);
     walk_index(w, c, &m->joined_index);
     walk_index(w, c, &m->revoked_index);
-    demur_walk_array(w, &m->keys, &m->keys_len, &m->keys_cap, sizeof *m->keys, 24);
+    demur_walk_array(w, &m->keys, &m->keys_len, &m->keys_cap, sizeof *m->keys, 25);
     for (size_t i = 0; i < m->keys_len && !w->err; i++) {
         struct epoch_key *k = &m->keys[i];
         demur_walk_u32(w, &k->epoch);
         walk_place(w, &k->ring_key, c->ring_keys_len);
         walk_index(w, c, &k->set_index);
         walk_time(w, &k->set_at);
+        demur_walk_u8(w, &k->renewed);
+        demur_walk_require(w, k->renewed <= RENEWALS_MAX);
     }
 }
 
@@ -440,6 +442,25 @@ static void walk_tags(struct demur_walk *w, struct demur_channel *c)
     }
 }
 
+static void walk_disclosures(struct demur_walk *w, struct demur_channel *c)
+{
+    demur_walk_array(w, &c->disclosures, &c->disclosures_len, &c->disclosures_cap,
+                     sizeof *c->disclosures, 12);
+    index_room(w, &c->by.disclosures, c->disclosures_len);
+    for (uint32_t i = 0; i < c->disclosures_len && !w->err; i++) {
+        struct disclosure *d = &c->disclosures[i];
+        uint8_t key[32];
+        walk_place(w, &d->signature, c->tags_len);
+        walk_place(w, &d->member, c->members_len);
+        demur_walk_u32(w, &d->times);
+        demur_walk_require(w, d->times >= 1 && d->times <= DISCLOSURES_MAX);
+        if (!w->loading || w->err)
+            continue;
+        channel_disclosure_key(key, c, d);
+        demur_index_put(&c->by.disclosures, key, i);
+    }
+}
+
 /* ---- all of it, in an order in which each part finds what it names ---- */
 
 static void walk_channel(struct demur_walk *w, struct demur_channel *c)
@@ -460,6 +481,7 @@ static void walk_channel(struct demur_walk *w, struct demur_channel *c)
     walk_blobs(w, c);
     walk_dissents(w, c);
     walk_tags(w, c);
+    walk_disclosures(w, c);
 }
 
 void demur_channel_save(const struct demur_channel *c, struct demur_walk *w)

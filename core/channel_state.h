@@ -15,6 +15,11 @@
 #define NONE UINT64_MAX
 #define STAGES_MAX DEMUR_CASE_STAGES
 #define EXTENSIONS_MAX DEMUR_CLOCK_EXTENSIONS
+#define CARD_MAX 65536u
+/* How often a member may say of a signature that it is theirs: offices change, and a card
+ * may need replacing. And how often they may replace a month's ring key by themselves. */
+#define DISCLOSURES_MAX 4
+#define RENEWALS_MAX 4
 
 struct policy_version {
     uint8_t entry[32]; /* leaf hash */
@@ -72,6 +77,7 @@ struct ring_key {
 struct epoch_key {
     uint32_t epoch, ring_key; /* its place */
     uint64_t set_index, set_at;
+    uint8_t renewed; /* how often by `renew`, since the member last joined */
 };
 
 struct member {
@@ -129,6 +135,12 @@ struct signer_tag {
     uint8_t tag[32];
     uint32_t dissent, revision;
     bool taken_back;
+};
+
+/* A member has said, so many times, that this signature is theirs. */
+struct disclosure {
+    uint32_t signature, member; /* their places */
+    uint32_t times;
 };
 
 struct case_event {
@@ -214,15 +226,19 @@ struct demur_channel {
     struct signer_tag *tags;
     uint32_t tags_len;
     size_t tags_cap;
+    struct disclosure *disclosures; /* one at most for each member and revision of a dissent */
+    uint32_t disclosures_len;
+    size_t disclosures_cap;
 
     struct channel_indexes {
-        struct demur_index keys;      /* by SHA-256 of the key */
-        struct demur_index handles;   /* members, by SHA-256 of the handle */
-        struct demur_index ring_keys; /* by SHA-256 of the key */
-        struct demur_index ids;       /* dissents, by SHA-256 of the id */
-        struct demur_index slots;     /* dissents, by their slot */
-        struct demur_index blobs;     /* by SHA-256 of the hash */
-        struct demur_index tags;      /* by scope and tag */
+        struct demur_index keys;        /* by SHA-256 of the key */
+        struct demur_index handles;     /* members, by SHA-256 of the handle */
+        struct demur_index ring_keys;   /* by SHA-256 of the key */
+        struct demur_index ids;         /* dissents, by SHA-256 of the id */
+        struct demur_index slots;       /* dissents, by their slot */
+        struct demur_index blobs;       /* by SHA-256 of the hash */
+        struct demur_index tags;        /* by scope and tag */
+        struct demur_index disclosures; /* by revision of a dissent, and member */
     } by;
 };
 
@@ -319,18 +335,27 @@ enum demur_err channel_kept_ring(struct demur_kept_ring **out, const struct ring
 enum demur_err channel_refuse_proof(enum demur_field field, const char *why,
                                     struct demur_diag *diag);
 
-/* channel_open.c: circulate, file, revise, cosign, unsign, disclose */
+/* channel_open.c: circulate, file, revise, cosign, unsign */
 enum demur_err channel_apply_opening(struct applying *a); /* circulate, or file that opens */
 enum demur_err channel_apply_file(struct applying *a);
 enum demur_err channel_apply_revise(struct applying *a);
 enum demur_err channel_apply_cosign(struct applying *a);
 enum demur_err channel_apply_unsign(struct applying *a);
-enum demur_err channel_apply_disclose(struct applying *a);
+/* The signature with this tag on the revision that the record names, or NULL. */
+struct signer_tag *channel_signature_by(const struct applying *a, const struct dissent *d,
+                                        const uint8_t tag[static 32]);
 /* What a signature's tag is found by. */
 void channel_cosign_key(uint8_t out[static 32], const struct demur_channel *c, struct span id,
                         uint64_t revision, const uint8_t tag[static 32]);
 struct dissent *channel_dissent_by(const struct demur_channel *c, struct span id);
 uint64_t channel_dissent_index(const struct demur_channel *c, struct span id); /* or NONE */
+
+/* channel_disclose.c */
+enum demur_err channel_apply_disclose(struct applying *a);
+/* What a member's disclosure of a signature is found by: by one of any other on that
+ * revision as well. */
+void channel_disclosure_key(uint8_t out[static 32], const struct demur_channel *c,
+                            const struct disclosure *d);
 
 /* channel_case.c: step, say, share, open, withdraw, appeal, expunge */
 enum demur_err channel_apply_step(struct applying *a);
