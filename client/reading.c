@@ -146,11 +146,15 @@ static bool find_blob(const struct demur_client *c, const struct demur_dissent_i
         if (memcmp(out->hash, hash, 32) == 0)
             return true;
     *wrapped = false;
-    for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++)
-        if (event.blob.size && memcmp(event.blob.hash, hash, 32) == 0) {
+    for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++) {
+        /* Name cards, and what was sealed to one officer: the fold takes neither. */
+        bool other = event.type == DEMUR_RECORD_COSIGN || event.type == DEMUR_RECORD_DISCLOSE ||
+                     event.type == DEMUR_RECORD_SHARE;
+        if (!other && event.blob.size && memcmp(event.blob.hash, hash, 32) == 0) {
             *out = event.blob;
             return true;
         }
+    }
     return false;
 }
 
@@ -241,7 +245,8 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
         return err;
     if (!find_blob(c, &info, s->hash, &blob, &wrapped))
         return demur_fail_at(diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
-                             "this dissent has no such memo, attachment, document or message");
+                             "this dissent has no such memo, attachment, document or message; a "
+                             "name card or a shared copy cannot be shared");
     err = case_not_expunged(c, &info, s->hash, diag);
     if (err)
         return err;

@@ -246,6 +246,14 @@ enum demur_err channel_apply_say(struct applying *a)
     return DEMUR_OK;
 }
 
+/* A name card tells who somebody is, and a shared copy was sealed to one officer by one
+ * sharer: neither was written to be read. */
+static bool names_writing(enum demur_record_type type)
+{
+    return type != DEMUR_RECORD_COSIGN && type != DEMUR_RECORD_DISCLOSE &&
+           type != DEMUR_RECORD_SHARE;
+}
+
 static bool is_source(const struct demur_channel *c, const struct dissent *d,
                       const uint8_t hash[static 32])
 {
@@ -258,7 +266,8 @@ static bool is_source(const struct demur_channel *c, const struct dissent *d,
         if (d->attachments[i].blob == blob)
             return true;
     for (size_t i = 0; i < d->events_len; i++)
-        if (d->events[i].blob.size && d->events[i].blob.blob == blob)
+        if (names_writing((enum demur_record_type)d->events[i].type) && d->events[i].blob.size &&
+            d->events[i].blob.blob == blob)
             return true;
     return false;
 }
@@ -278,7 +287,7 @@ enum demur_err channel_apply_share(struct applying *a)
     demur_record_key(a->r, DEMUR_FIELD_HOLDER, holder);
     if (!is_source(a->c, d, source))
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "source",
-                             "this dissent has no such memo, attachment or document");
+                             "this dissent has no such memo, attachment, document or message");
     demur_set theirs = channel_roles_of(a->c, p, holder, a->at);
     demur_set from = role < 0 ? 0 : demur_set_of(role);
     bool may = false;

@@ -166,6 +166,15 @@ static void a_message_is_read_from_the_original(struct live *l)
                                &l->diag),
                DEMUR_OK, "");
     message_reads(l, &late, id, event, "Thank you.\n", true);
+    while (demur_channel_event(demur_client_channel(l->c), span_str(id), event, &e) &&
+           e.type != DEMUR_RECORD_SHARE)
+        event++;
+    REQUIRE(e.type == DEMUR_RECORD_SHARE && demur_client_sync(l->c, &l->diag) == DEMUR_OK);
+    uint64_t size = demur_channel_size(demur_client_channel(l->c));
+    CHECK_SAYS(demur_act_share(l->c, &early, id, NULL, e.blob.hash, l->office.keys.public_key, NULL,
+                               &l->diag),
+               DEMUR_ERR_UNKNOWN, "a name card or a shared copy cannot be shared");
+    CHECK(demur_channel_size(demur_client_channel(l->c)) == size);
     demur_reading_free(&said);
 }
 

@@ -93,6 +93,38 @@ TEST(channel_every_blob_of_a_dissent_may_go_in_the_end)
     town_free(w);
 }
 
+/* What somebody wrote is shared; neither who they are nor what was sealed to one officer is. */
+TEST(channel_what_was_written_is_shared_and_nothing_else)
+{
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    struct town_case k;
+    size_t first = w->blobs_len;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_OK);
+    CHECK_ERR(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN), DEMUR_OK);
+    CHECK_ERR(revise(w, 0, &k), DEMUR_OK);
+    CHECK_ERR(file(w, &k, 1, 4096), DEMUR_OK);
+    CHECK_ERR(town_disclose(w, 0, &k), DEMUR_OK);
+    CHECK_ERR(town_say(w, &k, -1, NULL), DEMUR_OK);
+    CHECK_ERR(town_step(w, &k, 0, "office", "reply", true, 0), DEMUR_OK);
+    size_t end = w->blobs_len, at = first;
+    static const char *const kinds[] = {
+        "card", "memo",       "card", "card",    "memo",    "attachment of an",
+        "memo", "attachment", "card", "message", "document"};
+    CHECK(end - first == DEMUR_COUNT(kinds));
+    for (size_t i = 0; at < end && i < DEMUR_COUNT(kinds); i++, at++) {
+        bool may = strcmp(kinds[i], "card") != 0 && strcmp(kinds[i], "attachment of an") != 0;
+        enum demur_err err = town_share(w, &k, w->blobs[at].hash, 0);
+        if (err != (may ? DEMUR_OK : DEMUR_ERR_UNKNOWN))
+            test_failed(__FILE__, __LINE__, "%s (%zu): %s", kinds[i], i, demur_err_name(err));
+        CHECK(may || strstr(w->diag.text, "no such memo, attachment, document or message"));
+    }
+    CHECK_ERR(town_share(w, &k, w->blobs[first + 1].hash, 0), DEMUR_OK);
+    CHECK_ERR(town_share(w, &k, w->blobs[w->blobs_len - 1].hash, 0),
+              DEMUR_ERR_UNKNOWN); /* the copy */
+    town_free(w);
+}
+
 /* One who names another's memo as one's own, with the commitment to its release key that
  * the log shows, would have it opened there: the key is given out for the memo. */
 TEST(channel_a_memo_is_no_other_dissents)

@@ -556,6 +556,24 @@ enum demur_err town_say(struct town *w, const struct town_case *k, int officer, 
     return town_sign_send(w, officer >= 0 ? &w->officers[officer] : &k->key);
 }
 
+enum demur_err town_share(struct town *w, const struct town_case *k,
+                          const uint8_t source[static 32], size_t officer)
+{
+    town_begin(w, DEMUR_RECORD_SHARE);
+    town_put_on(w, k);
+    demur_put_hash(&w->out, DEMUR_FIELD_SOURCE, source);
+    demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(w->officers[officer].public_key, 32));
+    town_put_random_blob(w, DEMUR_FIELD_BLOB, 4096);
+    return town_sign_send(w, &k->key);
+}
+
+enum demur_err town_appeal(struct town *w, const struct town_case *k)
+{
+    town_begin(w, DEMUR_RECORD_APPEAL);
+    town_put_on(w, k);
+    return town_sign_send(w, &k->key);
+}
+
 enum demur_err town_withdraw(struct town *w, const struct town_case *k)
 {
     town_begin(w, DEMUR_RECORD_WITHDRAW);

@@ -131,6 +131,10 @@ enum demur_err town_open(struct town *w, const struct town_case *k, size_t offic
                          const char *role);
 enum demur_err town_say(struct town *w, const struct town_case *k, int officer, const char *role);
 enum demur_err town_withdraw(struct town *w, const struct town_case *k);
+/* The author appeals; hands what this blob holds to officer i. */
+enum demur_err town_appeal(struct town *w, const struct town_case *k);
+enum demur_err town_share(struct town *w, const struct town_case *k,
+                          const uint8_t source[static 32], size_t officer);
 /* `on` for a case. */
 void town_put_on(struct town *w, const struct town_case *k);
 /* `size` is at least 32. */
