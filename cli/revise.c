@@ -23,6 +23,26 @@ static enum demur_err make(struct cli *cli, struct cli_hand *hand, const struct 
     return err;
 }
 
+/* After the window the signatures of the present text are lost for good with it. */
+static bool meant(struct cli *cli, const char *dissent)
+{
+    struct demur_dissent_info d;
+    uint64_t now = demur_client_view_time(cli->client);
+    if (!demur_channel_dissent_find(demur_client_channel(cli->client), span_str(dissent), now,
+                                    &d) ||
+        d.filed_at || d.withdrawn || now <= d.until || d.signatures < 2)
+        return true;
+    cli_note(cli,
+             "The time to sign dissent %.8s is over. A new text has your signature alone: the "
+             "other%s on this one would be lost, and nobody can sign any more. `demur file "
+             "--circulated` files the text that they signed.",
+             dissent, d.signatures == 2 ? "" : "s");
+    if (cli_confirm(cli, "Give them up for a new text?"))
+        return true;
+    cli_note(cli, "Nothing was changed. Without a terminal, --yes confirms it.");
+    return false;
+}
+
 /* `link`: empty where only the phrase could make it. */
 static int done(struct cli *cli, enum demur_err err, const char *id, struct span link,
                 struct demur_sent *sent)
@@ -81,6 +101,10 @@ static int run(struct cli *cli)
     enum demur_err err = cli_case_begin(cli, &hand, false);
     if (!err)
         err = cli_phrase(cli, &author);
+    if (!err && !meant(cli, author.dissent)) {
+        demur_actor_wipe(&author);
+        return cli_case_end(cli, &hand, CLI_REFUSED);
+    }
     if (!err)
         err = make(cli, &hand, &author, &draft);
     int code = err ? cli_fail(cli, err) : send(cli, draft);

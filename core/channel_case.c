@@ -111,7 +111,9 @@ static enum demur_err filed_case_begin(struct applying *a, struct dissent **out)
 {
     enum demur_err err = channel_case_begin(a, out);
     if (!err && !(*out)->filed)
-        err = demur_fail(a->diag, DEMUR_ERR_STAGE, "this dissent is not filed yet");
+        err = demur_fail(a->diag, DEMUR_ERR_STAGE,
+                         (*out)->withdrawn ? "this dissent was withdrawn before it was filed"
+                                           : "this dissent is not filed yet");
     return err;
 }
 
