@@ -16,6 +16,7 @@ static void print_json(const struct demur_evidence_report *r)
     demur_json_bool(&j, "replaced_key", r->replaced);
     demur_json_text(&j, "said", span_str(r->said));
     demur_json_time(&j, "said_at", r->time_s);
+    demur_json_number(&j, "rules", r->rules);
     demur_json_close(&j, '}');
     buf_put_byte(&b, '\n');
     cli_json(&b);
@@ -68,7 +69,8 @@ const struct cli_command command_evidence = {
         "home. This tells anyone who knows the channel's fingerprint whether such a file\n"
         "proves that the operator broke the rules, whoever made it: it believes the log's\n"
         "signatures and hashes only. Nothing is asked of any server. The exit code is 3 when\n"
-        "the file proves nothing.\n\n"
+        "the file proves nothing. An entry that another version of demur found to be against\n"
+        "the rules proves nothing under this version's: then it says so.\n\n"
         "Example:\n\n    demur evidence refused-entry-17.txt --channel 5f0c...",
     .run = run,
 };

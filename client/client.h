@@ -169,6 +169,7 @@ struct span demur_client_checkpoint(const struct demur_client *client);
 #define DEMUR_FINDING_TEXT 256
 struct demur_finding {
     uint64_t time_s;
+    uint32_t rules;                /* DEMUR_FOLD_VERSION of whoever found it */
     char kind[24];                 /* "refused-entry", "fork", "broken-receipt", … */
     char text[DEMUR_FINDING_TEXT]; /* one sentence without full stop */
     char path[512];                /* the evidence file; empty when it could not be written */
@@ -561,6 +562,7 @@ enum demur_err demur_receipts_kept(const char *data, bool (*each)(void *ctx, con
 struct demur_evidence_report {
     /* What the file says of itself; nobody vouches for it. */
     uint64_t time_s;
+    uint32_t rules;
     char kind[24], said[DEMUR_FINDING_TEXT];
     char origin[256];
     /* One sentence without full stop: what follows from the log's own signatures. */

@@ -56,6 +56,9 @@ void evidence_put(struct buf *out, const struct demur_finding *f, const struct e
     buf_put_str(out, HEAD);
     put_field(out, "time", when);
     put_field(out, "kind", f->kind);
+    buf_put_str(out, "rules ");
+    buf_put_u64(out, f->rules);
+    buf_put_byte(out, '\n');
     put_field(out, "text", f->text);
     for (size_t i = 0; i < n; i++) {
         buf_put_str(out, "\n== ");
@@ -104,7 +107,7 @@ bool evidence_of(const struct demur_client *c, const char *kind)
 void evidence_keep(struct demur_client *c, const char *kind, const char *name, const char *text,
                    const struct evidence_part *parts, size_t parts_len)
 {
-    struct demur_finding f = {.time_s = demur_client_now(c)};
+    struct demur_finding f = {.time_s = demur_client_now(c), .rules = DEMUR_FOLD_VERSION};
     (void)copy_text(f.kind, sizeof f.kind, span_str(kind));
     snprintf(f.text, sizeof f.text, "%s", text);
     if (!file_name(c, name, f.path, sizeof f.path))
@@ -139,17 +142,21 @@ static bool take_line(struct span *rest, const char *name, char *out, size_t cap
 
 static bool take_head(struct demur_finding *f, struct span *rest)
 {
-    char when[32], again[32];
+    char when[32], again[32], rules[16];
+    uint64_t version;
     int64_t time = 0;
     if (!span_starts(*rest, HEAD))
         return false;
     *rest = span_skip(*rest, sizeof HEAD - 1);
     if (!take_line(rest, "time ", when, sizeof when) ||
         !take_line(rest, "kind ", f->kind, sizeof f->kind) || !demur_name_ok(span_str(f->kind)) ||
+        !take_line(rest, "rules ", rules, sizeof rules) ||
+        !span_u64(span_str(rules), UINT32_MAX, &version) || version == 0 ||
         !take_line(rest, "text ", f->text, sizeof f->text) ||
         demur_time_parse(&time, span_str(when), NULL) != DEMUR_OK || time < 0)
         return false;
     f->time_s = (uint64_t)time;
+    f->rules = (uint32_t)version;
     time_text(again, f->time_s);
     return strcmp(again, when) == 0;
 }
@@ -180,7 +187,7 @@ enum demur_err evidence_parse(struct evidence *out, struct span text, struct dem
     if (text.len > DEMUR_EVIDENCE_MAX)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "that is too long to be an evidence file");
     if (!take_head(&e.finding, &text))
-        return unreadable(diag, "its first four lines are not what they should be");
+        return unreadable(diag, "its first five lines are not what they should be");
     while (text.len) {
         if (e.parts_len == DEMUR_COUNT(e.parts))
             return demur_fail(diag, DEMUR_ERR_LIMIT, "this evidence file has too many parts");
@@ -201,6 +208,11 @@ bool evidence_has(const struct evidence *e, enum evidence_name name, struct span
     return false;
 }
 
+bool evidence_judged_here(const struct demur_finding *f)
+{
+    return f->rules == DEMUR_FOLD_VERSION || strcmp(f->kind, "refused-entry") != 0;
+}
+
 struct reading {
     const char *data;
     bool (*each)(void *ctx, const struct demur_finding *finding);
@@ -217,7 +229,8 @@ static bool read_one(void *ctx, const char *name)
         demur_path_read(f.path, SIZE_MAX / 2, &file, NULL) != DEMUR_OK)
         return true;
     struct span text = demur_bytes_span(&file);
-    bool more = !take_head(&f, &text) || r->each(r->ctx, &f);
+    /* What other rules refused may be right by these: folding the copy tells. */
+    bool more = !take_head(&f, &text) || !evidence_judged_here(&f) || r->each(r->ctx, &f);
     demur_bytes_free(&file);
     return more;
 }

@@ -30,6 +30,22 @@ static enum demur_err not_proven(struct demur_diag *diag, const char *what)
     return demur_fail(diag, DEMUR_ERR_VERIFY, "this proves nothing against the operator: %s", what);
 }
 
+/* An entry that one version of the rules refuses, another may take. */
+static enum demur_err other_rules(const struct demur_finding *f, struct demur_diag *diag)
+{
+    if (f->rules > DEMUR_FOLD_VERSION)
+        return demur_fail(diag, DEMUR_ERR_UPGRADE,
+                          "this was found under version %u of a channel's rules, and this version "
+                          "of demur knows them up to %u: it proves nothing here; upgrade before "
+                          "you judge it",
+                          f->rules, DEMUR_FOLD_VERSION);
+    return demur_fail(diag, DEMUR_ERR_VERIFY,
+                      "this proves nothing against the operator: it was found under version %u of "
+                      "a channel's rules, and this version of demur goes by %u, under which the "
+                      "entry may be right; `demur audit` tells",
+                      f->rules, DEMUR_FOLD_VERSION);
+}
+
 static enum demur_err part_missing(struct demur_diag *diag, const char *what)
 {
     return demur_fail(diag, DEMUR_ERR_VERIFY,
@@ -308,6 +324,8 @@ static enum demur_err check(struct checking *k, struct demur_diag *diag)
     if (!refused && !fork && strcmp(kind, "broken-receipt") != 0)
         return demur_fail(diag, DEMUR_ERR_UPGRADE,
                           "this version of demur does not know evidence of the kind %s", kind);
+    if (!evidence_judged_here(&k->e.finding))
+        return other_rules(&k->e.finding, diag);
     if (refused && !evidence_has(&k->e, EVIDENCE_LOG, &unused))
         return part_missing(diag, "the log up to the entry, which another file of its kind may "
                                   "do; an audit shows the same");
@@ -333,6 +351,7 @@ enum demur_err demur_evidence_check(struct demur_evidence_report *out, struct sp
     enum demur_err err = evidence_parse(&k->e, text, diag);
     if (!err) {
         r.time_s = k->e.finding.time_s;
+        r.rules = k->e.finding.rules;
         memcpy(r.kind, k->e.finding.kind, sizeof r.kind);
         memcpy(r.said, k->e.finding.text, sizeof r.said);
         err = check(k, diag);

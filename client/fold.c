@@ -111,7 +111,8 @@ static enum demur_err fold_parsed(struct demur_client *c, struct span entry,
     if (err) {
         demur_channel_skip(c->channel, at, entry);
         c->upgrade |= err == DEMUR_ERR_UPGRADE;
-        if (err != DEMUR_ERR_UPGRADE)
+        /* After what it does not understand, this version cannot tell what is right. */
+        if (!c->upgrade)
             return note_refused(c, index, why, diag);
     } else if (r->type == DEMUR_RECORD_TICK) {
         c->last_tick = at;

@@ -305,6 +305,8 @@ void evidence_put(struct buf *out, const struct demur_finding *f, const struct e
                   size_t n);
 /* SYNTAX, LIMIT; *out borrows the text, and is untouched on failure. */
 enum demur_err evidence_parse(struct evidence *out, struct span text, struct demur_diag *diag);
+/* Does it rest on the rules that this version of the fold goes by, if on any? */
+bool evidence_judged_here(const struct demur_finding *f);
 /* The first part of that name. */
 bool evidence_has(const struct evidence *e, enum evidence_name name, struct span *out);
 /* Is it kept already under that name; is anything kept of that kind? */

@@ -30,7 +30,7 @@ static void not_fooled(struct forgery *f, const char *kind, const struct evidenc
     struct buf out = buf_over(bytes, sizeof bytes);
     struct demur_evidence_report report;
     struct demur_diag diag = {0};
-    struct demur_finding finding = {.time_s = LIAR_FOUNDED};
+    struct demur_finding finding = {.time_s = LIAR_FOUNDED, .rules = DEMUR_FOLD_VERSION};
     snprintf(finding.kind, sizeof finding.kind, "%s", kind);
     snprintf(finding.text, sizeof finding.text, "the operator is a thief");
     evidence_put(&out, &finding, parts, n);
@@ -151,21 +151,36 @@ TEST(evidence_is_read_strictly)
         {"", DEMUR_ERR_SYNTAX},
         {"demur evidence v2\n", DEMUR_ERR_SYNTAX},
         {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\n", DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-1-01T00:00:00Z\nkind fork\ntext x\n", DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind Fork\ntext x\n", DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\x1b[2J\n",
+        {"demur evidence v1\ntime 2026-1-01T00:00:00Z\nkind fork\nrules 4\ntext x\n",
          DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n", DEMUR_ERR_VERIFY},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n\n== gold, 1 bytes\nx",
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind Fork\nrules 4\ntext x\n",
          DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n\n== keys, 2 bytes\nx",
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\x1b[2J\n",
          DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n\n== keys, 01 bytes\nx",
-         DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n\n== keys, 1 bytes\nxy",
-         DEMUR_ERR_SYNTAX},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n\n== keys, 1 bytes\nx",
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n",
          DEMUR_ERR_VERIFY},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n\n== gold, 1 "
+         "bytes\nx",
+         DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n\n== keys, 2 "
+         "bytes\nx",
+         DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n\n== keys, 01 "
+         "bytes\nx",
+         DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n\n== keys, 1 "
+         "bytes\nxy",
+         DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n\n== keys, 1 "
+         "bytes\nx",
+         DEMUR_ERR_VERIFY},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n", DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 0\ntext x\n",
+         DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 04\ntext x\n",
+         DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4294967296\ntext x\n",
+         DEMUR_ERR_SYNTAX},
     };
     for (size_t i = 0; i < DEMUR_COUNT(files); i++) {
         enum demur_err err =
@@ -174,6 +189,39 @@ TEST(evidence_is_read_strictly)
             test_failed(__FILE__, __LINE__, "file %zu: %s", i, demur_err_name(err));
     }
     liar_end(liar);
+}
+
+/* What other rules refuse, these may take: it proves nothing, and neither does it to the
+ * client that kept it. What rests on signatures alone is left to them. */
+TEST(evidence_under_other_rules)
+{
+    static const struct {
+        const char *kind;
+        uint32_t rules;
+        enum demur_err err;
+        const char *words;
+    } cases[] = {
+        {"refused-entry", DEMUR_FOLD_VERSION, DEMUR_ERR_VERIFY, "does not hold the log"},
+        {"refused-entry", DEMUR_FOLD_VERSION - 1, DEMUR_ERR_VERIFY, "found under version"},
+        {"refused-entry", DEMUR_FOLD_VERSION + 1, DEMUR_ERR_UPGRADE, "upgrade before you judge it"},
+        {"fork", DEMUR_FOLD_VERSION + 1, DEMUR_ERR_VERIFY, "does not hold the checkpoints"},
+        {"broken-receipt", 1, DEMUR_ERR_VERIFY, "does not hold the checkpoints"},
+    };
+    static const uint8_t fingerprint[32] = {1};
+    for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
+        uint8_t bytes[512];
+        struct buf out = buf_over(bytes, sizeof bytes);
+        struct demur_finding f = {.rules = cases[i].rules, .text = "the operator is a thief"};
+        struct demur_evidence_report report;
+        struct demur_diag diag = {0};
+        snprintf(f.kind, sizeof f.kind, "%s", cases[i].kind);
+        evidence_put(&out, &f, NULL, 0);
+        enum demur_err err = demur_evidence_check(&report, buf_span(&out), fingerprint, &diag);
+        if (err != cases[i].err || !strstr(diag.text, cases[i].words))
+            test_failed(__FILE__, __LINE__, "case %zu: %s: %s", i, demur_err_name(err), diag.text);
+        CHECK(evidence_judged_here(&f) == (cases[i].rules == DEMUR_FOLD_VERSION ||
+                                           strcmp(cases[i].kind, "refused-entry") != 0));
+    }
 }
 
 /* The log's key is changed, and what was before the change is another history now. The

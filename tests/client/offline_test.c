@@ -239,6 +239,37 @@ static struct demur_client *open_copy(struct town *w, const char *folder)
     return c;
 }
 
+/* Files that a client of other rules kept: of an entry that these take, of one that these
+ * refuse too, and of what no rules matter to. */
+static void write_kept(const char *folder)
+{
+    write_file(folder, "evidence/refused-entry-2.txt",
+               span_lit("demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind refused-entry\n"
+                        "rules 1\ntext the operator put entry 2 into the log\n"));
+    write_file(folder, "evidence/refused-entry-3.txt",
+               span_lit("demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind refused-entry\n"
+                        "rules 1\ntext the operator put entry 3 into the log, at a wrong hour\n"));
+    write_file(folder, "evidence/fork-1.txt",
+               span_lit("demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\n"
+                        "rules 1\ntext the log signed two histories\n"));
+}
+
+static void upgraded(struct town *w, const char *folder)
+{
+    struct demur_finding f[3];
+    write_kept(folder);
+    struct demur_client *c = open_copy(w, folder);
+    REQUIRE(c);
+    REQUIRE(demur_client_findings(c) == 3);
+    for (size_t i = 0; i < 3; i++)
+        CHECK(demur_client_finding(c, i, &f[i]));
+    bool fork = strcmp(f[0].kind, "fork") == 0;
+    CHECK(fork || strcmp(f[1].kind, "fork") == 0);
+    CHECK(strstr(f[fork ? 1 : 0].text, "entry 4 ") && strstr(f[2].text, "entry 3 "));
+    CHECK(f[2].rules == DEMUR_FOLD_VERSION && !strstr(f[2].text, "at a wrong hour"));
+    demur_client_close(c);
+}
+
 static void refused(struct town *w, const char *folder)
 {
     struct demur_finding f[3];
@@ -249,12 +280,12 @@ static void refused(struct town *w, const char *folder)
         struct demur_client *c = open_copy(w, folder);
         REQUIRE(c);
         CHECK(demur_channel_size(demur_client_channel(c)) == w->entries_len);
-        CHECK(demur_channel_refused(demur_client_channel(c)) == 3);
+        CHECK(demur_channel_refused(demur_client_channel(c)) == 4);
         REQUIRE(demur_client_findings(c) == 2);
         CHECK(demur_client_finding(c, 0, &f[0]) && demur_client_finding(c, 1, &f[1]));
         CHECK(!demur_client_finding(c, 2, &f[2]));
         CHECK(strcmp(f[0].kind, "refused-entry") == 0 && strstr(f[0].text, "entry 3 "));
-        CHECK(strstr(f[1].text, "entry 5 ") && f[1].time_s == FOUNDED + 1);
+        CHECK(strstr(f[1].text, "entry 4 ") && f[1].time_s == FOUNDED + 1);
         CHECK(act_begin(c, 0, &diag) == DEMUR_ERR_IO); /* no address */
         CHECK(c->upgrade);
         demur_client_close(c);
@@ -275,19 +306,21 @@ TEST(offline_refused_entries_are_kept_as_evidence)
     REQUIRE(mkdtemp(folder));
     w->now++;
     town_key_make(w, &stranger);
-    /* Entry 3: not signed. Entry 4: of a kind that is not known. Entry 5: by nobody
-     * who may. */
+    /* Entry 3: not signed. Entry 4: by nobody who may. Entry 5: of a kind that is not
+     * known, so that what comes after it may be right. */
     town_begin_by(w, DEMUR_RECORD_REVOKE, &stranger);
     demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("m-1"));
     uint8_t sig[64] = {1};
     demur_put_bytes(&w->out, DEMUR_FIELD_SIG, span_of(sig, 64));
     add_entry(w, w->now, buf_span(&w->out));
-    add_entry(w, w->now, span_lit("demur jubilee v1\nyear 2030\n"));
     town_begin_by(w, DEMUR_RECORD_REVOKE, &stranger);
     demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_lit("m-1"));
     demur_put_signature(&w->out, DEMUR_FIELD_SIG, stranger.secret);
     add_entry(w, w->now, buf_span(&w->out));
+    add_entry(w, w->now, span_lit("demur jubilee v1\nyear 2030\n"));
+    add_entry(w, w->now, buf_span(&w->out));
     refused(w, folder);
+    upgraded(w, folder);
     snprintf(command, sizeof command, "rm -rf '%s'", folder);
     CHECK(system(command) == 0);
     town_free(w);
