@@ -21,11 +21,6 @@ struct invite_act {
     uint64_t seq;
 };
 
-static int by_bytes(const void *a, const void *b)
-{
-    return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
 static enum demur_err build_invite(struct demur_client *c, void *ctx, struct buf *record,
                                    struct demur_diag *diag)
 {

@@ -37,6 +37,11 @@ struct demur_bytes heap_buf_take(struct buf *b)
     return out;
 }
 
+int by_bytes(const void *a, const void *b)
+{
+    return span_cmp(*(const struct span *)a, *(const struct span *)b);
+}
+
 bool copy_text(char *out, size_t cap, struct span text)
 {
     if (text.len >= cap)

@@ -24,6 +24,8 @@ static inline enum demur_err no_memory(struct demur_diag *diag)
 {
     return demur_fail(diag, DEMUR_ERR_MEMORY, "this machine is out of memory");
 }
+/* For qsort over struct span: the order of their bytes. */
+int by_bytes(const void *a, const void *b);
 /* Copy text into an array and end it with a NUL; false when it is too long. */
 bool copy_text(char *out, size_t cap, struct span text);
 void hex_text(char out[static 65], const uint8_t bytes[static 32]);

@@ -6,11 +6,6 @@
 
 #define VALUES_MAX 64
 
-static int by_bytes(const void *a, const void *b)
-{
-    return span_cmp(*(const struct span *)a, *(const struct span *)b);
-}
-
 /* "grade, bureau": by what a ring may be narrowed. */
 static enum demur_err not_shown(const struct demur_policy *p, struct span name,
                                 struct demur_diag *diag)

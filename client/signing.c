@@ -342,6 +342,18 @@ enum demur_err demur_act_unsign(struct demur_client *client, struct demur_actor 
 
 #define ROLES_MAX DEMUR_LETTER_TO_MAX
 
+/* The roles that it was filed to, none before that: the record has them in the policy's
+ * order, and a card in their own. */
+static size_t filed_to(const struct signer *s, struct span out[static ROLES_MAX])
+{
+    size_t n = 0;
+    while (n < ROLES_MAX &&
+           demur_channel_dissent_to(s->c->channel, span_str(s->info.id), n, &out[n]))
+        n++;
+    qsort(out, n, sizeof out[0], by_bytes);
+    return n;
+}
+
 /* The offices that may know: those that it was filed to, or will be. */
 static enum demur_err find_roles(struct signer *s, const struct demur_link *link,
                                  struct span out[static ROLES_MAX], size_t *n,
@@ -349,9 +361,7 @@ static enum demur_err find_roles(struct signer *s, const struct demur_link *link
 {
     *n = 0;
     if (s->info.filed_at) {
-        while (*n < ROLES_MAX &&
-               demur_channel_dissent_to(s->c->channel, span_str(s->info.id), *n, &out[*n]))
-            (*n)++;
+        *n = filed_to(s, out);
         return DEMUR_OK;
     }
     enum demur_err err = read_all(s, link, diag);
@@ -427,10 +437,7 @@ enum demur_err demur_act_disclose(struct demur_client *client, struct demur_acto
  * the dissent goes to, or the one that keeps the roster. */
 static size_t claim_roles(const struct signer *s, struct span out[static ROLES_MAX])
 {
-    size_t n = 0;
-    while (n < ROLES_MAX &&
-           demur_channel_dissent_to(s->c->channel, span_str(s->info.id), n, &out[n]))
-        n++;
+    size_t n = filed_to(s, out);
     for (int role = 0; n == 0 && role < s->policy->roles_len; role++)
         if (demur_policy_receives(s->policy, role, NULL, 0) == DEMUR_RECEIVES_MUST)
             out[n++] = s->policy->roles[role].name;

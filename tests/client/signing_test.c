@@ -345,6 +345,27 @@ static void the_policy_is_the_openings(struct live *l)
 
 TEST(signing_the_policy_is_the_openings) { live_run(the_policy_is_the_openings); }
 
+/* A policy may name its offices in any order; a card names them in their own. */
+static void disclosed_to_many_offices(struct live *l)
+{
+    struct live_round r;
+    struct demur_signature claimed;
+    uint8_t room[DEMUR_CARD_LEN];
+    struct buf proof = buf_over(room, sizeof room);
+    REQUIRE(amend(l, "  must people-office\n", "  must people-office\n  must board\n"));
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    CHECK_SAYS(live_sign(l, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_disclose(l->c, &l->member[2], r.id, &r.link, NULL, &l->diag), DEMUR_OK,
+               "");
+    CHECK_SAYS(live_sign(l, &l->member[3], &r), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_act_disclose(l->c, &l->member[3], r.id, NULL, NULL, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_claim_write(l->c, &l->member[3], r.id, &proof, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(demur_claim_check(l->c, buf_span(&proof), &claimed, &l->diag), DEMUR_OK, "");
+}
+
+TEST(signing_disclosed_to_many_offices) { live_run(disclosed_to_many_offices); }
+
 /* ---- lies ---- */
 
 struct ring_of {
