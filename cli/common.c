@@ -567,6 +567,7 @@ void cli_json_sent(struct demur_json *j, const struct demur_sent *sent)
     demur_json_time(j, "at", sent->at);
     demur_json_hex(j, "leaf", sent->leaf, 32);
     demur_json_text(j, "receipt", span_str(sent->receipt));
+    demur_json_bool(j, "earlier", sent->earlier);
 }
 
 int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ...)
@@ -588,7 +589,8 @@ int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ..
         cli_json(&b);
         return CLI_OK;
     }
-    printf("%s\n  entry %llu, %s\n", what, (unsigned long long)sent->index, cli_time(sent->at));
+    printf("%s\n  entry %llu, %s%s\n", what, (unsigned long long)sent->index, cli_time(sent->at),
+           sent->earlier ? ": it was there already, and nothing was sent" : "");
     if (sent->receipt[0])
         printf("  receipt %s\n", sent->receipt);
     return CLI_OK;

@@ -83,7 +83,7 @@ int cli_rekey_own(struct cli *cli)
     if (stands && !err) {
         cli_note(cli, "Your identity key is replaced. Back the new one up: demur identity kit.");
         err = demur_act_renew(cli->client, &hand.actor, &sent, &cli->diag);
-        if (err && sent.receipt[0] == 0)
+        if (err && err != DEMUR_ERR_LIMIT && sent.receipt[0] == 0)
             cli_note(cli, "Your ring keys are not replaced yet: run `demur renew`.");
     } else if (unsure && cli_rekey_begun(cli)) {
         cli_note(cli, "It is not known whether the log has your new key: `demur rekey` goes on.");

@@ -141,6 +141,7 @@ enum demur_err act_receipt(struct demur_client *c, uint64_t index, struct demur_
             http_want(c->http, HTTP_GET, path, span_of(NULL, 0), DEMUR_RECEIPT_MAX, &receipt, diag);
     if (!err)
         err = take_receipt(c, demur_bytes_span(&receipt), record, sent, diag);
+    sent->earlier = true;
     demur_bytes_free(&receipt);
     demur_bytes_free(&entry);
     return err;

@@ -264,6 +264,19 @@ static enum demur_err build_renew(struct demur_client *c, void *ctx, struct buf 
     return err;
 }
 
+/* The receipt of the entry that brought the latest of these months' keys. */
+static enum demur_err last_renewal(struct demur_client *c, const struct demur_identity *id,
+                                   uint32_t first, uint32_t last, struct demur_sent *sent,
+                                   struct demur_diag *diag)
+{
+    uint64_t latest = 0, index;
+    for (uint32_t epoch = first; epoch <= last; epoch++)
+        if (demur_channel_member_ring_entry(c->channel, span_str(id->handle), epoch, &index) &&
+            index > latest)
+            latest = index;
+    return act_receipt(c, latest, sent, diag);
+}
+
 enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *member,
                                struct demur_sent *sent, struct demur_diag *diag)
 {
@@ -287,8 +300,7 @@ enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *
         t.epoch++;
     t.months = last + 1 - t.epoch;
     if (t.months == 0)
-        return demur_fail(diag, DEMUR_ERR_REPLAY,
-                          "your ring keys reach 13 months ahead already: renew later");
+        return last_renewal(client, id, now + 1, last, sent, diag);
     err = act_run(client, RECENT_S, ACT_ONCE, build_renew, &t, sent, diag);
     if (!err)
         act_done(member, t.seq);

@@ -190,6 +190,7 @@ struct demur_sent {
     uint64_t index, at;
     uint8_t leaf[32];
     char receipt[512]; /* path of the receipt, in the copy's folder */
+    bool earlier;      /* nothing was sent: it was in the log already */
 };
 
 /* Common to all acts. Errors: what can be told beforehand (MISSING, FORBIDDEN, …,
@@ -269,8 +270,9 @@ void demur_identity_replace(struct demur_identity *out, const struct demur_ident
 enum demur_err demur_act_rekey(struct demur_client *client, struct demur_actor *member,
                                const struct demur_identity *next, struct demur_sent *sent,
                                struct demur_diag *diag) DEMUR_CHECKED;
-/* Hand in ring keys for as many months as may be: the next 13. REPLAY when they are in
- * the log already. */
+/* Hand in ring keys for as many months as may be: the next 13. When they are all in the log
+ * already, it gives the receipt of what brought the last of them. LIMIT when a month's key
+ * was replaced too often. */
 enum demur_err demur_act_renew(struct demur_client *client, struct demur_actor *member,
                                struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
 /* For how many months after this one the log has the identity's ring keys, without a gap;
@@ -405,7 +407,9 @@ enum demur_err demur_act_unsign(struct demur_client *client, struct demur_actor 
                                 const char *dissent, struct demur_sent *sent,
                                 struct demur_diag *diag) DEMUR_CHECKED;
 /* Tell the offices whose signature it is: a name card for one that was unnamed. The log shows
- * everybody that this member disclosed a signature. link: as for signing; NULL once it is filed. */
+ * everybody that this member disclosed a signature. link: as for signing; NULL once it is filed.
+ * Done again, it gives the receipt of the first time, unless an office has a new holder or the
+ * card is not there any more: then a new card is made. LIMIT when that was too often. */
 enum demur_err demur_act_disclose(struct demur_client *client, struct demur_actor *member,
                                   const char *dissent, const struct demur_link *link,
                                   struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;
@@ -468,10 +472,11 @@ enum demur_err demur_act_expunge(struct demur_client *client, struct demur_actor
 /* ---- reading (reading.c) ---- */
 
 enum demur_card_state {
-    DEMUR_CARD_NONE,     /* the entry has none */
-    DEMUR_CARD_CLOSED,   /* unnamed, or sealed to others: nobody can tell which */
-    DEMUR_CARD_NAMED,    /* opened, and every claim in it holds */
-    DEMUR_CARD_WORTHLESS /* opened, and it does not hold for this memo or this roster */
+    DEMUR_CARD_NONE,      /* the entry has none */
+    DEMUR_CARD_CLOSED,    /* unnamed, or sealed to others: nobody can tell which */
+    DEMUR_CARD_NAMED,     /* opened, and every claim in it holds */
+    DEMUR_CARD_WORTHLESS, /* opened, and it does not hold for this memo or this roster */
+    DEMUR_CARD_ABSENT     /* destroyed, or withheld: the server does not hand it out */
 };
 struct demur_reading {
     struct demur_bytes text;    /* the whole letter, padding off */
@@ -520,8 +525,9 @@ struct demur_signature {
     char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
 };
 /* The signatures that count, in the order of the log; `verify`: check every proof once more.
- * `reader` (may be NULL) opens the name cards that are sealed to them. VERIFY, with the
- * entry, when one does not hold. The caller frees *out. */
+ * `reader` (may be NULL) opens the name cards that are sealed to them; once the server could
+ * not be reached for three in a row, the rest is ABSENT. VERIFY, with the entry, when a
+ * signature does not hold. The caller frees *out. */
 enum demur_err demur_signatures(struct demur_client *client, const struct demur_actor *reader,
                                 const char *dissent, bool verify, struct demur_signature **out,
                                 size_t *n, struct demur_diag *diag) DEMUR_CHECKED;

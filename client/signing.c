@@ -370,6 +370,64 @@ static enum demur_err find_roles(struct signer *s, const struct demur_link *link
     return err;
 }
 
+/* Does everybody who may read such a card now have this one, from an entry of that index? */
+static bool holders_have(const struct demur_client *c, const struct span *roles, size_t n,
+                         uint64_t index)
+{
+    uint64_t now = demur_client_view_time(c);
+    struct demur_holder holder;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; demur_channel_holder(c->channel, roles[i], now, k, &holder); k++)
+            if (holder.granted_index > index)
+                return false;
+    return true;
+}
+
+/* A disclosure of this very signature by the member, by whichever key they then had. */
+static enum demur_err is_own_disclosure(struct signer *s, const struct demur_event *e, bool *own,
+                                        struct demur_diag *diag)
+{
+    struct demur_bytes entry = {0};
+    struct demur_member_info by;
+    uint8_t tag[32];
+    uint64_t at;
+    *own = e->type == DEMUR_RECORD_DISCLOSE && demur_channel_key_owner(s->c->channel, e->by, &by) &&
+           span_eq_str(by.handle, s->member->identity->handle);
+    if (!*own)
+        return DEMUR_OK;
+    enum demur_err err = case_record(s->c, e->index, &entry, &at, diag);
+    *own = !err && demur_record_number(s->c->record, DEMUR_FIELD_REVISION) == s->info.revision &&
+           demur_record_key(s->c->record, DEMUR_FIELD_TAG, tag) && memcmp(tag, s->tag, 32) == 0;
+    demur_bytes_free(&entry);
+    return err;
+}
+
+/* Is it disclosed already, to those who hold the roles now, in a card that is there? The
+ * entry then. */
+static enum demur_err find_disclosed(struct signer *s, const struct span *roles, size_t n,
+                                     bool *found, uint64_t *index, struct demur_diag *diag)
+{
+    struct demur_event e;
+    enum demur_err err = DEMUR_OK;
+    *found = false;
+    for (size_t i = 0; !err && demur_channel_event(s->c->channel, span_str(s->info.id), i, &e);
+         i++) {
+        struct demur_bytes card = {0};
+        bool own;
+        err = is_own_disclosure(s, &e, &own, diag);
+        if (err || !own || !holders_have(s->c, roles, n, e.index))
+            continue;
+        if ((err = case_not_expunged(s->c, &s->info, e.blob.hash, diag)))
+            return err;
+        *found = demur_client_blob(s->c, &e.blob, &card, NULL) == DEMUR_OK;
+        *index = e.index;
+        demur_bytes_free(&card);
+        if (*found)
+            return DEMUR_OK;
+    }
+    return err;
+}
+
 struct disclosure {
     struct signer *signer;
     struct sealed card;
@@ -396,10 +454,28 @@ static enum demur_err check_own(struct signer *s, struct demur_diag *diag)
 {
     struct own own;
     enum demur_err err = find_own(s, &own, diag);
-    return err || own.stands ? err
-                             : demur_fail(diag, DEMUR_ERR_UNKNOWN,
-                                          "you have no signature on the present revision of this "
-                                          "dissent");
+    if (err || own.stands)
+        return err;
+    return demur_fail(diag, DEMUR_ERR_UNKNOWN,
+                      own.taken_back ? "you took your signature on the present revision back, so "
+                                       "there is none to own to"
+                                     : "you have no signature on the present revision of this "
+                                       "dissent: only who made one can own to it");
+}
+
+static enum demur_err disclose(struct signer *s, const struct span *roles, size_t n,
+                               struct demur_sent *sent, struct demur_diag *diag)
+{
+    struct disclosure d = {.signer = s};
+    enum demur_err err = make_card(s, true, roles, n, &d.card, diag);
+    if (!err)
+        err = sealed_put(s->c, &d.card, diag);
+    if (!err)
+        err = act_run(s->c, 60, ACT_ONCE, build_disclose, &d, sent, diag);
+    if (!err)
+        act_done(s->member, s->seq);
+    demur_bytes_free(&d.card.bytes);
+    return err;
 }
 
 enum demur_err demur_act_disclose(struct demur_client *client, struct demur_actor *member,
@@ -407,10 +483,11 @@ enum demur_err demur_act_disclose(struct demur_client *client, struct demur_acto
                                   struct demur_sent *sent, struct demur_diag *diag)
 {
     struct signer s = {.c = client, .member = member};
-    struct disclosure d = {.signer = &s};
     struct demur_signing signing = {.dissent = dissent, .link = link};
     struct span roles[ROLES_MAX];
     size_t n = 0;
+    bool done = false;
+    uint64_t index = 0;
     enum demur_err err = check_link(client, &signing, diag);
     if (!err)
         err = signer_begin(&s, dissent, diag);
@@ -419,14 +496,9 @@ enum demur_err demur_act_disclose(struct demur_client *client, struct demur_acto
     if (!err)
         err = find_roles(&s, link, roles, &n, diag);
     if (!err)
-        err = make_card(&s, true, roles, n, &d.card, diag);
+        err = find_disclosed(&s, roles, n, &done, &index, diag);
     if (!err)
-        err = sealed_put(client, &d.card, diag);
-    if (!err)
-        err = act_run(client, 60, ACT_ONCE, build_disclose, &d, sent, diag);
-    if (!err)
-        act_done(member, s.seq);
-    demur_bytes_free(&d.card.bytes);
+        err = done ? act_receipt(client, index, sent, diag) : disclose(&s, roles, n, sent, diag);
     signer_wipe(&s);
     return err;
 }

@@ -153,6 +153,9 @@ bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[st
 /* The ring key that a member has for a month now; false when there is none. */
 bool demur_channel_member_ring_key(const struct demur_channel *c, struct span handle,
                                    uint32_t epoch, uint8_t key[static 32]);
+/* The entry that brought it. */
+bool demur_channel_member_ring_entry(const struct demur_channel *c, struct span handle,
+                                     uint32_t epoch, uint64_t *index);
 struct span demur_channel_member_attribute(const struct demur_channel *c, struct span handle,
                                            size_t i);
 

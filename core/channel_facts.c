@@ -111,12 +111,20 @@ bool demur_channel_member_ring_key(const struct demur_channel *c, struct span ha
                                    uint32_t epoch, uint8_t key[static 32])
 {
     const struct member *m = channel_member_by(c, handle);
-    for (size_t i = 0; m && i < m->keys_len; i++)
-        if (m->keys[i].epoch == epoch) {
-            memcpy(key, c->ring_keys[m->keys[i].ring_key].key, 32);
-            return true;
-        }
-    return false;
+    const struct epoch_key *k = m ? channel_month_key(m, epoch) : NULL;
+    if (k)
+        memcpy(key, c->ring_keys[k->ring_key].key, 32);
+    return k != NULL;
+}
+
+bool demur_channel_member_ring_entry(const struct demur_channel *c, struct span handle,
+                                     uint32_t epoch, uint64_t *index)
+{
+    const struct member *m = channel_member_by(c, handle);
+    const struct epoch_key *k = m ? channel_month_key(m, epoch) : NULL;
+    if (k)
+        *index = k->set_index;
+    return k != NULL;
 }
 
 bool demur_channel_key_owner(const struct demur_channel *c, const uint8_t key[static 32],

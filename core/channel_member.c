@@ -139,8 +139,7 @@ size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][3
     return out.len / 32;
 }
 
-/* The member's key of a month, or NULL. */
-static struct epoch_key *month_key(const struct member *m, uint32_t epoch)
+struct epoch_key *channel_month_key(const struct member *m, uint32_t epoch)
 {
     for (size_t i = 0; i < m->keys_len; i++)
         if (m->keys[i].epoch == epoch)
@@ -154,7 +153,7 @@ static enum demur_err check_renewals(struct applying *a, const struct member *m,
                                      uint32_t first)
 {
     for (uint32_t epoch = first; epoch < first + n; epoch++) {
-        const struct epoch_key *known = month_key(m, epoch);
+        const struct epoch_key *known = channel_month_key(m, epoch);
         uint8_t month[8];
         struct buf b = buf_over(month, sizeof month);
         if (!known || known->renewed < RENEWALS_MAX || a->r->type != DEMUR_RECORD_RENEW)
@@ -220,7 +219,7 @@ static void put_ring_keys(struct applying *a, struct member *m, uint8_t keys[sta
         c->ring_keys[k.ring_key].member = place_of(c, m);
         channel_key_of(hash, span_of(keys[i], 32));
         demur_index_put(&c->by.ring_keys, hash, k.ring_key);
-        struct epoch_key *known = month_key(m, k.epoch);
+        struct epoch_key *known = channel_month_key(m, k.epoch);
         if (known && a->r->type == DEMUR_RECORD_RENEW)
             k.renewed = known->renewed + 1;
         if (!known)

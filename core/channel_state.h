@@ -304,6 +304,8 @@ struct member *channel_member_by(const struct demur_channel *c, struct span hand
 struct member *channel_ring_key_owner(const struct demur_channel *c, const uint8_t key[static 32],
                                       uint32_t *place);
 struct member *channel_identity_owner(const struct demur_channel *c, const uint8_t key[static 32]);
+/* The member's key of a month, or NULL. */
+struct epoch_key *channel_month_key(const struct member *m, uint32_t epoch);
 size_t channel_member_attributes(const struct member *m, struct demur_attribute *out, size_t max);
 /* Ring keys out of a `ring-keys` field; 0 when they are not 1 to 13 of 32 bytes. */
 size_t channel_ring_keys(const struct demur_record *r, uint8_t keys[static 13][32]);
