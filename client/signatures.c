@@ -5,11 +5,14 @@
 #include "../core/table.h"
 #include "filing.h"
 
+#define UNREACHED_MAX 3
+
 struct listing {
     struct demur_client *c;
     const struct demur_actor *reader; /* NULL: cards stay closed */
     struct demur_dissent_info info;
     bool verify;
+    unsigned unreached; /* cards in a row for which the server could not be reached */
     struct proofs proofs;
     struct demur_signature *list;
     size_t len, cap;
@@ -51,20 +54,63 @@ static enum demur_err know_ring(struct listing *l, struct demur_signature *s,
     return err;
 }
 
+/* A card that is not there says nothing of the others: a server could hide all by one. */
+static enum demur_err fetch_card(struct listing *l, const struct demur_blob_ref *card,
+                                 const uint8_t tag[static 32], struct demur_reading *out,
+                                 struct demur_diag *diag)
+{
+    struct demur_diag why = {0};
+    enum demur_err err = case_not_expunged(l->c, &l->info, card->hash, &why);
+    if (!err && l->unreached == UNREACHED_MAX)
+        err = DEMUR_ERR_IO;
+    else if (!err) {
+        err = reading_card_of(l->c, l->reader, &l->info, card, tag, out, &why);
+        l->unreached = err == DEMUR_ERR_IO ? l->unreached + 1 : 0;
+    }
+    if (err == DEMUR_ERR_MEMORY)
+        return no_memory(diag);
+    if (err)
+        out->card = DEMUR_CARD_ABSENT;
+    return DEMUR_OK;
+}
+
+/* The card that came with the signature. */
 static enum demur_err read_card(struct listing *l, struct demur_signature *s,
-                                const struct demur_blob_ref *card, bool disclosed,
-                                struct demur_diag *diag)
+                                const struct demur_blob_ref *card, struct demur_diag *diag)
 {
     struct demur_reading r = {0};
-    if (!l->reader || s->card == DEMUR_CARD_NAMED)
+    if (!l->reader)
         return DEMUR_OK;
-    enum demur_err err = reading_card_of(l->c, l->reader, &l->info, card, s->tag, &r, diag);
+    enum demur_err err = fetch_card(l, card, s->tag, &r, diag);
     if (err)
         return err;
     s->card = r.card;
-    s->disclosed = disclosed && r.card == DEMUR_CARD_NAMED;
     memcpy(s->handle, r.handle, sizeof s->handle);
     memcpy(s->name, r.name, sizeof s->name);
+    return DEMUR_OK;
+}
+
+/* One that came later. Anybody can say of any signature that it is theirs: only a card that
+ * holds, and names whoever disclosed it, changes what is known. */
+static enum demur_err read_disclosed(struct listing *l, struct demur_signature *s,
+                                     const struct demur_event *e, struct demur_diag *diag)
+{
+    struct demur_reading r = {0};
+    struct demur_member_info by;
+    if (!l->reader || s->card == DEMUR_CARD_NAMED)
+        return DEMUR_OK;
+    enum demur_err err = fetch_card(l, &e->blob, s->tag, &r, diag);
+    if (err)
+        return err;
+    if (r.card == DEMUR_CARD_NAMED && demur_channel_key_owner(l->c->channel, e->by, &by) &&
+        span_eq_str(by.handle, r.handle)) {
+        s->card = r.card;
+        s->disclosed = true;
+        memcpy(s->handle, r.handle, sizeof s->handle);
+        memcpy(s->name, r.name, sizeof s->name);
+    } else if (r.card == DEMUR_CARD_ABSENT) {
+        s->card = r.card;
+    }
     return DEMUR_OK;
 }
 
@@ -98,8 +144,8 @@ static enum demur_err take_record(struct listing *l, const struct demur_event *e
     if (!has_card || (discloses && !known))
         return DEMUR_OK;
     if (discloses)
-        return read_card(l, known, &card, true, diag);
-    err = read_card(l, &s, &card, false, diag);
+        return read_disclosed(l, known, e, diag);
+    err = read_card(l, &s, &card, diag);
     if (!err && !demur_grow(&l->list, &l->cap, l->len + 1, sizeof *l->list))
         err = no_memory(diag);
     if (!err)

@@ -119,3 +119,139 @@ static void a_lost_answer_renews_once(struct live *l)
 }
 
 TEST(disclose_a_lost_answer_renews_once) { live_run(a_lost_answer_renews_once); }
+
+/* ---- what there is in the place of cards ---- */
+
+/* Member i, whoever has made the signature, calls this its card. */
+static enum demur_err disclose_as(struct live *l, size_t i, const struct live_round *r,
+                                  const uint8_t tag[static 32], const struct demur_blob_ref *card)
+{
+    struct buf record = heap_buf(DEMUR_RECORD_MAX);
+    struct demur_actor *by = &l->member[i];
+    demur_record_begin(&record, DEMUR_RECORD_DISCLOSE, l->f->w->fingerprint);
+    act_put_by(&record, l->c, by);
+    demur_put_text(&record, DEMUR_FIELD_DISSENT, span_str(r->id));
+    demur_put_number(&record, DEMUR_FIELD_REVISION, 1);
+    demur_put_bytes(&record, DEMUR_FIELD_TAG, span_of(tag, 32));
+    demur_put_blob(&record, DEMUR_FIELD_CARD, card);
+    demur_put_signature(&record, DEMUR_FIELD_SIG, by->keys.secret_key);
+    enum demur_err err = demur_act_append(l->c, buf_span(&record), NULL, &l->diag);
+    heap_buf_free(&record);
+    return err ? err : demur_client_sync(l->c, &l->diag);
+}
+
+static void a_strangers_disclosure_hides_nothing(struct live *l)
+{
+    struct live_round r;
+    struct demur_signature *list = NULL;
+    struct demur_blob_ref junk;
+    size_t n = 0;
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    CHECK_SAYS(live_sign(l, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, NULL, r.id, false, &list, &n, &l->diag), DEMUR_OK, "");
+    REQUIRE(n == 2);
+    CHECK_SAYS(blob_put(l->c, span_lit("this is no card"), &junk, &l->diag), DEMUR_OK, "");
+    CHECK_SAYS(disclose_as(l, 3, &r, list[1].tag, &junk), DEMUR_OK, "");
+    CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_CLOSED) == 2);
+    CHECK_SAYS(demur_act_disclose(l->c, &l->member[2], r.id, &r.link, NULL, &l->diag), DEMUR_OK,
+               "");
+    CHECK_SAYS(disclose_as(l, 4, &r, list[1].tag, &junk), DEMUR_OK, "");
+    CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_NAMED) == 1);
+    free(list);
+}
+
+TEST(disclose_a_strangers_hides_nothing) { live_run(a_strangers_disclosure_hides_nothing); }
+
+/* The proof of authorship that a member has shown to somebody, sealed to the office. */
+static enum demur_err seal_claim(struct live *l, size_t i, const struct live_round *r,
+                                 struct demur_blob_ref *out)
+{
+    uint8_t plain[DEMUR_CARD_LEN] = {0};
+    struct buf claim = buf_over(plain, sizeof plain);
+    struct span role = span_lit("people-office");
+    struct demur_dissent_info info;
+    struct demur_age_recipient of_case, *to = NULL;
+    struct sealed sealed = {0};
+    size_t n = 0;
+    enum demur_err err = demur_claim_write(l->c, &l->member[i], r->id, &claim, &l->diag);
+    if (!err)
+        err = case_find(l->c, r->id, &info, &l->diag);
+    if (!err)
+        err = demur_age_recipient_parse(&of_case, span_str(info.case_recipient), &l->diag);
+    if (!err)
+        err = card_recipients(l->c, &of_case, &role, 1, &to, &n, &l->diag);
+    if (!err)
+        err = card_seal(plain, to, n, &sealed, &l->diag);
+    if (!err)
+        err = sealed_put(l->c, &sealed, &l->diag);
+    *out = sealed.name;
+    demur_bytes_free(&sealed.bytes);
+    free(to);
+    return err;
+}
+
+/* Only its maker discloses a signature, whoever else was shown a proof of it. */
+static void a_card_is_disclosed_by_whom_it_names(struct live *l)
+{
+    struct live_round r;
+    struct demur_signature *list = NULL;
+    struct demur_blob_ref card;
+    size_t n = 0;
+    REQUIRE(live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r));
+    CHECK_SAYS(live_sign(l, &l->member[2], &r), DEMUR_OK, "");
+    CHECK_SAYS(demur_signatures(l->c, NULL, r.id, false, &list, &n, &l->diag), DEMUR_OK, "");
+    REQUIRE(n == 2);
+    CHECK_SAYS(seal_claim(l, 2, &r, &card), DEMUR_OK, "");
+    CHECK_SAYS(disclose_as(l, 4, &r, list[1].tag, &card), DEMUR_OK, "");
+    CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_NAMED) == 0);
+    CHECK_SAYS(disclose_as(l, 2, &r, list[1].tag, &card), DEMUR_OK, "");
+    CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_NAMED) == 1);
+    free(list);
+}
+
+TEST(disclose_a_card_is_disclosed_by_whom_it_names)
+{
+    live_run(a_card_is_disclosed_by_whom_it_names);
+}
+
+/* One card that the server withholds, or sends something else for, or never sends. */
+static void a_withheld_card_hides_no_other(struct live *l)
+{
+    struct between between = {0};
+    struct live_round r;
+    struct demur_blob_ref card;
+    struct demur_signature_made made;
+    char path[80] = "GET /blob/";
+    struct demur_client *c = behind(l, &between);
+    if (c && live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
+        const struct demur_signing g = {.dissent = r.id, .link = &r.link, .named = true};
+        for (size_t i = 2; i < 6; i++) {
+            CHECK_SAYS(demur_signature_make(l->c, &l->member[i], &g, &made, &l->diag), DEMUR_OK,
+                       "");
+            CHECK_SAYS(demur_signature_send(l->c, r.id, NULL, &l->diag), DEMUR_OK, "");
+        }
+        CHECK_SAYS(demur_act_file(l->c, &r.author, NULL, &l->diag), DEMUR_OK, "");
+        CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_NAMED) == 4);
+        struct demur_event e;
+        for (size_t i = 0; demur_channel_event(l->c->channel, span_str(r.id), i, &e); i++)
+            if (e.type == DEMUR_RECORD_COSIGN)
+                card = e.blob;
+        sodium_bin2hex(path + 10, sizeof path - 10, card.hash, 32);
+        static const char *const answers[] = {
+            not_there, lost, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsomething else"};
+        between.meddle = path;
+        for (size_t i = 0; i < DEMUR_COUNT(answers); i++) {
+            between.answer = answers[i];
+            CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_NAMED) == 3);
+            CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_ABSENT) == 1);
+        }
+        /* A server that answers for none is not asked a thousand times. */
+        between.meddle = "GET /blob/";
+        between.answer = lost;
+        CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_ABSENT) == 5);
+    }
+    demur_client_close(c);
+    between_stop(&between);
+}
+
+TEST(disclose_a_withheld_card_hides_no_other) { live_run(a_withheld_card_hides_no_other); }
