@@ -3,9 +3,8 @@
 #include <stdlib.h>
 
 #include "case.h"
+#include "cells.h"
 #include "commands.h"
-
-#define SMALL 5 /* a number below this may point at people */
 
 struct signatures {
     struct demur_dissent_info info;
@@ -14,15 +13,7 @@ struct signatures {
     bool verified, names;
 };
 
-/* Signatures by what they prove: those of one cell. */
-struct cell {
-    const char *as;
-    uint64_t ring;
-    size_t n;
-    bool hidden;
-};
-
-static size_t count_cells(const struct signatures *s, struct cell *out)
+static size_t count_cells(const struct signatures *s, struct cli_cell *out)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->len; i++) {
@@ -30,72 +21,90 @@ static size_t count_cells(const struct signatures *s, struct cell *out)
         while (k < n && strcmp(out[k].as, s->list[i].as) != 0)
             k++;
         if (k == n)
-            out[n++] = (struct cell){.as = s->list[i].as, .ring = s->list[i].ring};
+            out[n++] = (struct cli_cell){.as = s->list[i].as, .ring = s->list[i].ring};
         out[k].n++;
     }
     return n;
 }
 
-/* Small cells are not shown; nor is the next smallest, where one alone would follow from
- * the total. */
-static void hide_cells(struct cell *cells, size_t n)
-{
-    size_t hidden = 0;
-    struct cell *least = NULL;
-    for (size_t i = 0; i < n; i++) {
-        cells[i].hidden = n > 1 && cells[i].n < SMALL;
-        hidden += cells[i].hidden;
-        if (!cells[i].hidden && (!least || cells[i].n < least->n))
-            least = &cells[i];
-    }
-    if (hidden == 1 && least)
-        least->hidden = true;
-}
+struct printing {
+    const struct signatures *s;
+    const struct cli_cell *cells;
+    size_t n, unshown;
+};
 
-static void print_cell(const struct cell *c)
-{
-    printf("  %-46s ", c->as[0] ? c->as : "any member");
-    if (c->hidden)
-        printf("%12s", "not shown");
-    else
-        printf("%12zu", c->n);
-    printf("  out of %llu\n", (unsigned long long)c->ring);
-}
+static void print_cell(const char *as, size_t n) { printf("  %-46s %12zu", as, n); }
 
-static void print_text(struct cli *cli, const struct signatures *s, const struct cell *cells,
-                       size_t n)
+static size_t count_cards(const struct signatures *s, enum demur_card_state state)
 {
-    printf("Dissent %s, revision %u\n%zu signature%s%s\n\n", s->info.id, s->info.revision, s->len,
-           s->len == 1 ? "" : "s", s->verified ? ", every proof of which holds" : "");
-    printf("  %-46s %12s\n", "SIGNED AS", "SIGNATURES");
-    bool hidden = false;
-    for (size_t i = 0; i < n; i++) {
-        print_cell(&cells[i]);
-        hidden = hidden || cells[i].hidden;
-    }
-    if (hidden)
-        cli_say(stdout, 2, "  Small numbers, and what they would follow from, are not shown.");
-    if (!s->info.filed_at)
-        printf("\nIt can be signed until %s.\n", cli_case_time(cli, span_lit(""), s->info.until));
-    if (!s->names)
-        return;
-    puts("\nNames on the cards that are sealed to you");
-    size_t named = 0;
+    size_t n = 0;
     for (size_t i = 0; i < s->len; i++)
-        if (s->list[i].card == DEMUR_CARD_NAMED) {
-            named++;
+        n += s->list[i].card == state;
+    return n;
+}
+
+static void print_names(const struct signatures *s)
+{
+    size_t named = count_cards(s, DEMUR_CARD_NAMED), absent = count_cards(s, DEMUR_CARD_ABSENT);
+    puts("\nNames on the cards that are sealed to you");
+    for (size_t i = 0; i < s->len; i++)
+        if (s->list[i].card == DEMUR_CARD_NAMED)
             printf("  %s (%s)%s%s\n", s->list[i].name, s->list[i].handle,
                    s->list[i].author ? ", the author" : "",
                    s->list[i].disclosed ? ", disclosed later" : "");
-        }
-    printf("  %zu more without a name that you can read\n", s->len - named);
+    for (size_t i = 0; i < s->len; i++)
+        if (s->list[i].card == DEMUR_CARD_ABSENT)
+            printf("  card not there, of the signature in entry %llu\n",
+                   (unsigned long long)s->list[i].index);
+    printf("  %zu more without a name that you can read\n", s->len - named - absent);
+    if (absent)
+        cli_say(stdout, 2, "  A card that is not there was destroyed, or the server withholds it.");
 }
 
-struct printing {
-    const struct signatures *s;
-    const struct cell *cells;
-    size_t n;
-};
+static void print_text(struct cli *cli, const struct printing *p)
+{
+    const struct signatures *s = p->s;
+    printf("Dissent %s, revision %u\n%zu signature%s%s\n\n", s->info.id, s->info.revision, s->len,
+           s->len == 1 ? "" : "s", s->verified ? ", every proof of which holds" : "");
+    printf("  %-46s %12s\n", "SIGNED AS", "SIGNATURES");
+    for (size_t i = 0; i < p->n; i++) {
+        const struct cli_cell *c = &p->cells[i];
+        if (c->hidden)
+            continue;
+        print_cell(c->as[0] ? c->as : "any member", c->n);
+        printf("  out of %llu\n", (unsigned long long)c->ring);
+    }
+    if (p->unshown) {
+        print_cell("not shown apart", p->unshown);
+        puts("");
+        cli_say(stdout, 2, "  Small numbers are not shown, nor what they would follow from.");
+    }
+    if (!s->info.filed_at)
+        printf("\nIt can be signed until %s.\n", cli_case_time(cli, span_lit(""), s->info.until));
+    if (s->names)
+        print_names(s);
+}
+
+static void put_names(struct demur_json *j, const struct signatures *s)
+{
+    demur_json_open(j, "names", '[');
+    for (size_t i = 0; i < s->len; i++) {
+        if (s->list[i].card != DEMUR_CARD_NAMED)
+            continue;
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "handle", span_str(s->list[i].handle));
+        demur_json_text(j, "name", span_str(s->list[i].name));
+        demur_json_bool(j, "author", s->list[i].author);
+        demur_json_bool(j, "disclosed", s->list[i].disclosed);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+    demur_json_open(j, "cards_not_there", '['); /* the entries of their signatures */
+    for (size_t i = 0; i < s->len; i++)
+        if (s->list[i].card == DEMUR_CARD_ABSENT)
+            demur_json_number(j, NULL, s->list[i].index);
+    demur_json_close(j, ']');
+}
 
 static void put_json(struct demur_json *j, const void *ctx)
 {
@@ -109,44 +118,33 @@ static void put_json(struct demur_json *j, const void *ctx)
         demur_json_time(j, "until", p->s->info.until);
     demur_json_open(j, "cells", '[');
     for (size_t i = 0; i < p->n; i++) {
+        if (p->cells[i].hidden)
+            continue;
         demur_json_open(j, NULL, '{');
         demur_json_text(j, "as", span_str(p->cells[i].as));
-        demur_json_bool(j, "shown", !p->cells[i].hidden);
-        if (!p->cells[i].hidden)
-            demur_json_number(j, "signatures", p->cells[i].n);
+        demur_json_number(j, "signatures", p->cells[i].n);
         demur_json_number(j, "ring", p->cells[i].ring);
         demur_json_close(j, '}');
     }
     demur_json_close(j, ']');
-    if (p->s->names) {
-        demur_json_open(j, "names", '[');
-        for (size_t i = 0; i < p->s->len; i++) {
-            if (p->s->list[i].card != DEMUR_CARD_NAMED)
-                continue;
-            demur_json_open(j, NULL, '{');
-            demur_json_text(j, "handle", span_str(p->s->list[i].handle));
-            demur_json_text(j, "name", span_str(p->s->list[i].name));
-            demur_json_bool(j, "author", p->s->list[i].author);
-            demur_json_bool(j, "disclosed", p->s->list[i].disclosed);
-            demur_json_close(j, '}');
-        }
-        demur_json_close(j, ']');
-    }
+    demur_json_number(j, "not_shown_apart", p->unshown);
+    if (p->s->names)
+        put_names(j, p->s);
     demur_json_close(j, '}');
 }
 
 static enum demur_err show(struct cli *cli, const struct signatures *s)
 {
-    struct cell *cells = calloc(s->len + 1, sizeof *cells);
+    struct cli_cell *cells = calloc(s->len + 1, sizeof *cells);
     if (!cells)
         return demur_fail(&cli->diag, DEMUR_ERR_MEMORY, "out of memory");
-    size_t n = count_cells(s, cells);
-    hide_cells(cells, n);
+    struct printing p = {.s = s, .cells = cells, .n = count_cells(s, cells)};
+    p.unshown = cli_cells_hide(cells, p.n);
     enum demur_err err = DEMUR_OK;
     if (cli->json)
-        err = cli_json_grow(cli, put_json, &(struct printing){s, cells, n});
+        err = cli_json_grow(cli, put_json, &p);
     else
-        print_text(cli, s, cells, n);
+        print_text(cli, &p);
     free(cells);
     return err;
 }
@@ -181,11 +179,13 @@ const struct cli_command command_signatures = {
     .name = "signatures",
     .usage = "DISSENT|--mine [--verify] [--names]",
     .summary = "Count the signatures behind a dissent, by what they prove.",
-    .details = "Anybody can: the log has a proof with each signature that one of the members\n"
-               "made it, and that no member made two. --verify checks every one of them once\n"
-               "more. Numbers below 5 are not shown beside others. --names opens the name cards\n"
-               "that are sealed to you, as an officer; --mine, as the author.\n\n"
-               "Example:\n\n    demur signatures kibabu --verify",
+    .details =
+        "Anybody can: the log has a proof with each signature that one of the members\n"
+        "made it, and that no member made two. --verify checks every one of them once\n"
+        "more. Numbers below 5 are not shown, nor what they would follow from: this spares\n"
+        "people, and hides nothing from who reads the log itself. --names opens the name cards\n"
+        "that are sealed to you, as an officer; --mine, as the author.\n\n"
+        "Example:\n\n    demur signatures kibabu --verify",
     .options =
         (const struct cli_option[]){
             {"verify", NULL, "check the proof of every signature"},
