@@ -1,6 +1,7 @@
 /* demur signatures, claim: who stands behind a dissent, as far as it is shown. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "case.h"
 #include "cells.h"
@@ -237,6 +238,16 @@ static enum demur_err check_claim(struct cli *cli, const char *path)
     return DEMUR_OK;
 }
 
+/* It may be another proof, or what cannot be had again. */
+static enum demur_err out_is_free(struct cli *cli)
+{
+    const char *path = cli_option(cli, "out");
+    return access(path, F_OK) != 0
+               ? DEMUR_OK
+               : demur_fail(&cli->diag, DEMUR_ERR_REPLAY,
+                            "%.200s is there already: choose another file for --out", path);
+}
+
 static int run_claim(struct cli *cli)
 {
     struct cli_hand hand = {0};
@@ -250,7 +261,9 @@ static int run_claim(struct cli *cli)
     if (check || cli->args_len != 1 || !cli_option(cli, "out"))
         return cli_usage(cli, "name the dissent and --out FILE to prove that you signed it, or "
                               "--check FILE to check such a proof");
-    enum demur_err err = cli_case_begin(cli, &hand, false);
+    enum demur_err err = out_is_free(cli);
+    if (!err)
+        err = cli_case_begin(cli, &hand, false);
     if (!err)
         err = write_claim(cli, &hand, cli->args[0]);
     return cli_case_end(cli, &hand, err ? cli_fail(cli, err) : CLI_OK);

@@ -213,32 +213,95 @@ enum demur_err demur_signatures(struct demur_client *client, const struct demur_
 
 /* ---- proofs of authorship ---- */
 
+/* People mix their files up; what is wrong with one is no fault of who made it. */
+static enum demur_err claim_parse(struct demur_card *out, struct span text,
+                                  uint8_t plain[static DEMUR_CARD_LEN], struct demur_diag *diag)
+{
+    struct demur_diag why = {0};
+    if (!text.len)
+        return demur_fail(diag, DEMUR_ERR_SYNTAX, "this file is empty, and no proof of authorship");
+    if (span_starts(text, "c2sp.org/tlog-proof@"))
+        return demur_fail(diag, DEMUR_ERR_SYNTAX,
+                          "this is a receipt, and no proof of authorship: check it with `demur "
+                          "receipt verify`");
+    if (!span_starts(text, "demur card v1"))
+        return demur_fail(
+            diag, DEMUR_ERR_SYNTAX,
+            "this is no proof of authorship: that is a file which `demur claim --out` "
+            "wrote, and begins with the line \"demur card v1\"");
+    memcpy(plain, text.p, text.len < DEMUR_CARD_LEN ? text.len : DEMUR_CARD_LEN);
+    enum demur_err err = text.len > DEMUR_CARD_LEN
+                             ? demur_fail(&why, DEMUR_ERR_LIMIT, "it is too long")
+                             : demur_card_parse(out, span_of(plain, DEMUR_CARD_LEN), &why);
+    return !err ? DEMUR_OK
+                : demur_fail_at(diag, err, why.line, why.column, NULL,
+                                "this proof of authorship was changed or broken off on its way: "
+                                "%.120s; ask its maker for the file as it was written",
+                                why.text);
+}
+
+/* Is it about the present text of a dissent of this channel? */
+static enum demur_err claim_place(struct demur_client *c, const struct demur_card *card,
+                                  struct demur_dissent_info *info, struct demur_diag *diag)
+{
+    char id[33];
+    if (memcmp(card->channel, c->options.channel, 32) != 0)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this proof is about a signature in another channel: check it from a "
+                          "home of that channel");
+    if (!copy_text(id, sizeof id, card->dissent) || case_find(c, id, info, NULL) != DEMUR_OK)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this proof is about dissent %.*s, and this channel has none of that id",
+                          SPAN_ARG(span_take(card->dissent, 40)));
+    if (card->revision < info->revision)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this proof is about revision %u of the text, which has revision %u now: "
+                          "earlier signatures count no more",
+                          card->revision, info->revision);
+    if (card->revision > info->revision || memcmp(card->commitment, info->commitment, 32) != 0)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this proof is about a text that the dissent never had: it was changed, "
+                          "or never held");
+    return DEMUR_OK;
+}
+
+static enum demur_err claim_holds(struct demur_client *c, const struct demur_dissent_info *info,
+                                  const struct demur_card *card, struct demur_diag *diag)
+{
+    struct demur_card_about about = {c->options.channel, card->dissent, info->revision,
+                                     info->commitment, card->tag};
+    struct demur_diag why = {0};
+    if (demur_card_check(card, &about, &why) != DEMUR_OK)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this proof shows nothing: it was changed, or whoever made it did not "
+                          "make the signature");
+    enum demur_err err = card_hold(c, info, card, card->tag, &why);
+    if (err == DEMUR_ERR_MEMORY)
+        return no_memory(diag);
+    return !err ? DEMUR_OK : demur_fail(diag, err, "this proof shows nothing: %.150s", why.text);
+}
+
 enum demur_err demur_claim_check(struct demur_client *client, struct span text,
                                  struct demur_signature *out, struct demur_diag *diag)
 {
     uint8_t plain[DEMUR_CARD_LEN] = {0};
     struct demur_card card;
     struct listing l = {.c = client, .proofs = {.c = client}};
-    char id[33];
-    if (text.len > sizeof plain)
-        return demur_fail(diag, DEMUR_ERR_LIMIT, "this is too long for a proof of authorship");
-    memcpy(plain, text.p, text.len);
-    enum demur_err err = demur_card_parse(&card, span_of(plain, sizeof plain), diag);
+    enum demur_err err = claim_parse(&card, text, plain, diag);
     if (!err)
         err = act_begin(client, 0, diag);
-    if (!err && !copy_text(id, sizeof id, card.dissent))
-        err = demur_fail(diag, DEMUR_ERR_SYNTAX, "this proof names no dissent");
     if (!err)
-        err = case_find(client, id, &l.info, diag);
+        err = claim_place(client, &card, &l.info, diag);
     if (!err)
         err = list_all(&l, diag);
     struct demur_signature *s = err ? NULL : find(&l, card.tag);
     if (!err && !s)
         err = demur_fail(diag, DEMUR_ERR_VERIFY,
-                         "no signature that counts on this dissent is the one that the proof is "
-                         "about: it was taken back, or the text was revised since");
+                         "no signature that counts on dissent %s is the one that this proof is "
+                         "about: it was taken back, or the proof was changed",
+                         l.info.id);
     if (!err)
-        err = card_hold(client, &l.info, &card, card.tag, diag);
+        err = claim_holds(client, &l.info, &card, diag);
     if (!err && (!copy_text(s->handle, sizeof s->handle, card.handle) ||
                  !copy_text(s->name, sizeof s->name, card.name)))
         err = demur_fail(diag, DEMUR_ERR_LIMIT, "the name in this proof is too long");

@@ -309,7 +309,8 @@ static enum demur_err no_key(const struct demur_identity *identity, struct demur
     demur_epoch_put(&b, identity->epoch);
     return demur_fail(diag, DEMUR_ERR_UNKNOWN,
                       "this identity has no ring key of that month, so it can sign nothing that "
-                      "was opened then: its keys begin with %.*s, earlier ones were erased, or "
+                      "was opened then, nor prove what it signed: its keys begin with %.*s, "
+                      "earlier ones were erased, or "
                       "lost with a device",
                       (int)b.len, month);
 }
