@@ -126,6 +126,7 @@ void demur_client_close(struct demur_client *c)
     http_free(c->http);
     demur_channel_free(c->channel);
     demur_bytes_free(&c->checkpoint);
+    demur_bytes_free(&c->bundle);
     free(c->record);
     free(c->bad);
     free(c->findings);

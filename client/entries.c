@@ -125,17 +125,32 @@ void entries_tidy(const struct demur_client *c)
         (void)!path_list(folder, tidy_one, (void *)c, NULL);
 }
 
+/* Whoever reads a case's entries reads many of one bundle. */
+static enum demur_err take_bundle(struct demur_client *c, uint64_t bundle, struct demur_diag *diag)
+{
+    struct demur_bytes bytes = {0};
+    if (c->bundle_size == c->size && c->bundle_at == bundle)
+        return DEMUR_OK;
+    enum demur_err err = entries_read(c, bundle, &bytes, diag);
+    if (err)
+        return err;
+    demur_bytes_free(&c->bundle);
+    c->bundle = bytes;
+    c->bundle_at = bundle;
+    c->bundle_size = c->size;
+    return DEMUR_OK;
+}
+
 enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
                                   struct demur_bytes *out, struct demur_diag *diag)
 {
-    struct demur_bytes bundle = {0};
     if (index >= client->size)
         return demur_fail(diag, DEMUR_ERR_UNKNOWN, "the copy has no entry %llu",
                           (unsigned long long)index);
-    enum demur_err err = entries_read(client, index / DEMUR_TILE_WIDTH, &bundle, diag);
+    enum demur_err err = take_bundle(client, index / DEMUR_TILE_WIDTH, diag);
     if (err)
         return err;
-    struct span rest = demur_bytes_span(&bundle), entry = {0};
+    struct span rest = demur_bytes_span(&client->bundle), entry = {0};
     bool found = true;
     for (uint64_t i = 0; found && i <= index % DEMUR_TILE_WIDTH; i++)
         found = demur_bundle_next(&rest, &entry);
@@ -146,6 +161,5 @@ enum demur_err demur_client_entry(struct demur_client *client, uint64_t index,
     else
         err = found ? no_memory(diag) : damaged(client, diag);
     heap_buf_free(&copy);
-    demur_bytes_free(&bundle);
     return err;
 }

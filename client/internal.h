@@ -110,7 +110,9 @@ struct demur_client {
     int64_t skew_s;              /* by which now is ahead of the server's clock; 0: near enough */
     bool upgrade;                /* an entry that this version does not understand */
     struct demur_record *record; /* work space */
-    uint64_t *bad;               /* entries whose signatures or proofs do not verify */
+    struct demur_bytes bundle;   /* the one last read for an entry, ... */
+    uint64_t bundle_at, bundle_size; /* ... its number, and the copy's size then; 0: none */
+    uint64_t *bad;                   /* entries whose signatures or proofs do not verify */
     size_t bad_len, bad_cap;
     struct demur_finding *findings;
     size_t findings_len, findings_cap;
