@@ -63,7 +63,7 @@ struct count {
     const char *name, *text;
     uint64_t value;
 };
-#define COUNTS 16
+#define COUNTS 17
 static void counts_of(const struct demur_audit_report *r, struct count out[static COUNTS])
 {
     const struct count all[COUNTS] = {
@@ -81,6 +81,7 @@ static void counts_of(const struct demur_audit_report *r, struct count out[stati
         {"clocks_overdue", "clocks overdue", r->clocks_overdue},
         {"clocks_met_late", "clocks met late", r->clocks_met_late},
         {"texts", "policy and calendar texts, checked by hash", r->blobs},
+        {"expunged", "sealed texts destroyed under the retention rule", r->expunged},
         {"receipts", "receipts, given or kept in this home", r->receipts},
         {"receipts_good", "  of them in this log", r->receipts_good},
     };
@@ -112,6 +113,22 @@ static void put_verdicts(struct demur_json *j, const struct demur_audit_report *
     demur_json_close(j, ']');
 }
 
+static void put_expunges(struct demur_json *j, const struct demur_audit_report *r)
+{
+    demur_json_open(j, "expunges", '[');
+    for (size_t i = 0; i < r->expunges_len; i++) {
+        const struct demur_audit_expunged *x = &r->expunges[i];
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "dissent", span_str(x->dissent));
+        demur_json_text(j, "role", span_str(x->role));
+        demur_json_number(j, "entry", x->index);
+        demur_json_time(j, "at", x->at);
+        demur_json_number(j, "blobs", x->blobs);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+}
+
 static void put_findings(struct demur_json *j, const struct demur_audit_report *r)
 {
     demur_json_open(j, "findings", '[');
@@ -130,7 +147,8 @@ static enum demur_err print_json(struct cli *cli, const struct demur_audit_repor
                                  const struct receipts *given)
 {
     struct count counts[COUNTS];
-    size_t cap = 8192 + r->findings_len * 6 * sizeof *r->findings;
+    size_t cap = 8192 + r->findings_len * 6 * sizeof *r->findings +
+                 r->expunges_len * (200 + 6 * sizeof *r->expunges);
     for (size_t i = 0; i < r->verdicts_len; i++)
         cap += 6 * (strlen(given->files[i].path) + sizeof *r->verdicts);
     uint8_t *p = malloc(cap);
@@ -148,6 +166,7 @@ static enum demur_err print_json(struct cli *cli, const struct demur_audit_repor
     demur_json_time(&j, "last_at", r->last_at);
     demur_json_hex(&j, "root", r->root, 32);
     demur_json_text(&j, "state", span_str(r->state));
+    put_expunges(&j, r);
     put_verdicts(&j, r, given);
     put_findings(&j, r);
     demur_json_close(&j, '}');
@@ -166,7 +185,8 @@ static void print_counts(const struct demur_audit_report *r)
            cli_time(r->last_at));
     counts_of(r, counts);
     for (size_t i = 0; i < COUNTS; i++)
-        if (r->receipts || strncmp(counts[i].name, "receipts", 8) != 0)
+        if ((r->receipts || strncmp(counts[i].name, "receipts", 8) != 0) &&
+            (r->expunged || strcmp(counts[i].name, "expunged") != 0))
             printf("  %-46s %10llu\n", counts[i].text, (unsigned long long)counts[i].value);
     if (r->days_missing)
         printf("  %-46s %10llu\n", "days without the server's sign of life",
@@ -174,6 +194,18 @@ static void print_counts(const struct demur_audit_report *r)
     demur_hex_encode(&b, span_of(r->root, 32));
     printf("\nroot   %s\nstate  %s\nTwo honest auditors of the same log get the same state.\n",
            (const char *)hex, r->state);
+}
+
+static void print_expunges(const struct demur_audit_report *r)
+{
+    if (r->expunges_len)
+        puts("\nDestroyed when the policy's time of retention was over, as the log tells:");
+    for (size_t i = 0; i < r->expunges_len; i++) {
+        const struct demur_audit_expunged *x = &r->expunges[i];
+        cli_say(stdout, 4, "  dissent %s: %llu sealed text%s, by %s on %s, entry %llu", x->dissent,
+                (unsigned long long)x->blobs, x->blobs == 1 ? "" : "s", x->role, cli_time(x->at),
+                (unsigned long long)x->index);
+    }
 }
 
 /* Of the receipts that nobody named, only those that do not hold. */
@@ -208,6 +240,7 @@ static void print_report(const struct demur_audit_report *r, const struct receip
         print_counts(r);
     else
         printf("The log could not be believed at all.\n");
+    print_expunges(r);
     print_verdicts(r, given);
     printf(r->findings_len ? "\n%zu finding%s:\n" : "\nNothing was found amiss.\n", r->findings_len,
            r->findings_len == 1 ? "" : "s");

@@ -24,6 +24,8 @@ struct audit {
     size_t findings_cap;
     struct signed_head *heads;
     size_t heads_len, heads_cap;
+    uint8_t (*gone)[32]; /* blobs of the dissent at hand that an `expunge` named, sorted */
+    size_t gone_len, gone_cap, expunges_cap;
 };
 
 static enum demur_err add(struct audit *a, const struct demur_finding *f, struct demur_diag *diag)
@@ -102,6 +104,51 @@ static enum demur_err check_ring(struct audit *a, const struct demur_dissent_inf
     return err;
 }
 
+static int by_hash(const void *x, const void *y) { return memcmp(x, y, 32); }
+
+static enum demur_err count_expunge(struct audit *a, const char *dissent,
+                                    const struct demur_event *e, struct demur_diag *diag)
+{
+    struct demur_audit_report *r = a->report;
+    struct demur_audit_expunged x = {.index = e->index, .at = e->at};
+    struct demur_bytes entry = {0};
+    uint64_t at;
+    uint8_t hash[32];
+    (void)copy_text(x.dissent, sizeof x.dissent, span_str(dissent));
+    (void)copy_text(x.role, sizeof x.role, e->role);
+    enum demur_err err = case_record(a->c, e->index, &entry, &at, diag);
+    size_t n = err ? 0 : demur_record_count(a->c->record, DEMUR_FIELD_BLOB), before = a->gone_len;
+    if (!err && (!demur_grow(&a->gone, &a->gone_cap, before + n, sizeof *a->gone) ||
+                 !demur_grow(&r->expunges, &a->expunges_cap, r->expunges_len + 1, sizeof x)))
+        err = no_memory(diag);
+    for (size_t i = 0; !err && i < n; i++) {
+        if (demur_hex_exact(hash, 32, demur_record_nth(a->c->record, DEMUR_FIELD_BLOB, i)) ||
+            (before && bsearch(hash, a->gone, before, 32, by_hash)))
+            continue;
+        memcpy(a->gone[a->gone_len++], hash, 32);
+        x.blobs++;
+    }
+    demur_bytes_free(&entry);
+    if (err)
+        return err;
+    if (a->gone_len > before)
+        qsort(a->gone, a->gone_len, 32, by_hash);
+    r->expunged += x.blobs;
+    r->expunges[r->expunges_len++] = x;
+    return DEMUR_OK;
+}
+
+static enum demur_err count_expunges(struct audit *a, const char *dissent, struct demur_diag *diag)
+{
+    struct demur_event e;
+    enum demur_err err = DEMUR_OK;
+    a->gone_len = 0;
+    for (size_t i = 0; !err && demur_channel_event(a->c->channel, span_str(dissent), i, &e); i++)
+        if (e.type == DEMUR_RECORD_EXPUNGE)
+            err = count_expunge(a, dissent, &e, diag);
+    return err;
+}
+
 static enum demur_err count_dissents(struct audit *a, struct demur_diag *diag)
 {
     struct demur_dissent_info d;
@@ -115,6 +162,8 @@ static enum demur_err count_dissents(struct audit *a, struct demur_diag *diag)
         a->report->signatures += d.signatures;
         count_clocks(a, span_str(d.id), now);
         err = check_ring(a, &d, diag);
+        if (!err)
+            err = count_expunges(a, d.id, diag);
         client_progress(a->c, "recomputing rings", i + 1, total);
     }
     return err;
@@ -436,6 +485,7 @@ enum demur_err demur_audit(struct demur_audit_report *out,
     if (!err)
         err = audit_copy(&a, kept, receipts, receipts_len, diag);
     free(a.heads);
+    free(a.gone);
     bool evidence = a.c && demur_client_findings(a.c) > 0;
     demur_client_close(a.c);
     struct demur_diag rest;
@@ -449,7 +499,9 @@ void demur_audit_report_free(struct demur_audit_report *report)
 {
     free(report->findings);
     free(report->verdicts);
+    free(report->expunges);
     report->findings = NULL;
     report->verdicts = NULL;
-    report->findings_len = report->verdicts_len = 0;
+    report->expunges = NULL;
+    report->findings_len = report->verdicts_len = report->expunges_len = 0;
 }

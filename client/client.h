@@ -604,10 +604,16 @@ struct demur_audit_receipt {
     char dissent[33];   /* empty: not of a case */
     char why[200];
 };
+/* What an `expunge` in the log had destroyed: whether the bytes are gone, no log can show. */
+struct demur_audit_expunged {
+    char dissent[33], role[DEMUR_WORD_MAX + 1]; /* role: of who did it */
+    uint64_t index, at, blobs;                  /* blobs: that no earlier one names */
+};
 struct demur_audit_report {
     uint64_t entries, refused, members, joined, revoked, dissents, filed, final, signatures;
     uint64_t clocks_running, clocks_overdue, clocks_met_late;
     uint64_t rings, receipts, receipts_good;
+    uint64_t expunged;     /* blobs, in all of `expunges` */
     uint64_t blobs;        /* policy and calendar texts, checked by hash */
     uint64_t days_missing; /* days between the first tick and now without one */
     /* demur_client_skewed's text, or empty: then what is overdue or missing may be wrong. */
@@ -620,6 +626,8 @@ struct demur_audit_report {
     size_t findings_len;
     struct demur_audit_receipt *verdicts; /* one for each receipt given, in their order */
     size_t verdicts_len;
+    struct demur_audit_expunged *expunges;
+    size_t expunges_len;
 };
 /* Audit the whole channel from scratch, trusting nothing but the fingerprint: a
  * copy of its own is fetched into a fresh folder below options->data, of which only

@@ -92,7 +92,8 @@ static void after_the_time_of_retention(struct live *l)
     CHECK_SAYS(demur_act_expunge(l->c, &l->board, id, NULL, &blobs, NULL, &l->diag),
                DEMUR_ERR_FORBIDDEN, "no role that the policy lets expunge");
     CHECK_SAYS(expunge(l, id, &blobs), DEMUR_OK, "");
-    CHECK(blobs == 3); /* memo, card, message */
+    CHECK(blobs == 3);                                /* memo, card, message */
+    CHECK_SAYS(expunge(l, id, &blobs), DEMUR_OK, ""); /* again, to no effect */
     CHECK(gone_from_disk(l, start) && gone_from_disk(l, span_of(release, 32)));
     CHECK_SAYS(read_memo(l, &l->office, id), DEMUR_ERR_STAGE,
                "under the policy's rule of retention");
@@ -106,6 +107,11 @@ static void after_the_time_of_retention(struct live *l)
     struct demur_client_options o = live_options(l, "auditor");
     CHECK_SAYS(demur_audit(&report, &o, NULL, NULL, 0, &l->diag), DEMUR_OK, "");
     CHECK(report.refused == 0 && report.dissents == 1 && report.signatures == 1);
+    REQUIRE(report.expunges_len == 2 && report.expunged == 3);
+    CHECK(report.expunges[0].blobs == 3 && report.expunges[1].blobs == 0); /* named already */
+    CHECK(strcmp(report.expunges[0].dissent, id) == 0);
+    CHECK(strcmp(report.expunges[0].role, "people-office") == 0);
+    CHECK(report.expunges[0].at >= demur_client_now(l->c) - 3600);
     demur_audit_report_free(&report);
     demur_bytes_free(&memo);
 }
