@@ -100,7 +100,7 @@ static void after_the_time_of_retention(struct live *l)
     CHECK_SAYS(read_memo(l, &author, id), DEMUR_ERR_STAGE, "under the policy's rule of retention");
     /* Its signatures are counted and checked as before; the names are gone. */
     CHECK_SAYS(demur_signatures(l->c, &l->office, id, true, &list, &n, &l->diag), DEMUR_OK, "");
-    CHECK(n == 1 && list[0].card == DEMUR_CARD_CLOSED);
+    CHECK(n == 1 && list[0].card == DEMUR_CARD_ABSENT);
     free(list);
     CHECK(ticks(l));
     struct demur_audit_report report = {0};
