@@ -13,11 +13,13 @@ bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_
     uint64_t most = use == DEMUR_MEMORY_UPLOAD   ? all / 2
                     : use == DEMUR_MEMORY_ANSWER ? all / 4 * 3
                                                  : all;
-    size_t held = atomic_fetch_add(&s->memory, n);
-    if (held + n <= most || !n)
-        return true;
-    atomic_fetch_sub(&s->memory, n);
-    return false;
+    size_t held = atomic_load(&s->memory);
+    /* Never more than is taken: whoever asks for too much would be in others' way. */
+    do
+        if (n && (held > most || n > most - held))
+            return false;
+    while (!atomic_compare_exchange_weak(&s->memory, &held, held + n));
+    return true;
 }
 
 void demur_memory_give(struct demur_service *s, size_t n) { atomic_fetch_sub(&s->memory, n); }
