@@ -108,11 +108,12 @@ struct demur_store {
     enum demur_store_mode mode;
     bool immutable;               /* nothing can write while we hold the shared lock */
     int lock_fd;                  /* -1 when no lock is held */
-    atomic_uint_fast64_t waiting; /* demur_store_blob_waiting; changed after a commit */
+    atomic_uint_fast64_t waiting; /* demur_store_blob_waiting; changed under write_lock */
     atomic_bool broken;           /* a write's outcome is unknown: no more writes */
     pthread_mutex_t write_lock;
     struct db_conn *writer; /* this and what follows: under write_lock */
     bool scrub_due;         /* something deleted may still be in the WAL */
+    int64_t waiting_change; /* of `waiting`, once the transaction at hand is committed */
     int wal_pages;          /* after the last commit */
     pthread_mutex_t pool_lock;
     struct db_conn *idle; /* under pool_lock */

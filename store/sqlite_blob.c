@@ -86,8 +86,7 @@ struct demur_store_upload {
     crypto_hash_sha256_state hash;
     uint8_t *buffer;
     size_t len, cap;
-    uint64_t waits; /* what it counts for as a blob that nothing names yet */
-    bool copy;      /* of a blob that is here: to be dropped */
+    bool copy; /* of a blob that is here: to be dropped */
 };
 
 static struct demur_store_upload *upload_alloc(struct demur_store *store)
@@ -251,6 +250,7 @@ uint64_t demur_store_blob_waiting(struct demur_store *store)
 static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
                      const uint8_t hash[static 32], int64_t now_s)
 {
+    uint64_t waits = 0;
     int rc = demur_db_run(conn, SQL_BLOB_TOUCH, DB_ARGS(db_hash(hash), db_int(now_s)));
     if (rc != SQLITE_OK)
         return rc;
@@ -267,7 +267,8 @@ static int blob_name(struct demur_store_upload *upload, struct db_conn *conn,
         rc = demur_db_run(conn, SQL_BLOB_PUT,
                           DB_ARGS(db_hash(hash), db_int(upload->object), db_int(now_s)));
     if (rc == SQLITE_OK)
-        rc = demur_db_blob_waits(conn, hash, &upload->waits);
+        rc = demur_db_blob_waits(conn, hash, &waits);
+    upload->store->waiting_change = (int64_t)waits;
     return rc;
 }
 
@@ -283,7 +284,6 @@ static enum demur_err named(struct demur_store_upload *upload, struct db_conn *c
         demur_store_upload_abort(upload);
         return err;
     }
-    atomic_fetch_add(&store->waiting, upload->waits);
     if (upload->copy && upload->object)
         object_drop(store, upload->object);
     upload_free(upload);
@@ -347,11 +347,8 @@ static enum demur_err unname(struct demur_store *store, struct db_conn *conn, en
         rc = demur_db_run(conn, delete, args);
     *n = (uint64_t)sqlite3_changes64(conn->db);
     store->scrub_due = store->scrub_due || *n > 0;
-    enum demur_err err =
-        demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
-    if (err == DEMUR_OK)
-        atomic_fetch_sub(&store->waiting, waits);
-    return err;
+    store->waiting_change = -(int64_t)waits;
+    return demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
 }
 
 enum demur_err demur_store_blob_delete(struct demur_store *store, const uint8_t hash[static 32],

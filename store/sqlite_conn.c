@@ -342,6 +342,10 @@ enum demur_err demur_db_write_end(struct demur_store *store, struct db_conn *con
     }
     if (!sqlite3_get_autocommit(conn->db))
         (void)demur_db_run(conn, SQL_ROLLBACK, DB_NONE);
+    /* Before the next writer, who may take off again what this one added. */
+    if (err == DEMUR_OK)
+        atomic_fetch_add(&store->waiting, (uint64_t)store->waiting_change);
+    store->waiting_change = 0;
     if (err == DEMUR_OK)
         tidy(store);
     pthread_mutex_unlock(&store->write_lock);

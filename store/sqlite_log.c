@@ -59,14 +59,12 @@ static enum demur_err tile_put(struct demur_store *store, struct db_conn *conn,
     return demur_db_fail(store, conn->db, rc, diag);
 }
 
-/* *waited grows by what the blob counted for as long as nothing named it. */
 static enum demur_err blob_refer(struct demur_store *store, struct db_conn *conn,
-                                 const struct demur_store_ref *ref, uint64_t *waited,
-                                 struct demur_diag *diag)
+                                 const struct demur_store_ref *ref, struct demur_diag *diag)
 {
     uint64_t waits = 0;
     int rc = demur_db_blob_waits(conn, ref->blob, &waits);
-    *waited += waits;
+    store->waiting_change -= (int64_t)waits; /* something names it now */
     if (rc == SQLITE_OK)
         rc = demur_db_run(conn, SQL_BLOB_REFER,
                           DB_ARGS(db_hash(ref->blob), db_int((int64_t)ref->entry)));
@@ -82,8 +80,7 @@ static enum demur_err blob_refer(struct demur_store *store, struct db_conn *conn
 }
 
 static enum demur_err batch_put(struct demur_store *store, struct db_conn *conn,
-                                const struct demur_store_batch *batch, uint64_t *waited,
-                                struct demur_diag *diag)
+                                const struct demur_store_batch *batch, struct demur_diag *diag)
 {
     enum demur_err err = head_swap(store, conn, batch, diag);
     if (err == DEMUR_OK)
@@ -91,7 +88,7 @@ static enum demur_err batch_put(struct demur_store *store, struct db_conn *conn,
     for (size_t i = 0; err == DEMUR_OK && i < batch->n_tiles; i++)
         err = tile_put(store, conn, &batch->tiles[i], diag);
     for (size_t i = 0; err == DEMUR_OK && i < batch->n_refs; i++)
-        err = blob_refer(store, conn, &batch->refs[i], waited, diag);
+        err = blob_refer(store, conn, &batch->refs[i], diag);
     for (size_t i = 0; err == DEMUR_OK && i < batch->n_kvs; i++) {
         int rc = demur_db_run(conn, SQL_KV_PUT,
                               DB_ARGS(db_text(batch->kvs[i].name), db_blob(batch->kvs[i].value)));
@@ -107,17 +104,14 @@ enum demur_err demur_store_append(struct demur_store *store, const struct demur_
     if (err != DEMUR_OK)
         return err;
     struct db_conn *conn;
-    uint64_t waited = 0;
     err = demur_db_write_begin(store, &conn, diag);
     if (err != DEMUR_OK)
         return err;
-    err = batch_put(store, conn, batch, &waited, diag);
+    err = batch_put(store, conn, batch, diag);
     if (err == DEMUR_OK)
         err = demur_db_finder_add(store, batch, diag);
     err = demur_db_write_end(store, conn, err, diag);
-    if (err == DEMUR_OK)
-        atomic_fetch_sub(&store->waiting, waited);
-    else
+    if (err != DEMUR_OK)
         demur_db_finder_forget(store);
     return err;
 }
