@@ -1,8 +1,6 @@
 /* answer.c - see answer.h. */
 #include "answer.h"
 
-#define BYTES_PER_SECOND 8192
-
 /* Whoever reads goes on having time as long as they read. The request outlives
  * the last call. */
 static ssize_t blob_read(void *cls, uint64_t offset, char *out, size_t max)
@@ -17,18 +15,26 @@ static ssize_t blob_read(void *cls, uint64_t offset, char *out, size_t max)
     return (ssize_t)len;
 }
 
-static struct MHD_Response *blob_response(struct demur_request *r)
+/* Handed out bit by bit, so that it shows whether the client reads on. */
+static ssize_t body_read(void *cls, uint64_t offset, char *out, size_t max)
 {
-    r->marked = 0;
-    return MHD_create_response_from_callback(r->reply.blob_size, DEMUR_BLOB_BLOCK, blob_read, r,
-                                             NULL);
+    struct demur_request *r = cls;
+    size_t left = r->reply.body_len - (size_t)offset, n = max < left ? max : left;
+    demur_request_progress(r, offset);
+    memcpy(out, r->reply.body + offset, n);
+    return (ssize_t)n;
 }
 
 static struct MHD_Response *response_make(struct demur_request *r)
 {
     struct demur_reply *reply = &r->reply;
+    r->marked = 0;
     if (reply->is_blob)
-        return blob_response(r);
+        return MHD_create_response_from_callback(reply->blob_size, DEMUR_BLOB_BLOCK, blob_read, r,
+                                                 NULL);
+    if (reply->body_len > DEMUR_PROGRESS)
+        return MHD_create_response_from_callback(reply->body_len, DEMUR_BLOB_BLOCK, body_read, r,
+                                                 NULL);
     if (!reply->body)
         return MHD_create_response_from_buffer(
             reply->constant.len, (void *)(uintptr_t)reply->constant.p, MHD_RESPMEM_PERSISTENT);
@@ -78,7 +84,6 @@ enum MHD_Result demur_answer_send(struct demur_request *r)
 {
     struct demur_service *s = r->service;
     struct demur_reply *reply = &r->reply;
-    uint64_t len = reply->is_blob ? 0 : reply->body_len + reply->constant.len;
     if (!reply->status)
         reply->status = 503; /* memory was out for saying why */
     struct MHD_Response *response = response_make(r);
@@ -87,7 +92,7 @@ enum MHD_Result demur_answer_send(struct demur_request *r)
     headers_add(response, r);
     atomic_fetch_add(&s->metrics.answers[reply->status / 100 % DEMUR_METRIC_STATUSES], 1);
     demur_conn_allow(s->connections, r->conn, demur_request_turn(r),
-                     s->limits[DEMUR_LIMIT_BODY_SECONDS] + len / BYTES_PER_SECOND);
+                     s->limits[DEMUR_LIMIT_BODY_SECONDS]);
     enum MHD_Result result = MHD_queue_response(r->connection, reply->status, response);
     MHD_destroy_response(response);
     return result;

@@ -15,7 +15,8 @@ struct demur_conn {
     bool uploading, distrusted, ended; /* ended: shut down, and soon removed */
     enum demur_conn_turn turn;
     uint64_t from;                       /* a keyed hash of the address */
-    uint64_t end_us;                     /* 0: none */
+    uint64_t got_on_us, end_us;          /* end: 0 for none */
+    uint64_t holds;                      /* bytes of answers */
     struct demur_conn *older, *newer;    /* among those of its turn */
     struct demur_conn *neighbour, **way; /* in its bucket */
 };
@@ -127,6 +128,15 @@ static struct demur_conn *who_gives_way(struct demur_connections *all, const uin
     return of ? newcomer : NULL;
 }
 
+/* What others of that address hold. */
+static uint64_t held_from(const struct demur_connections *all, const struct demur_conn *but)
+{
+    uint64_t bytes = 0;
+    for (const struct demur_conn *c = all->buckets[but->from % BUCKETS]; c; c = c->neighbour)
+        bytes += c != but && c->from == but->from ? c->holds : 0;
+    return bytes;
+}
+
 static size_t count_from(const struct demur_connections *all, uint64_t from, bool uploading)
 {
     size_t n = 0;
@@ -158,6 +168,7 @@ struct demur_conn *demur_conn_add(struct demur_connections *all, int fd,
         return NULL;
     conn->fd = fd;
     conn->from = from_hash(all, from);
+    conn->got_on_us = demur_now_us();
     conn->end_us = end_after(seconds);
     pthread_mutex_lock(&all->lock);
     struct demur_conn **bucket = &all->buckets[conn->from % BUCKETS];
@@ -197,6 +208,7 @@ void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn,
     if (!conn->ended) {
         leave_queue(all, conn);
         join_queue(all, conn, turn);
+        conn->got_on_us = demur_now_us();
         conn->end_us = turn == DEMUR_CONN_SERVER ? 0 : end_after(seconds);
         if (all->queues[DEMUR_CONN_REQUEST].n > all->max / 2)
             displace(all, all->queues[DEMUR_CONN_REQUEST].oldest);
@@ -216,12 +228,41 @@ bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn, u
     return taken;
 }
 
-void demur_conn_uploaded(struct demur_connections *all, struct demur_conn *conn)
+bool demur_conn_hold(struct demur_connections *all, struct demur_conn *conn, uint64_t bytes,
+                     uint64_t max)
+{
+    if (!conn)
+        return true;
+    pthread_mutex_lock(&all->lock);
+    uint64_t others = held_from(all, conn);
+    bool taken = !others || (others <= max && conn->holds + bytes <= max - others);
+    if (taken)
+        conn->holds += bytes;
+    pthread_mutex_unlock(&all->lock);
+    return taken;
+}
+
+void demur_conn_over(struct demur_connections *all, struct demur_conn *conn)
 {
     if (!conn)
         return;
     pthread_mutex_lock(&all->lock);
     conn->uploading = false;
+    conn->holds = 0;
+    pthread_mutex_unlock(&all->lock);
+}
+
+void demur_connections_relieve(struct demur_connections *all, uint64_t bytes, uint64_t still_us)
+{
+    uint64_t now = demur_now_us(), freed = 0;
+    pthread_mutex_lock(&all->lock);
+    struct demur_conn *c = all->queues[DEMUR_CONN_REQUEST].oldest, *newer;
+    for (; c && freed < bytes && c->got_on_us + still_us <= now; c = newer) {
+        newer = c->newer;
+        freed += c->holds;
+        if (c->holds)
+            displace(all, c);
+    }
     pthread_mutex_unlock(&all->lock);
 }
 

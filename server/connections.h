@@ -9,7 +9,8 @@
  * are taken gets that of the connection which has not got on for longest. A
  * quarter of `max` stays free, so that the listening socket is always served. Who
  * has no request under way gives way before who has one, and who has one may
- * take half of the places at most. The same holds within one address's share.
+ * take half of the places at most. The same holds within one address's share. Where
+ * memory for answers is short, who reads one and does not get on loses it.
  *
  * Of the address it keeps a keyed hash, as long as the connection lasts. Thread-safe.
  */
@@ -46,10 +47,18 @@ void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn,
                       enum demur_conn_turn turn, uint64_t seconds);
 
 /* An upload begins; false, and nothing done, when `max` others of the same address
- * are under way. It ends with demur_conn_uploaded. */
+ * are under way. It ends with demur_conn_over. */
 bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn,
                        uint64_t max) DEMUR_CHECKED;
-void demur_conn_uploaded(struct demur_connections *all, struct demur_conn *conn);
+/* Its answer holds so many bytes more; false, and nothing counted, when all of the same
+ * address would hold more than `max` then, unless it is the only one that holds any. */
+bool demur_conn_hold(struct demur_connections *all, struct demur_conn *conn, uint64_t bytes,
+                     uint64_t max) DEMUR_CHECKED;
+/* Its request is over: it uploads nothing any more, and holds nothing. */
+void demur_conn_over(struct demur_connections *all, struct demur_conn *conn);
+/* Answers need so many bytes: shut down who holds some and has not got on for so long,
+ * who for longest first, until that much is about to come free. */
+void demur_connections_relieve(struct demur_connections *all, uint64_t bytes, uint64_t still_us);
 
 /* What it sent did not hold: until it ends, what else it sends is looked at apart. */
 void demur_conn_distrust(struct demur_connections *all, struct demur_conn *conn);

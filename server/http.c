@@ -160,7 +160,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **con_c
     *con_cls = NULL;
     demur_conn_allow(http->service->connections, r->conn, DEMUR_CONN_IDLE,
                      http->service->limits[DEMUR_LIMIT_IDLE_SECONDS]);
-    demur_conn_uploaded(http->service->connections, r->conn);
+    demur_conn_over(http->service->connections, r->conn);
     if (!r->upload) {
         demur_intake_end(r);
         return;

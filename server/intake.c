@@ -7,7 +7,10 @@
 
 #include "../core/hash.h"
 
-bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n)
+/* Who reads nothing for this part of `body-seconds` is passed over when memory is short. */
+#define STILL_PART 12
+
+static bool count(struct demur_service *s, enum demur_memory_use use, size_t n)
 {
     uint64_t all = s->limits[DEMUR_LIMIT_MEMORY];
     uint64_t most = use == DEMUR_MEMORY_UPLOAD   ? all / 2
@@ -22,12 +25,27 @@ bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_
     return true;
 }
 
+bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n)
+{
+    bool taken = count(s, use, n);
+    if (!taken && use == DEMUR_MEMORY_ANSWER)
+        demur_connections_relieve(s->connections, n,
+                                  s->limits[DEMUR_LIMIT_BODY_SECONDS] * 1000000 / STILL_PART);
+    return taken;
+}
+
 void demur_memory_give(struct demur_service *s, size_t n) { atomic_fetch_sub(&s->memory, n); }
 
 bool demur_request_memory(struct demur_request *r, enum demur_memory_use use, size_t n)
 {
-    if (!demur_memory_take(r->service, use, n))
+    struct demur_service *s = r->service;
+    if (!demur_memory_take(s, use, n))
         return false;
+    if (use == DEMUR_MEMORY_ANSWER &&
+        !demur_conn_hold(s->connections, r->conn, n, s->answers_per_address)) {
+        demur_memory_give(s, n);
+        return false;
+    }
     r->memory += n;
     return true;
 }

@@ -134,6 +134,7 @@ static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
     /* A proxy, and loopback, are one address for many. */
     bool per_address = !s->settings.behind_proxy && !s->address.loopback;
     v->uploads_per_address = per_address ? v->limits[DEMUR_LIMIT_UPLOADS_PER_ADDRESS] : UINT64_MAX;
+    v->answers_per_address = per_address ? v->limits[DEMUR_LIMIT_MEMORY] / 16 * 3 : UINT64_MAX;
     enum demur_err err = DEMUR_OK;
     if (!(v->connections = demur_connections_new(
               (size_t)v->limits[DEMUR_LIMIT_CONNECTIONS],

@@ -33,6 +33,7 @@ struct demur_service {
     uint8_t tokens[DEMUR_SERVER_TOKENS_MAX][32]; /* SHA-256 of each */
     size_t tokens_len;
     uint64_t uploads_per_address;  /* the limit, or none behind a proxy */
+    uint64_t answers_per_address;  /* bytes; a quarter of what answers get, or no limit */
     atomic_size_t memory;          /* bytes held by requests and answers */
     atomic_uint_fast64_t arriving; /* bytes of uploads whose request is not over */
     atomic_size_t unfinished;      /* requests that began and are not over */
@@ -41,7 +42,8 @@ struct demur_service {
 
 /* Who wants memory: uploads get a half of the limit, answers three quarters, and
  * small requests (records, release keys) with their answers all of it. So
- * whoever fills it with the former two keeps nobody from filing. */
+ * whoever fills it with the former two keeps nobody from filing. And where answers
+ * have none left, those who read theirs and do not get on lose it. */
 enum demur_memory_use { DEMUR_MEMORY_UPLOAD, DEMUR_MEMORY_ANSWER, DEMUR_MEMORY_SMALL };
 /* Count bytes against the memory limit; false, and nothing counted, above it. */
 bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n) DEMUR_CHECKED;
@@ -110,7 +112,7 @@ struct demur_request {
     bool close;              /* answer at once, and end the connection */
     bool handed;             /* complete, and given to a worker */
     uint64_t declared, seen; /* bytes of the body: Content-Length, arrived */
-    uint64_t marked;         /* of seen, or of a blob sent: when the deadline was last moved */
+    uint64_t marked;         /* of seen, or of an answer sent: when the deadline was last moved */
     uint64_t arriving;       /* counted in the service's */
     uint8_t *body;           /* BODY_MEMORY */
     struct demur_store_upload *upload;
@@ -122,7 +124,7 @@ struct demur_request {
     struct demur_work work;
 };
 
-/* A body, and whoever reads a blob, has `body-seconds` for each so many bytes. */
+/* A body, and whoever reads an answer, has `body-seconds` for each so many bytes. */
 #define DEMUR_PROGRESS ((uint64_t)256 << 10)
 /* So much of it is there, or sent: its deadline moves when that is enough. */
 void demur_request_progress(struct demur_request *r, uint64_t done);

@@ -170,3 +170,48 @@ TEST(connections_whose_time_is_over)
     open_are(&c, "...");
     crowd_end(&c);
 }
+
+TEST(connections_of_one_address_hold_their_part)
+{
+    struct crowd c;
+    REQUIRE(crowd_init(&c, 16, 0));
+    for (int i = 0; i < 3; i++)
+        come(&c, "10.0.0.1");
+    come(&c, "10.0.0.2");
+    CHECK(demur_conn_hold(c.all, c.conn[0], 60, 100));
+    CHECK(!demur_conn_hold(c.all, c.conn[1], 41, 100));
+    CHECK(demur_conn_hold(c.all, c.conn[1], 40, 100));
+    CHECK(!demur_conn_hold(c.all, c.conn[0], 1, 100));
+    CHECK(demur_conn_hold(c.all, c.conn[3], 100, 100));
+    demur_conn_over(c.all, c.conn[0]);
+    CHECK(demur_conn_hold(c.all, c.conn[2], 60, 100));
+    demur_conn_over(c.all, c.conn[1]);
+    demur_conn_over(c.all, c.conn[2]);
+    CHECK(demur_conn_hold(c.all, c.conn[1], 500, 100)); /* one alone may hold any one answer */
+    CHECK(!demur_conn_hold(c.all, c.conn[2], 1, 100));
+    CHECK(!demur_conn_hold(c.all, c.conn[2], UINT64_MAX, 100));
+    crowd_end(&c);
+}
+
+TEST(connections_that_read_nothing_lose_their_answers)
+{
+    struct crowd c;
+    const uint64_t hour = 3600000000;
+    REQUIRE(crowd_init(&c, 32, 0));
+    for (int i = 0; i < 6; i++) {
+        come(&c, "10.0.0.1");
+        demur_conn_allow(c.all, c.conn[i], DEMUR_CONN_REQUEST, 60);
+    }
+    for (int i = 1; i < 5; i++)
+        CHECK(demur_conn_hold(c.all, c.conn[i], 10, UINT64_MAX));
+    demur_connections_relieve(c.all, 15, hour); /* nobody stood still for so long */
+    open_are(&c, "oooooo");
+    demur_conn_allow(c.all, c.conn[1], DEMUR_CONN_REQUEST, 60); /* it reads */
+    demur_conn_allow(c.all, c.conn[2], DEMUR_CONN_SERVER, 0);   /* it waits for us */
+    demur_connections_relieve(c.all, 15, 0);
+    open_are(&c, "ooo..o");
+    CHECK(demur_connections_displaced(c.all) == 2);
+    demur_connections_relieve(c.all, 15, 0);
+    open_are(&c, "o.o..o");
+    crowd_end(&c);
+}

@@ -78,7 +78,7 @@ struct span fixture_record(const struct fixture *f, size_t i)
 
 bool fixture_create(struct fixture *f)
 {
-    struct span records[8], blobs[8];
+    static struct span records[TOWN_ENTRIES], blobs[TOWN_ENTRIES];
     struct demur_server_birth birth = {.dir = f->dir,
                                        .settings = &f->settings,
                                        .log_seed = f->w->log.secret,
@@ -86,7 +86,7 @@ bool fixture_create(struct fixture *f)
                                        .at = f->w->now,
                                        .records = records,
                                        .blobs = blobs};
-    for (size_t i = 0; i < f->w->entries_len && i < 8; i++) {
+    for (size_t i = 0; i < f->w->entries_len; i++) {
         records[birth.records_len++] = fixture_record(f, i);
         if (f->w->entries[i].text.len)
             blobs[birth.blobs_len++] = f->w->entries[i].text;
@@ -420,7 +420,7 @@ bool fixture_put_blobs(struct fixture *f)
     return fixture_ask(f, &a, "PUT", path, span_str(hex)) && a.status == 204;
 }
 
-bool fixture_people(struct fixture *f, size_t n)
+enum demur_err fixture_keeper(struct fixture *f)
 {
     struct town *w = f->w;
     town_begin_by(w, DEMUR_RECORD_ROLE, &w->root);
@@ -428,7 +428,13 @@ bool fixture_people(struct fixture *f, size_t n)
     demur_put_text(&w->out, DEMUR_FIELD_CHANGE, span_lit("holds"));
     demur_put_bytes(&w->out, DEMUR_FIELD_HOLDER, span_of(w->keeper.public_key, 32));
     demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(w->keeper.recipient));
-    enum demur_err err = town_sign_send(w, &w->root);
+    return town_sign_send(w, &w->root);
+}
+
+bool fixture_people(struct fixture *f, size_t n)
+{
+    struct town *w = f->w;
+    enum demur_err err = fixture_keeper(f);
     for (size_t i = 0; i < n && !err; i++) {
         err = town_invite(w, i, "");
         if (!err)

@@ -39,8 +39,9 @@ struct fixture_answer {
 /* A channel under policies/company.policy, made by demur_server_create, and
  * served. NULL, and the test failed or skipped, when that does not work. */
 struct fixture *fixture_new(void);
-/* Make it, but do not serve it; `settings` may be changed before. */
+/* Prepare it: `settings` may be changed, and the town grow, before it is made. */
 struct fixture *fixture_prepare(void);
+/* With all entries that the town has by now, DEMUR_BATCH_MAX at most. */
 bool fixture_create(struct fixture *f);
 /* Start serving; false when the server ended at once (its exit status in *status). */
 bool fixture_start(struct fixture *f, int *status);
@@ -71,6 +72,8 @@ bool fixture_tick(struct fixture *f);
 bool fixture_receipt_ok(const struct fixture *f, const struct fixture_answer *a, size_t i);
 /* PUT the blobs and the release key that the town's last record names. */
 bool fixture_put_blobs(struct fixture *f);
+/* The roster's keeper takes office; not sent. */
+enum demur_err fixture_keeper(struct fixture *f) DEMUR_CHECKED;
 /* The roster's keeper is in office, and n members have joined; all sent. */
 bool fixture_people(struct fixture *f, size_t n);
 

@@ -54,6 +54,8 @@ TEST(memory_has_a_part_for_each_use)
 {
     struct demur_service *s = calloc(1, sizeof *s);
     REQUIRE(s != NULL);
+    s->connections = demur_connections_new(8, 0);
+    REQUIRE(s->connections != NULL);
     s->limits[DEMUR_LIMIT_MEMORY] = LIMIT;
     CHECK(!demur_memory_take(s, DEMUR_MEMORY_UPLOAD, LIMIT / 2 + 1));
     CHECK(demur_memory_take(s, DEMUR_MEMORY_UPLOAD, LIMIT / 2));
@@ -67,5 +69,6 @@ TEST(memory_has_a_part_for_each_use)
     CHECK(demur_memory_take(s, DEMUR_MEMORY_SMALL, 0)); /* what needs none has it */
     demur_memory_give(s, LIMIT);
     CHECK(atomic_load(&s->memory) == 0);
+    demur_connections_free(s->connections);
     free(s);
 }

@@ -1,6 +1,8 @@
 /* The server over real sockets: who may ask, what is answered, every limit. */
 #define _DEFAULT_SOURCE /* usleep */
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -9,6 +11,7 @@
 
 #include "../../core/tile.h"
 #include "../../embedded/embedded.h"
+#include "../../server/service.h"
 #include "fixture.h"
 
 static struct fixture_answer a;
@@ -335,6 +338,131 @@ TEST(serve_uploads_have_to_go_on)
         double drip = slow_life_s(f, UPLOAD(ZEROS, "67108864"), "x");
         if (still > 8 || drip > 8)
             test_failed(__FILE__, __LINE__, "seconds: still %f drip %f", still, drip);
+    }
+    fixture_free(f);
+}
+
+/* ---- readers that stand still ------------------------------------------------- */
+
+#define READERS 2
+
+/* Asks and reads nothing: with small segments and a small window, little of a large answer
+ * leaves the server's memory. */
+static int ask_and_read_nothing(struct fixture *f, const char *path)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons(f->port)};
+    char request[300];
+    int segment = 536, window = 4096, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\n" AUTH "\r\n", path);
+    CHECK(!setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment));
+    CHECK(!setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window));
+    CHECK(!connect(fd, (struct sockaddr *)&at, sizeof at));
+    CHECK(send(fd, request, strlen(request), 0) == (ssize_t)strlen(request));
+    return fd;
+}
+
+/* So many invitations that a view of the roster is no small answer. */
+static bool invite_many(struct town *w, size_t n)
+{
+    struct town_key invitation;
+    char text[80];
+    enum demur_err err = DEMUR_OK;
+    for (size_t i = 0; i < n && !err; i++) {
+        town_key_make(w, &invitation);
+        town_begin_by(w, DEMUR_RECORD_INVITE, &w->keeper);
+        snprintf(text, sizeof text, "invited-%050zu", i);
+        demur_put_text(&w->out, DEMUR_FIELD_HANDLE, span_str(text));
+        snprintf(text, sizeof text, "team=%060zu", i);
+        demur_put_text(&w->out, DEMUR_FIELD_ATTRIBUTE, span_str(text));
+        demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(invitation.public_key, 32));
+        err = town_sign_send(w, &w->keeper);
+    }
+    CHECK_ERR(err, DEMUR_OK);
+    return !err;
+}
+
+/* What is asked for, in a body of its own: the fixture's has no room for it. */
+static size_t drain(void *p, size_t size, size_t n, void *ctx)
+{
+    (void)p;
+    *(size_t *)ctx += size * n;
+    return size * n;
+}
+
+static long ask_large(struct fixture *f, const char *path, size_t *len)
+{
+    char url[300];
+    long status = 0;
+    CURL *curl = curl_easy_init();
+    struct curl_slist *headers = curl_slist_append(NULL, "Authorization: Bearer " FIXTURE_TOKEN);
+    snprintf(url, sizeof url, "%s%s", f->url, path);
+    *len = 0;
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, 60L);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, drain);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, len);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
+    if (!curl_easy_perform(curl))
+        curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(headers);
+    return status;
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Does it grow above that within 20 seconds? */
+static bool metric_passes(struct fixture *f, const char *name, uint64_t than)
+{
+    double until = seconds() + 20;
+    while (metric(f, name) <= than && seconds() < until)
+        usleep(50000);
+    uint64_t is = metric(f, name);
+    return is != UINT64_MAX && is > than;
+}
+
+/* A few of them would hold all that answers get: they lose it when it is wanted, and in any
+ * case they have no longer for it than for a body. */
+TEST(serve_readers_that_stand_still_keep_no_answer_from_others)
+{
+    struct fixture *f = fixture_prepare();
+    if (!f)
+        return;
+    int fds[READERS];
+    size_t len = 0;
+    f->settings.limits[DEMUR_LIMIT_MEMORY] = 2 << 20; /* 1.5 MiB for answers */
+    f->settings.limits[DEMUR_LIMIT_BODY_SECONDS] = 4;
+    if (!fixture_keeper(f) && invite_many(f->w, 1400) && fixture_create(f) &&
+        fixture_start(f, NULL)) {
+        CHECK(ask_large(f, "/api/roster", &len) == 200);
+        if (len <= DEMUR_PROGRESS || len >= 512 << 10)
+            test_failed(__FILE__, __LINE__, "the answer has %zu bytes", len);
+        for (size_t i = 0; i < READERS; i++) {
+            fds[i] = ask_and_read_nothing(f, "/api/roster");
+            CHECK(metric_becomes(f, "demur_memory_bytes", (i + 1) * len) == (i + 1) * len);
+        }
+        double began = seconds();
+        bool refused = false, had = false;
+        while (seconds() < began + 20 && !(refused && had)) {
+            had = ask_large(f, "/api/roster", &len) == 200;
+            refused |= !had;
+            usleep(50000);
+        }
+        CHECK(refused && had);
+        CHECK(metric_passes(f, "demur_connections_displaced_total", 0));
+        uint64_t dropped = metric(f, "demur_connections_dropped_total");
+        int fd = ask_and_read_nothing(f, "/api/roster");
+        CHECK(metric_passes(f, "demur_connections_dropped_total", dropped));
+        close(fd);
+        for (size_t i = 0; i < READERS; i++)
+            close(fds[i]);
     }
     fixture_free(f);
 }
