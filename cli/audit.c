@@ -107,6 +107,7 @@ static void put_verdicts(struct demur_json *j, const struct demur_audit_report *
         demur_json_number(j, "entry", v->index);
         demur_json_time(j, "at", v->at);
         demur_json_text(j, "dissent", span_str(v->dissent));
+        demur_json_bool(j, "replaced_key", v->replaced);
         demur_json_text(j, "why", span_str(v->why));
         demur_json_close(j, '}');
     }
@@ -225,8 +226,10 @@ static void print_verdicts(const struct demur_audit_report *r, const struct rece
             cli_say(stdout, 4, "  %s: entry %llu of %s, and in this log", file, entry,
                     cli_time(v->at));
         else if (v->verdict == DEMUR_RECEIPT_NOT_IN_LOG)
-            cli_say(stdout, 4, "  %s: entry %llu of %s, which is not in this log", file, entry,
-                    cli_time(v->at));
+            cli_say(stdout, 4, "  %s: entry %llu of %s, which is not in this log%s", file, entry,
+                    cli_time(v->at),
+                    v->replaced ? "; it may be forged, with a log key that was replaced later"
+                                : "");
         else if (v->verdict == DEMUR_RECEIPT_WORTHLESS)
             cli_say(stdout, 4, "  %s: proves nothing: %s", file, v->why);
         else

@@ -16,6 +16,7 @@ struct signed_head {
     uint64_t size;
     uint8_t root[32];
     const struct demur_audit_given *receipt;
+    const char *doubt; /* receipt_doubt */
 };
 
 struct audit {
@@ -233,9 +234,10 @@ static enum demur_err count_entries(struct audit *a, struct demur_diag *diag)
 /* ---- receipts ---- */
 
 static enum demur_err note_head(struct audit *a, const struct demur_receipt_report *receipt,
-                                const struct demur_audit_given *given, struct demur_diag *diag)
+                                const struct demur_audit_given *given, const char *doubt,
+                                struct demur_diag *diag)
 {
-    struct signed_head head = {.size = receipt->size, .receipt = given};
+    struct signed_head head = {.size = receipt->size, .receipt = given, .doubt = doubt};
     if (!demur_grow(&a->heads, &a->heads_cap, a->heads_len + 1, sizeof head))
         return no_memory(diag);
     memcpy(head.root, receipt->root, 32);
@@ -245,8 +247,8 @@ static enum demur_err note_head(struct audit *a, const struct demur_receipt_repo
 
 /* The entry that a good receipt is for: in the log, as it should be? */
 static enum demur_err check_entry(struct audit *a, const struct demur_receipt_report *receipt,
-                                  const struct demur_audit_given *given, bool *there,
-                                  struct demur_diag *diag)
+                                  const struct demur_audit_given *given, const char *doubt,
+                                  bool *there, struct demur_diag *diag)
 {
     char text[DEMUR_FINDING_TEXT];
     struct demur_bytes entry = {0};
@@ -255,10 +257,10 @@ static enum demur_err check_entry(struct audit *a, const struct demur_receipt_re
     *there = false;
     if (receipt->index >= a->c->size)
         return find_fault(a, "broken-receipt", diag,
-                          "the receipt %.60s proves that entry %llu was in the log, and the log "
+                          "the receipt %.40s proves that entry %llu was in the log, and the log "
                           "that the server shows does not reach so far: it was taken out, or is "
-                          "held back",
-                          given->name, (unsigned long long)receipt->index);
+                          "held back%s",
+                          given->name, (unsigned long long)receipt->index, doubt);
     enum demur_err err = demur_client_entry(a->c, receipt->index, &entry, diag);
     *there = !err && span_eq(demur_bytes_span(&entry), demur_bytes_span(&receipt->entry));
     if (!err && !*there)
@@ -275,7 +277,9 @@ static enum demur_err check_receipt(struct audit *a, const struct demur_audit_gi
     struct demur_diag why = {0};
     bool there;
     a->report->receipts++;
-    enum demur_err err = demur_receipt_check(&receipt, given->text, a->c->options.channel, &why);
+    uint8_t key[32];
+    enum demur_err err =
+        receipt_check(&receipt, given->text, a->c->options.channel, NULL, key, &why);
     if (err == DEMUR_ERR_MEMORY)
         return no_memory(diag);
     if (err) {
@@ -284,9 +288,11 @@ static enum demur_err check_receipt(struct audit *a, const struct demur_audit_gi
         return find_fault(a, "bad-receipt", diag, "the receipt %.60s proves nothing: %.150s",
                           given->name, why.text);
     }
-    err = check_entry(a, &receipt, given, &there, diag);
+    const char *doubt = receipt_doubt(a->c, key);
+    v->replaced = doubt[0] != 0;
+    err = check_entry(a, &receipt, given, doubt, &there, diag);
     if (!err)
-        err = note_head(a, &receipt, given, diag);
+        err = note_head(a, &receipt, given, doubt, diag);
     v->verdict = there ? DEMUR_RECEIPT_IN_LOG : DEMUR_RECEIPT_NOT_IN_LOG;
     v->index = receipt.index;
     v->at = receipt.at;
@@ -341,11 +347,11 @@ static enum demur_err check_heads(struct audit *a, struct demur_diag *diag)
     }
     if (!err && next < a->heads_len)
         err = find_fault(a, "older-log", diag,
-                         "the receipt %.60s is of a log of %llu entries, and %llu are shown now: "
-                         "an old state of it was put back, or somebody holds back what is newer",
+                         "the receipt %.30s is of a log of %llu entries, and %llu are shown now: "
+                         "an old state was put back, or what is newer is held back%s",
                          a->heads[a->heads_len - 1].receipt->name,
                          (unsigned long long)a->heads[a->heads_len - 1].size,
-                         (unsigned long long)a->c->size);
+                         (unsigned long long)a->c->size, a->heads[a->heads_len - 1].doubt);
     return err;
 }
 

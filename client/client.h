@@ -602,6 +602,9 @@ struct demur_audit_receipt {
     } verdict;
     uint64_t index, at; /* of the entry; 0 unless the receipt proves one */
     char dissent[33];   /* empty: not of a case */
+    /* It is signed with a log key that was replaced later: whoever stole that key could
+     * have made it as well. */
+    bool replaced;
     char why[200];
 };
 /* What an `expunge` in the log had destroyed: whether the bytes are gone, no log can show. */

@@ -193,6 +193,9 @@ enum demur_err receipt_check(struct demur_receipt_report *out, struct span text,
                              const uint8_t fingerprint[static 32],
                              const struct demur_channel *since, uint8_t *key,
                              struct demur_diag *diag);
+/* The end of a sentence that holds a receipt against the log: a warning where the key that
+ * signed it is not the log's any more, as far as the copy has come; else nothing. */
+const char *receipt_doubt(const struct demur_client *c, const uint8_t key[static 32]);
 /* That key alone. */
 enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
                                const uint8_t fingerprint[static 32],

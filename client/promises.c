@@ -82,23 +82,26 @@ void promise_broken(struct demur_client *c, const struct promise *p, struct span
 {
     struct demur_bytes file = {0};
     char name[80], hex[65];
+    uint8_t key[32];
+    const char *doubt = "";
+    if (!receipt.p && demur_path_read(p->receipt, DEMUR_RECEIPT_MAX, &file, NULL) == DEMUR_OK)
+        receipt = demur_bytes_span(&file);
+    if (receipt.p && receipt_log_key(key, receipt, c->options.channel, NULL, NULL) == DEMUR_OK)
+        doubt = receipt_doubt(c, key);
     hex_text(hex, p->hash);
     snprintf(name, sizeof name, "broken-receipt-%llu-%.16s", (unsigned long long)p->size, hex);
     if (p->root)
         snprintf(text, DEMUR_FINDING_TEXT,
                  "the log signed two different histories of its first %llu entries: one in a "
-                 "receipt that it gave, and the one that it shows now",
-                 (unsigned long long)p->size);
+                 "receipt that it gave, and the one that it shows now%s",
+                 (unsigned long long)p->size, doubt);
     else
         snprintf(text, DEMUR_FINDING_TEXT,
                  "the log gave a receipt for entry %llu and holds another entry there now: what "
-                 "was in the log was taken out or changed",
-                 (unsigned long long)p->size);
-    if (evidence_kept(c, name))
-        return;
-    if (!receipt.p && demur_path_read(p->receipt, DEMUR_RECEIPT_MAX, &file, NULL) == DEMUR_OK)
-        receipt = demur_bytes_span(&file);
-    keep_broken(c, p, name, text, receipt, entry, checkpoint);
+                 "was in the log was taken out or changed%s",
+                 (unsigned long long)p->size, doubt);
+    if (!evidence_kept(c, name))
+        keep_broken(c, p, name, text, receipt, entry, checkpoint);
     demur_bytes_free(&file);
 }
 

@@ -177,6 +177,16 @@ enum demur_err receipt_log_key(uint8_t key[static 32], struct span text,
     return err;
 }
 
+const char *receipt_doubt(const struct demur_client *c, const uint8_t key[static 32])
+{
+    uint8_t now[32];
+    demur_channel_log_key(c->channel, now);
+    return memcmp(key, now, 32) == 0
+               ? ""
+               : "; the receipt's log key was replaced later, so whoever stole it could have made "
+                 "the receipt too";
+}
+
 void demur_receipt_report_free(struct demur_receipt_report *report)
 {
     demur_bytes_free(&report->entry);

@@ -228,6 +228,25 @@ static void rotates(struct live *l, struct liar *liar)
 static void changed_keys(struct live *l) { with_liar(l, rotates); }
 TEST(lies_and_honest_changes_of_the_logs_key) { live_run(changed_keys); }
 
+/* An audit that is handed a receipt by a key that was changed since does not say that the
+ * operator broke it, without saying who else may have made it. */
+static void forged_is_doubted(struct live *l, struct liar *liar, const struct demur_bytes *receipt,
+                              const char *words)
+{
+    struct demur_audit_report report;
+    struct demur_client_options o = live_options(l, "auditor");
+    struct demur_audit_given given = {"given.receipt", demur_bytes_span(receipt)};
+    o.url = liar->url;
+    CHECK_SAYS(demur_audit(&report, &o, NULL, &given, 1, &l->diag), DEMUR_ERR_VERIFY, "");
+    REQUIRE(report.verdicts_len == 1 && report.findings_len >= 1);
+    CHECK(report.verdicts[0].verdict == DEMUR_RECEIPT_NOT_IN_LOG && report.verdicts[0].replaced);
+    for (size_t i = 0; i < report.findings_len; i++)
+        if (!strstr(report.findings[i].text, "whoever stole it could have made the receipt too"))
+            test_failed(__FILE__, __LINE__, "%s", report.findings[i].text);
+    CHECK(strstr(report.findings[0].text, words));
+    demur_audit_report_free(&report);
+}
+
 /* Who has stolen a log key that was changed for that swallows a record, with a receipt that
  * holds by itself. A copy that knows of the change does not take it. */
 static void swallows(struct live *l, struct liar *liar)
@@ -267,6 +286,12 @@ static void swallows(struct live *l, struct liar *liar)
     CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
     CHECK(demur_client_findings(c) == 0);
     demur_client_close(c);
+    forged_is_doubted(l, liar, &receipt, "and holds another entry there now");
+    demur_bytes_free(&receipt);
+    liar_add(thief, w->now, buf_span(&record));
+    liar_sign(thief, n + 2, w->log.secret);
+    receipt = liar_receipt(thief, n + 1);
+    forged_is_doubted(l, liar, &receipt, "does not reach so far");
     demur_bytes_free(&receipt);
     liar_free(thief);
 }
