@@ -127,6 +127,7 @@ void demur_client_close(struct demur_client *c)
     demur_channel_free(c->channel);
     demur_bytes_free(&c->checkpoint);
     demur_bytes_free(&c->bundle);
+    free(c->ring.keys);
     free(c->record);
     free(c->bad);
     free(c->findings);

@@ -110,7 +110,15 @@ struct demur_client {
     int64_t skew_s;              /* by which now is ahead of the server's clock; 0: near enough */
     bool upgrade;                /* an entry that this version does not understand */
     struct demur_record *record; /* work space */
-    struct demur_bytes bundle;   /* the one last read for an entry, ... */
+    struct ring_of_cards {       /* the ring that the last card was held against */
+        uint64_t size;           /* of the copy then; 0: none */
+        uint8_t policy[32];
+        uint32_t epoch;
+        uint64_t roster;
+        uint8_t (*keys)[32]; /* sorted */
+        size_t n;
+    } ring;
+    struct demur_bytes bundle;       /* the one last read for an entry, ... */
     uint64_t bundle_at, bundle_size; /* ... its number, and the copy's size then; 0: none */
     uint64_t *bad;                   /* entries whose signatures or proofs do not verify */
     size_t bad_len, bad_cap;
@@ -443,6 +451,10 @@ enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_
 enum demur_err read_begin(struct demur_client *c, const struct demur_actor *actor,
                           const char *dissent, struct demur_dissent_info *info,
                           struct demur_diag *diag);
+/* Open an age file. KEY; VERIFY for whatever was put there in its place. */
+enum demur_err reading_open(const struct demur_actor *actor, struct span file,
+                            struct demur_bytes *out, struct demur_diag *diag);
+/* reading_card.c */
 /* What the name card of the filing comes to for this actor: card, handle, name,
  * card_text of *out. Errors: those of fetching it; then nothing is known. */
 enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
@@ -454,7 +466,7 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
                                const struct demur_blob_ref *blob, const uint8_t tag[static 32],
                                struct demur_reading *out, struct demur_diag *diag);
 /* Does a card hold for that signature and this roster? VERIFY. */
-enum demur_err card_hold(const struct demur_client *c, const struct demur_dissent_info *info,
+enum demur_err card_hold(struct demur_client *c, const struct demur_dissent_info *info,
                          const struct demur_card *card, const uint8_t tag[static 32],
                          struct demur_diag *diag);
 /* Does this plaintext hold for what it is said to be? VERIFY. */

@@ -2,9 +2,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-#include "../core/card.h"
 #include "../core/encode.h"
-#include "../core/ring.h"
 #include "../core/seal.h"
 #include "internal.h"
 
@@ -70,9 +68,8 @@ static enum demur_err release_key(struct demur_client *c, const struct demur_act
 
 /* ---- opening blobs ---- */
 
-/* KEY; VERIFY for whatever was put there in the place of an age file. */
-static enum demur_err open_file(const struct demur_actor *actor, struct span file,
-                                struct demur_bytes *out, struct demur_diag *diag)
+enum demur_err reading_open(const struct demur_actor *actor, struct span file,
+                            struct demur_bytes *out, struct demur_diag *diag)
 {
     struct demur_diag why = {0};
     struct buf plain = heap_buf(file.len);
@@ -94,7 +91,7 @@ static enum demur_err open_direct(struct demur_client *c, const struct demur_act
     struct demur_bytes file = {0};
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (!err)
-        err = open_file(actor, demur_bytes_span(&file), out, diag);
+        err = reading_open(actor, demur_bytes_span(&file), out, diag);
     if (err == DEMUR_ERR_KEY)
         err = demur_fail(diag, err,
                          "this was not sealed to you: ask somebody who can read it to share it");
@@ -119,7 +116,7 @@ static enum demur_err open_wrapped(struct demur_client *c, const struct demur_ac
         err = demur_fail(diag, DEMUR_ERR_VERIFY,
                          "the memo does not open with the key that its author gave the server");
     if (!err)
-        err = open_file(actor, buf_span(&inner), out, diag);
+        err = reading_open(actor, buf_span(&inner), out, diag);
     if (err == DEMUR_ERR_KEY)
         err =
             demur_fail(diag, err,
@@ -329,120 +326,6 @@ static enum demur_err read_letter(struct demur_client *c, struct demur_actor *ac
     memcpy(s->shared ? out->shared_by : out->role, s->shared ? s->shared_by : s->role_found,
            sizeof out->role);
     return parse_letter(c, s->dissent, demur_bytes_span(&out->text), &out->letter, diag);
-}
-
-/* ---- the author's name card ---- */
-
-/* The record that brought the present revision's card and signature. */
-static bool card_record(struct demur_client *c, const struct demur_dissent_info *info,
-                        struct demur_blob_ref *card, uint8_t tag[static 32])
-{
-    struct demur_event event;
-    bool found = false;
-    for (size_t i = 0; demur_channel_event(c->channel, span_str(info->id), i, &event); i++) {
-        struct demur_bytes entry = {0};
-        uint64_t at;
-        bool opens = event.type == DEMUR_RECORD_CIRCULATE || event.type == DEMUR_RECORD_REVISE ||
-                     event.type == DEMUR_RECORD_FILE;
-        if (!opens || case_record(c, event.index, &entry, &at, NULL) != DEMUR_OK)
-            continue;
-        if (!found && demur_record_number(c->record, DEMUR_FIELD_REVISION) == info->revision &&
-            demur_record_blob(c->record, DEMUR_FIELD_CARD, 0, card))
-            found = record_tag(c->record, DEMUR_FIELD_PROOF, tag);
-        demur_bytes_free(&entry);
-    }
-    return found;
-}
-
-/* Are the identity key and the ring key the named member's, and is the latter in the
- * ring? Without the former two could swap their names. */
-static enum demur_err check_roster(const struct demur_client *c,
-                                   const struct demur_dissent_info *info,
-                                   const struct demur_card *card, struct demur_diag *diag)
-{
-    struct demur_member_info member, owner;
-    size_t n = 0;
-    if (!demur_channel_member_find(c->channel, card->handle, &member) || !member.joined)
-        return demur_fail(diag, DEMUR_ERR_VERIFY, "the roster has no member %.*s",
-                          SPAN_ARG(card->handle));
-    /* An earlier key will do: the card was made when it was the member's. */
-    if (!demur_channel_key_owner(c->channel, card->key, &owner) ||
-        !span_eq(owner.handle, member.handle))
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "it is not signed by a key that the roster has for %.*s",
-                          SPAN_ARG(card->handle));
-    if (!demur_channel_ring_key_owner(c->channel, card->ring_key, &owner) ||
-        !span_eq(owner.handle, member.handle))
-        return demur_fail(diag, DEMUR_ERR_VERIFY, "its ring key is not one that %.*s ever gave",
-                          SPAN_ARG(card->handle));
-    enum demur_err err = demur_channel_ring(c->channel, info->policy_entry, info->epoch,
-                                            info->roster, NULL, 0, NULL, 0, &n, diag);
-    uint8_t(*keys)[32] = err ? NULL : malloc((n ? n : 1) * 32);
-    if (!err && !keys)
-        return no_memory(diag);
-    if (!err)
-        err = demur_channel_ring(c->channel, info->policy_entry, info->epoch, info->roster, NULL, 0,
-                                 keys, n, &n, diag);
-    bool in = false;
-    for (size_t i = 0; !err && i < n && !in; i++)
-        in = memcmp(keys[i], card->ring_key, 32) == 0;
-    free(keys);
-    return err || in ? err
-                     : demur_fail(diag, DEMUR_ERR_VERIFY,
-                                  "its ring key is not in the ring that the dissent pinned");
-}
-
-enum demur_err card_hold(const struct demur_client *c, const struct demur_dissent_info *info,
-                         const struct demur_card *card, const uint8_t tag[static 32],
-                         struct demur_diag *diag)
-{
-    struct demur_card_about about = {c->options.channel, span_str(info->id), info->revision,
-                                     info->commitment, tag};
-    enum demur_err err = demur_card_check(card, &about, diag);
-    return err ? err : check_roster(c, info, card, diag);
-}
-
-enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor *actor,
-                               const struct demur_dissent_info *info,
-                               const struct demur_blob_ref *blob, const uint8_t tag[static 32],
-                               struct demur_reading *out, struct demur_diag *diag)
-{
-    struct demur_bytes file = {0}, plain = {0};
-    struct demur_card card;
-    struct demur_diag why = {0};
-    out->card = DEMUR_CARD_CLOSED;
-    if (case_not_expunged(c, info, blob->hash, NULL) != DEMUR_OK)
-        return DEMUR_OK;
-    enum demur_err err = demur_client_blob(c, blob, &file, diag);
-    if (err)
-        return err;
-    err = open_file(actor, demur_bytes_span(&file), &plain, &why);
-    demur_bytes_free(&file);
-    if (err == DEMUR_ERR_KEY)
-        return DEMUR_OK;
-    /* Whatever else a signer has put there in place of a card is theirs to answer for. */
-    if (!err)
-        err = demur_card_parse(&card, demur_bytes_span(&plain), &why);
-    if (!err)
-        err = card_hold(c, info, &card, tag, &why);
-    if (!err && (!copy_text(out->handle, sizeof out->handle, card.handle) ||
-                 !copy_text(out->name, sizeof out->name, card.name)))
-        err = demur_fail(&why, DEMUR_ERR_LIMIT, "its name is too long");
-    out->card = err ? DEMUR_CARD_WORTHLESS : DEMUR_CARD_NAMED;
-    memcpy(out->card_text, why.text, sizeof out->card_text);
-    demur_bytes_free(&plain);
-    return err == DEMUR_ERR_MEMORY ? no_memory(diag) : DEMUR_OK;
-}
-
-enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
-                            const struct demur_dissent_info *info, struct demur_reading *out,
-                            struct demur_diag *diag)
-{
-    struct demur_blob_ref blob;
-    uint8_t tag[32];
-    out->card = DEMUR_CARD_NONE;
-    return card_record(c, info, &blob, tag) ? reading_card_of(c, actor, info, &blob, tag, out, diag)
-                                            : DEMUR_OK;
 }
 
 /* ---- what people read ---- */
