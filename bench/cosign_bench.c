@@ -1,6 +1,7 @@
 /* A thousand co-signatures on one dissent, in a ring of 4,096, from 64 clients at once, each
  * of which sends the next when it has the receipt for the one before; what a flood of bad ones
- * costs beside good ones; how long a client takes to verify the thousand; and an audit of a
+ * costs beside good ones; how long a client takes to verify the thousand, and `demur signatures`
+ * to count them and to verify them once more; and an audit of a
  * roster of 30,000 members (or N of them), each with thirteen ring keys and a proof that it
  * holds them. The bounds are the budgets that the project set itself.
  *
@@ -11,6 +12,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../client/client.h"
@@ -272,6 +274,38 @@ static double sync_s(struct demur_client *c)
     return own_cpu_s() - before;
 }
 
+/* How long `demur signatures` takes on a copy that is up to date, from its start to its end. */
+static double signatures_s(const struct bench_world *w, const char *dissent, const char *flag)
+{
+    char url[64], home[320], channel[65];
+    int status = 0;
+    const char *demur = getenv("DEMUR");
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", w->port);
+    snprintf(home, sizeof home, "%s/home", w->parent);
+    sodium_bin2hex(channel, sizeof channel, w->fingerprint, 32);
+    fflush(NULL);
+    uint64_t start = bench_now_ns();
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (!freopen("/dev/null", "w", stdout))
+            _exit(126);
+        execl(demur ? demur : "build/release/demur", "demur", "signatures", dissent, "--home", home,
+              "--url", url, "--token", BENCH_TOKEN, "--channel", channel, flag, NULL);
+        _exit(127);
+    }
+    bench_need(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0,
+               "`demur signatures` did not end well");
+    return (double)(bench_now_ns() - start) / 1e9;
+}
+
+/* The copy is made by one that does not count. */
+static void signatures_report(const struct bench_world *w, const char *dissent)
+{
+    (void)signatures_s(w, dissent, "--json");
+    bench_report("signatures_1000", signatures_s(w, dissent, "--json"), "s", 2);
+    bench_report("signatures_verify_1000", signatures_s(w, dissent, "--verify"), "s", 2);
+}
+
 static double audit_s(const struct bench_world *w, size_t members, size_t signatures)
 {
     char url[64], data[320];
@@ -319,6 +353,7 @@ static void signatures_run(void)
     bench_report("cosign_flood_made", made, "ms", 2 * alone);
     bench_report("cosign_beside_flood", beside_s, "s", 3);
     double whole_s = audit_s(&world.w, MEMBERS, SIGNED + ALONE + BESIDE + 1);
+    signatures_report(&world.w, world.crowd.dissent);
     printf("# cosign: the audit of all that took %.2f s of processors\n", whole_s);
     demur_client_close(client);
     bench_world_remove(&world.w);
