@@ -7,6 +7,8 @@
 #include "cells.h"
 #include "commands.h"
 
+#define ABSENT_TOLD 5 /* by their entries; of many, the number says more */
+
 struct signatures {
     struct demur_dissent_info info;
     struct demur_signature *list;
@@ -53,10 +55,14 @@ static void print_names(const struct signatures *s)
             printf("  %s (%s)%s%s\n", s->list[i].name, s->list[i].handle,
                    s->list[i].author ? ", the author" : "",
                    s->list[i].disclosed ? ", disclosed later" : "");
-    for (size_t i = 0; i < s->len; i++)
-        if (s->list[i].card == DEMUR_CARD_ABSENT)
+    for (size_t i = 0, told = 0; i < s->len && told < ABSENT_TOLD; i++)
+        if (s->list[i].card == DEMUR_CARD_ABSENT) {
+            told++;
             printf("  card not there, of the signature in entry %llu\n",
                    (unsigned long long)s->list[i].index);
+        }
+    if (absent > ABSENT_TOLD)
+        printf("  cards not there, of %zu more signatures\n", absent - ABSENT_TOLD);
     printf("  %zu more without a name that you can read\n", s->len - named - absent);
     if (absent)
         cli_say(stdout, 2, "  A card that is not there was destroyed, or the server withholds it.");
