@@ -6,17 +6,26 @@
 #include "commands.h"
 #include "filing.h"
 
+bool cli_day(const char *text, uint64_t *out)
+{
+    struct demur_date date;
+    if (!demur_date_parse(span_str(text), &date) || demur_date_day(date) < 0)
+        return false;
+    *out = (uint64_t)demur_date_day(date);
+    return true;
+}
+
 enum demur_err cli_until(struct cli *cli, uint64_t *out)
 {
     const char *text = cli_option(cli, "until");
-    struct demur_date date;
+    uint64_t day;
     *out = 0;
     if (!text)
         return DEMUR_OK;
-    if (!demur_date_parse(span_str(text), &date) || demur_date_day(date) < 0)
+    if (!cli_day(text, &day))
         return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX,
                           "--until wants a day such as 2026-12-31, not \"%.40s\"", text);
-    *out = (uint64_t)demur_date_day(date) * 86400 + 43200;
+    *out = day * 86400 + 43200;
     return DEMUR_OK;
 }
 

@@ -143,6 +143,8 @@ void cli_json_sent(struct demur_json *j, const struct demur_sent *sent);
 /* Print an act's outcome: what was done, entry, time, where the receipt is. */
 int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ...)
     DEMUR_PRINTF(3, 4);
+/* circulate.c: a day such as 2026-12-31, since 1970; false when the text is none. */
+bool cli_day(const char *text, uint64_t *out);
 /* "Tue 24 Nov 2026 14:05 UTC" in a static buffer out of four. */
 const char *cli_time(uint64_t unix_s);
 /* screen.c: from here on nothing that is printed steers the terminal: control

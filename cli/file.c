@@ -111,8 +111,9 @@ enum demur_err cli_filing(struct cli *cli, const char *dissent, struct span memo
         return demur_fail(&cli->diag, DEMUR_ERR_MISSING,
                           "the memo has no title: give --title, or begin it with a line such as "
                           "\"# Title\"");
-    if (points && !span_u64(span_str(points), DEMUR_LETTER_POINTS_MAX, &n))
-        return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX, "--points wants a number");
+    if (points && (!span_u64(span_str(points), DEMUR_LETTER_POINTS_MAX, &n) || n == 0))
+        return demur_fail(&cli->diag, DEMUR_ERR_SYNTAX, "--points wants a number from 1 to %u",
+                          DEMUR_LETTER_POINTS_MAX);
     enum demur_err err = cli_naming(cli, dissent, &filing.named);
     if (err)
         return err;

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../core/civil.h"
 #include "../core/policy.h"
 #include "case.h"
 #include "commands.h"
@@ -26,13 +25,13 @@ static enum demur_err role_check(struct cli *cli, const char *role)
 static int until_take(struct cli *cli, uint64_t *until)
 {
     const char *text = cli_option(cli, "until");
-    struct demur_date date;
+    uint64_t day;
     if (!text)
         return CLI_OK;
-    if (!demur_date_parse(span_str(text), &date))
-        return cli_usage(cli, "--until %s is no date: write it as 2027-06-30", text);
+    if (!cli_day(text, &day))
+        return cli_usage(cli, "--until wants a day such as 2027-06-30, not \"%.40s\"", text);
     /* The whole day counts. */
-    *until = (uint64_t)(demur_date_day(date) + 1) * 86400 - 1;
+    *until = (day + 1) * 86400 - 1;
     return CLI_OK;
 }
 
