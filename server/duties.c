@@ -5,18 +5,13 @@
 
 #include "journal.h"
 
+#define LOOK_MS 500
 #define MINUTE_US ((uint64_t)60000000)
 #define SWEEP_SLICE 256
 #define RECLAIM_SLICE 16 /* transactions of 4 MiB */
 /* Entries after which another snapshot is due, and which part of the last one's. */
 #define SNAPSHOT_LEAST 10000
 #define SNAPSHOT_PART 16
-
-void demur_duties_init(struct demur_duties *d, struct demur_service *service)
-{
-    memset(d, 0, sizeof *d);
-    d->service = service;
-}
 
 static void tick_answered(struct demur_append *a)
 {
@@ -73,7 +68,7 @@ static void tick(struct demur_duties *d)
 
 /* Unnames a few at a time with the fold held, so that no commit comes between a
  * check of blobs and the batch; their bytes go while commits go on, and a few a look, so
- * that connections are looked after, and a signal heard, meanwhile. */
+ * that a stop need not wait for all of them. */
 static enum demur_err sweep_all(struct demur_engine *e, int64_t before, uint64_t *total,
                                 struct demur_diag *diag)
 {
@@ -150,7 +145,7 @@ static void warm_up(struct demur_duties *d)
         demur_journal("the store cannot be searched: %s", diag.text);
 }
 
-void demur_duties_run(struct demur_duties *d)
+static void look(struct demur_duties *d)
 {
     if (!d->warm)
         warm_up(d);
@@ -171,4 +166,66 @@ void demur_duties_run(struct demur_duties *d)
     }
     if (d->reclaiming)
         reclaim(d);
+}
+
+/* False when it is to end. */
+static bool rest(struct demur_duties *d)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += LOOK_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&d->lock);
+    int timed_out = 0;
+    while (!d->ending && !timed_out)
+        timed_out = pthread_cond_timedwait(&d->end, &d->lock, &until);
+    bool go_on = !d->ending;
+    pthread_mutex_unlock(&d->lock);
+    return go_on;
+}
+
+static void *run(void *arg)
+{
+    do
+        look(arg);
+    while (rest(arg));
+    return NULL;
+}
+
+enum demur_err demur_duties_start(struct demur_duties *d, struct demur_service *service,
+                                  struct demur_diag *diag)
+{
+    pthread_condattr_t attr;
+    memset(d, 0, sizeof *d);
+    d->service = service;
+    d->reclaiming = true; /* what a stop left */
+    pthread_mutex_init(&d->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&d->end, &attr);
+    pthread_condattr_destroy(&attr);
+    d->started = !pthread_create(&d->thread, NULL, run, d);
+    return d->started ? DEMUR_OK : demur_fail(diag, DEMUR_ERR_IO, "cannot start a thread");
+}
+
+void demur_duties_stop(struct demur_duties *d)
+{
+    if (!d->started)
+        return;
+    pthread_mutex_lock(&d->lock);
+    d->ending = true;
+    pthread_cond_signal(&d->end);
+    pthread_mutex_unlock(&d->lock);
+}
+
+void demur_duties_end(struct demur_duties *d)
+{
+    if (!d->started)
+        return;
+    demur_duties_stop(d);
+    pthread_join(d->thread, NULL);
+    d->started = false;
+    pthread_mutex_destroy(&d->lock);
+    pthread_cond_destroy(&d->end);
 }

@@ -1,6 +1,7 @@
 /* duties.h - what the server does by itself: one tick a day, sweeping blobs that
- * no record came for, destroying what was expunged. Called from one thread.
- * Inside server/. */
+ * no record came for, destroying what was expunged, snapshots. In a thread of its own:
+ * any of it may wait for a commit or the disk, and whoever looks after connections and
+ * signals must not. Inside server/. */
 #ifndef DEMUR_SERVER_DUTIES_H
 #define DEMUR_SERVER_DUTIES_H
 
@@ -14,15 +15,25 @@ struct demur_duties {
     uint64_t tick_next_us, sweep_next_us, destroy_next_us, snapshot_next_us;
     uint8_t text[1024];
     struct demur_append tick;
+    /* --- */
+    pthread_t thread;
+    bool started;
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t end;
+    bool ending;
 };
 
-void demur_duties_init(struct demur_duties *d, struct demur_service *service);
-/* See what is due; about once a second. *d stays until the sequencer has ended. */
-void demur_duties_run(struct demur_duties *d);
-/* Write a snapshot when the log has grown enough since the last; at the end, when it has
- * grown at all. */
+/* Look what is due, twice a second, until demur_duties_end. *d stays until the sequencer
+ * has ended. */
+enum demur_err demur_duties_start(struct demur_duties *d, struct demur_service *service,
+                                  struct demur_diag *diag) DEMUR_CHECKED;
+/* Begin nothing more; then, wait for what is under way. Fine when it never started. */
+void demur_duties_stop(struct demur_duties *d);
+void demur_duties_end(struct demur_duties *d);
+/* After the end: write a snapshot when the log has grown enough since the last; at the end, when it
+ * has grown at all. */
 void demur_duties_snapshot(struct demur_duties *d, bool at_end);
-/* Destroy what was expunged, now; for the last time when the server stops. */
+/* After the end: destroy what was expunged, for the last time. */
 void demur_duties_destroy(struct demur_duties *d);
 
 #endif

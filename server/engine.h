@@ -75,8 +75,8 @@ struct demur_engine {
     struct demur_list keys; /* bytes: a bundle of entry 0 and the first `keys_rotates` rotations */
     size_t keys_rotates;
 
-    struct demur_snapshots snapshots; /* the main thread's, as is refold */
-    struct demur_refold *refold;      /* NULL: nothing to fold again, or done */
+    struct demur_snapshots snapshots; /* of one thread at a time: duties.h */
+    struct demur_refold *refold;      /* the main thread's; NULL: nothing to fold again, or done */
 
     struct demur_commit_figures figures;            /* the sequencer's */
     struct demur_append *accepted[DEMUR_BATCH_MAX]; /* a commit's; here, so that it cannot lack */
@@ -209,8 +209,8 @@ enum demur_err demur_folding_entry(void *ctx, uint64_t index, const uint8_t leaf
 enum demur_err demur_folding_end(struct demur_folding *f) DEMUR_CHECKED; /* fold the rest */
 void demur_folding_free(struct demur_folding *f);
 /* recover.c */
-/* e->refold has come to an answer: OK, or VERIFY when the snapshot was wrong, which is
- * deleted then: nothing of this engine is to be believed. */
+/* e->refold has come to an answer: OK, or VERIFY when the snapshot was wrong: nothing of
+ * this engine is to be believed then, and closing it deletes the snapshots. */
 enum demur_err demur_engine_refolded(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
 enum demur_err demur_engine_recover(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
 /* engine.c: sign the store's head, and publish; note what an accepted entry means. */

@@ -149,6 +149,8 @@ static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
         err = demur_workers_start(&v->workers, most + 1, diag);
     if (!err)
         err = demur_proofs_start(&v->proofs, v->engine, v->workers, &v->metrics, most, diag);
+    if (!err)
+        err = demur_duties_start(&s->duties, v, diag);
     return err;
 }
 
@@ -281,7 +283,6 @@ static enum demur_err watch(struct server *s, struct demur_diag *diag)
         if (err)
             return err;
         connections_look(&s->service);
-        demur_duties_run(&s->duties);
     }
 }
 
@@ -300,6 +301,7 @@ static enum demur_err stop(struct server *s, enum demur_err err, struct demur_di
     struct demur_service *v = &s->service;
     bool failed = err != DEMUR_OK;
     atomic_store(&v->stopping, true);
+    demur_duties_stop(&s->duties);
     if (s->http) {
         demur_journal("stopping");
         demur_http_quiesce(s->http);
@@ -312,6 +314,7 @@ static enum demur_err stop(struct server *s, enum demur_err err, struct demur_di
                 demur_connections_drop(v->connections);
         }
     }
+    demur_duties_end(&s->duties); /* it may wait for the sequencer */
     if (v->sequencer)
         demur_sequencer_drain(v->sequencer);
     demur_workers_end(v->workers);
@@ -350,7 +353,6 @@ static enum demur_err serve(struct server *s, struct demur_diag *diag)
         v->tokens_len = s->settings.tokens_len;
         for (size_t i = 0; i < v->tokens_len; i++)
             demur_hash(v->tokens[i], s->settings.tokens[i]);
-        demur_duties_init(&s->duties, v);
         err = all_open(s, diag);
     }
     if (!err)

@@ -25,7 +25,8 @@ struct demur_snapshot {
 
 struct demur_snapshots {
     int fds[DEMUR_SNAPSHOT_SLOTS]; /* -1: cannot be had */
-    struct demur_snapshot last;    /* loaded, or written since; the main thread's */
+    struct demur_snapshot last;    /* loaded, or written since */
+    bool wrong;                    /* the log says something else: they are to be emptied */
     uint64_t stood_us;             /* how long appends waited for the last write */
 };
 

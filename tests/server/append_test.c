@@ -1,6 +1,7 @@
 /* Appending over HTTP: receipts, retries, what must be stored before, what is
  * refused and with which words, and many clients at a time. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
@@ -641,6 +642,29 @@ static void gate_at(void *ctx, enum demur_server_point point)
         usleep(10000);
 }
 
+/* Does the server end a connection that says nothing? And, once told to stop, its listening? */
+static bool ends_the_silent(struct fixture *f)
+{
+    char byte;
+    int fd = fixture_connect(f);
+    struct pollfd p = {fd, POLLIN, 0};
+    bool ended = fd >= 0 && poll(&p, 1, 10000) == 1 && recv(fd, &byte, 1, 0) <= 0;
+    close(fd);
+    return ended;
+}
+
+static bool listens_no_more(struct fixture *f)
+{
+    int fd = 0;
+    for (int ms = 0; ms < 8000 && fd >= 0; ms += 10) {
+        usleep(10000);
+        fd = fixture_connect(f);
+        if (fd >= 0)
+            close(fd);
+    }
+    return fd < 0;
+}
+
 /* A sweep that takes long holds nothing up. */
 TEST(append_goes_on_while_blobs_are_swept)
 {
@@ -649,9 +673,11 @@ TEST(append_goes_on_while_blobs_are_swept)
     char path[96];
     struct gate *g =
         mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct fixture *f = fixture_new();
+    struct fixture *f = fixture_prepare();
     REQUIRE(f != NULL && g != MAP_FAILED);
     struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
+    f->settings.limits[DEMUR_LIMIT_HEADER_SECONDS] = 1;
+    REQUIRE(fixture_create(f) && fixture_start(f, NULL));
     *g = (struct gate){.clock_s = f->clock_s};
     CHECK(fixture_people(f, 1));
     crypto_hash_sha256(hash, bytes, sizeof bytes);
@@ -668,6 +694,8 @@ TEST(append_goes_on_while_blobs_are_swept)
     CHECK(fixture_ask(f, &a, "GET", path, no_body));
     CHECK_PROBLEM(&a, 404, "unknown");
     CHECK(!town_invite(f->w, 1, "") && fixture_send(f));
+    CHECK(ends_the_silent(f));
+    CHECK(kill(f->server, SIGTERM) == 0 && listens_no_more(f));
     CHECK(!__atomic_load_n(&g->open, __ATOMIC_SEQ_CST)); /* the sweep still stood there */
     __atomic_store_n(&g->open, true, __ATOMIC_SEQ_CST);
     CHECK(fixture_stop(f, SIGTERM) == 0);
