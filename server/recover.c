@@ -163,9 +163,6 @@ enum demur_err demur_engine_recover(struct demur_engine *e, struct demur_diag *d
     if (err)
         return err;
     demur_engine_publish(e, &published);
-    struct demur_diag cause = {0};
-    if (demur_engine_destroy(e, &cause))
-        demur_journal("not all that was expunged could be destroyed yet: %s", cause.text);
     uint64_t refused = demur_channel_refused(e->channel);
     if (refused)
         demur_journal("%llu entries of the log are without effect", (unsigned long long)refused);

@@ -69,7 +69,7 @@ enum demur_err demur_db_drop_leaving(struct demur_store *store, struct demur_dia
 }
 
 /* An upload's own: whoever sends a blob does not wait for what others left. What cannot be
- * removed now goes with the next removal or opening. */
+ * removed now goes with the next removal. */
 static void object_drop(struct demur_store *store, int64_t object)
 {
     bool more, dropped = drop(store, object, UINT64_MAX, &more, NULL) == DEMUR_OK;

@@ -219,8 +219,7 @@ static enum demur_err open_writer(struct demur_store *store, struct demur_diag *
     demur_db_end(conn, SQL_BLOB_WAITING);
     /* and a WAL that it left may hold what was deleted */
     store->scrub_due = true;
-    err = demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
-    return err == DEMUR_OK ? demur_db_drop_leaving(store, diag) : err;
+    return demur_db_write_end(store, conn, demur_db_fail(store, conn->db, rc, diag), diag);
 }
 
 static enum demur_err open_reader(struct demur_store *store, struct demur_diag *diag)

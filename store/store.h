@@ -66,8 +66,9 @@ enum demur_store_mode {
  * directory. Its head is size 0 and the hash of nothing. All or nothing, also
  * when the machine stops half-way: then call it again. */
 enum demur_err demur_store_create(const char *dir, struct demur_diag *diag) DEMUR_CHECKED;
-/* Open it. For writing, an older schema is brought up to date, and uploads that
- * a crash cut off are removed. UPGRADE when a newer demur wrote the store. */
+/* Open it. For writing, an older schema is brought up to date; what a crash or a stop left
+ * of uploads and deleted blobs waits for demur_store_reclaim. UPGRADE when a newer demur wrote the
+ * store. */
 enum demur_err demur_store_open(struct demur_store **out, const char *dir,
                                 enum demur_store_mode mode, struct demur_diag *diag) DEMUR_CHECKED;
 /* Is every later write refused, as said above? */
@@ -226,7 +227,7 @@ enum demur_err demur_store_blob_get(struct demur_store *store, struct demur_stor
                                     struct demur_diag *diag) DEMUR_CHECKED;
 /* Delete a blob, referenced or not, and its release key. On IO the blob may be
  * gone from every answer already while some of its bytes are still in the file:
- * demur_store_scrub, or opening the store again, removes the rest. */
+ * demur_store_scrub or demur_store_reclaim removes the rest. */
 enum demur_err demur_store_blob_delete(struct demur_store *store, const uint8_t hash[static 32],
                                        struct demur_diag *diag) DEMUR_CHECKED;
 /* Bytes of unreferenced blobs and of uploads in progress. Adds them up: slow
@@ -239,7 +240,7 @@ enum demur_err demur_store_blob_pending(struct demur_store *store, uint64_t *byt
 uint64_t demur_store_blob_waiting(struct demur_store *store);
 /* Take at most `max` of the unreferenced blobs put before `before_s`, the oldest
  * first, out of every answer, with their release keys. *n (may be NULL) gets how
- * many. Short: their bytes stay until demur_store_reclaim, or the next opening. */
+ * many. Short: their bytes stay until demur_store_reclaim. */
 enum demur_err demur_store_sweep(struct demur_store *store, int64_t before_s, uint64_t max,
                                  uint64_t *n, struct demur_diag *diag) DEMUR_CHECKED;
 /* Remove bytes of what was swept, in at most `max` transactions of 4 MiB; other writers

@@ -223,6 +223,32 @@ TEST(store_blob_references_and_sweep)
     world_end(&w);
 }
 
+/* However much is left of what was deleted, whoever opens a store has it at once. */
+TEST(store_opens_before_it_removes)
+{
+    struct world w;
+    world_init(&w);
+    struct demur_store *store = world_open(&w);
+    REQUIRE(store);
+    uint8_t hash[32];
+    uint64_t pending = 0;
+    struct demur_store_blob stat;
+    small_blob(store, hash, 20, 300);
+    CHECK_ERR(demur_store_sweep(store, INT64_MAX, UINT64_MAX, NULL, NULL), DEMUR_OK);
+    demur_store_close(store);
+    store = world_reopen(&w);
+    REQUIRE(store);
+    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
+    CHECK(pending > 0);
+    CHECK_ERR(demur_store_blob_stat(store, &stat, hash, NULL), DEMUR_ERR_UNKNOWN);
+    CHECK_ERR(demur_store_reclaim(store, UINT64_MAX, NULL, NULL), DEMUR_OK);
+    CHECK_ERR(demur_store_blob_pending(store, &pending, NULL), DEMUR_OK);
+    CHECK(pending == 0);
+    check_clean(store);
+    demur_store_close(store);
+    world_end(&w);
+}
+
 TEST(store_release_keys)
 {
     struct world w;

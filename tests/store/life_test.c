@@ -382,6 +382,7 @@ TEST(store_backup_is_a_store)
     CHECK(head.size == 700);
     CHECK_ERR(demur_store_release_get(copy, got, hash, NULL), DEMUR_OK);
     CHECK_SPAN(span_of(got, 32), span_of(key, 32));
+    CHECK_ERR(demur_store_reclaim(copy, UINT64_MAX, NULL, NULL), DEMUR_OK);
     CHECK_ERR(demur_store_blob_pending(copy, &pending, NULL), DEMUR_OK);
     CHECK(pending == 6);
     struct maker *again = maker_new();
