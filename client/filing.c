@@ -92,17 +92,28 @@ static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
 
 /* ---- circulation ---- */
 
-/* What can be told beforehand of a window: the fold has the last word on its length. */
+/* What can be told beforehand of a window, which ends at noon: the fold has the last word. */
 static enum demur_err check_window(const struct making *m, struct demur_diag *diag)
 {
     if (!m->policy->circulation)
         return demur_fail(diag, DEMUR_ERR_FORBIDDEN,
                           "the policy does not let a memo circulate before it is filed: file it");
-    return m->filing->until > demur_client_now(m->c)
-               ? DEMUR_OK
-               : demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
-                               "the window for signatures would be over before it begins: name a "
-                               "later day");
+    uint64_t now = demur_client_now(m->c);
+    if (m->filing->until <= now)
+        return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
+                             "the window for signatures would be over before it begins: name a "
+                             "later day");
+    uint64_t last = demur_channel_circulation_last(m->c->channel, m->policy, now);
+    if (m->filing->until <= last)
+        return DEMUR_OK;
+    char day[16];
+    struct buf b = buf_over(day, sizeof day - 1);
+    demur_date_put(&b, demur_day_date((int32_t)((last - 43200) / 86400)));
+    day[b.len] = 0;
+    return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
+                         "the policy does not let a memo circulate that long: name %s at the "
+                         "latest",
+                         day);
 }
 
 /* The dissent that gets a new text, and what its opening pinned. */

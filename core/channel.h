@@ -110,6 +110,11 @@ const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
 const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c,
                                                    const uint8_t entry[static 32]);
 
+/* Until when what is opened at `at` under this policy may circulate: 0 not at all, or the
+ * calendar does not reach so far; UINT64_MAX without a limit. */
+uint64_t demur_channel_circulation_last(const struct demur_channel *c, const struct demur_policy *p,
+                                        uint64_t at);
+
 /* The text of the policy in force, or of the calendar of that name as last accepted; no
  * bytes where there is none. It lasts as the channel does. */
 struct span demur_channel_policy_text(const struct demur_channel *c);

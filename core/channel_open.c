@@ -271,22 +271,33 @@ static uint32_t keep_ring(struct demur_channel *c, struct pinned_ring *ring)
     return c->rings_len++;
 }
 
+uint64_t demur_channel_circulation_last(const struct demur_channel *c, const struct demur_policy *p,
+                                        uint64_t at)
+{
+    struct demur_calendars calendars = channel_calendars(c);
+    struct demur_counting counting = {0};
+    int64_t last;
+    if (!p->circulation)
+        return 0;
+    if (!p->circulation_max.count)
+        return UINT64_MAX;
+    return demur_due(&calendars, p->calendar, (int64_t)at, p->circulation_max, counting, NULL, 0,
+                     &last) == DEMUR_OK &&
+                   last > 0
+               ? (uint64_t)last
+               : 0;
+}
+
 static enum demur_err check_circulation(struct applying *a, const struct demur_policy *p)
 {
-    struct demur_calendars calendars = channel_calendars(a->c);
     uint64_t until = demur_record_number(a->r, DEMUR_FIELD_UNTIL);
-    int64_t last;
-    struct demur_counting counting = {0};
     if (!p->circulation)
         return demur_fail(a->diag, DEMUR_ERR_FORBIDDEN,
                           "the policy does not let a memo circulate before it is filed");
     if (until <= a->at)
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "until",
                              "the window for signatures ends before it begins");
-    if (p->circulation_max.count &&
-        (demur_due(&calendars, p->calendar, (int64_t)a->at, p->circulation_max, counting, NULL, 0,
-                   &last) != DEMUR_OK ||
-         (int64_t)until > last))
+    if (until > demur_channel_circulation_last(a->c, p, a->at))
         return demur_fail_at(a->diag, DEMUR_ERR_TIME, 0, 0, "until",
                              "the policy does not let a memo circulate that long");
     return DEMUR_OK;
