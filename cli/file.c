@@ -418,14 +418,32 @@ static int file_circulating(struct cli *cli)
     return cli_case_end(cli, &hand, code);
 }
 
+/* What was signed is filed as it is: whoever gives something with it expects another thing. */
+static const char *of_another_text(const struct cli *cli)
+{
+    static const char *const options[] = {"title", "attach",     "to",    "marking",   "points",
+                                          "as",    "phrase-out", "named", "anonymous", NULL};
+    const char *const *values;
+    size_t i = 0;
+    while (options[i] && !cli_values(cli, options[i], &values) && !cli_flag(cli, options[i]))
+        i++;
+    return options[i];
+}
+
 static int run(struct cli *cli)
 {
+    const char *other;
     if (!cli_signing_ok(cli))
         return CLI_USAGE;
     if (cli->args_len > 1)
         return cli_usage(cli, "one memo at a time; other files go with --attach");
     if (cli_option(cli, "drop") || cli_flag(cli, "resume"))
         return resume_or_drop(cli);
+    if (cli_flag(cli, "circulated") && (other = of_another_text(cli)))
+        return cli_usage(cli,
+                         "--circulated files the text that was signed, as it is: leave --%s away, "
+                         "or change the text with `demur revise`",
+                         other);
     if (cli_flag(cli, "circulated"))
         return file_circulating(cli);
     if (!cli->args_len)
