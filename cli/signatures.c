@@ -236,11 +236,12 @@ static enum demur_err check_claim(struct cli *cli, const char *path)
     if (err)
         return err;
     if (cli->json)
-        printf("{\"holds\":true,\"handle\":\"%s\",\"entry\":%llu,\"author\":%s}\n", s.handle,
-               (unsigned long long)s.index, s.author ? "true" : "false");
+        printf(
+            "{\"holds\":true,\"dissent\":\"%s\",\"handle\":\"%s\",\"entry\":%llu,\"author\":%s}\n",
+            s.dissent, s.handle, (unsigned long long)s.index, s.author ? "true" : "false");
     else
-        printf("This proof holds: member %s (%s) %s, entry %llu.\n", s.handle, s.name,
-               s.author ? "opened the dissent" : "signed the dissent", (unsigned long long)s.index);
+        printf("This proof holds: member %s (%s) %s the dissent\n%s, entry %llu.\n", s.handle,
+               s.name, s.author ? "opened" : "signed", s.dissent, (unsigned long long)s.index);
     return DEMUR_OK;
 }
 
@@ -258,7 +259,7 @@ static int run_claim(struct cli *cli)
 {
     struct cli_hand hand = {0};
     const char *check = cli_option(cli, "check");
-    if (check && !cli->args_len) {
+    if (check && !cli->args_len && !cli_option(cli, "out")) {
         enum demur_err err = cli_client_open(cli, true);
         if (!err)
             err = check_claim(cli, check);

@@ -523,6 +523,7 @@ struct demur_signature {
     bool disclosed; /* the card is one that came later */
     enum demur_card_state card;
     char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
+    char dissent[33]; /* what it stands behind; of a claim alone */
 };
 /* The signatures that count, in the order of the log; `verify`: check every proof once more.
  * `reader` (may be NULL) opens the name cards that are sealed to them; once the server could

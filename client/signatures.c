@@ -307,6 +307,7 @@ enum demur_err demur_claim_check(struct demur_client *client, struct span text,
         err = demur_fail(diag, DEMUR_ERR_LIMIT, "the name in this proof is too long");
     if (!err) {
         s->card = DEMUR_CARD_NAMED;
+        memcpy(s->dissent, l.info.id, sizeof s->dissent);
         *out = *s;
     }
     free(l.list);
