@@ -76,7 +76,7 @@ static void counts_of(const struct demur_audit_report *r, struct count out[stati
         {"filed", "  of them filed", r->filed},
         {"final", "  of them ended", r->final},
         {"signatures", "signatures", r->signatures},
-        {"rings", "ring proofs checked", r->rings},
+        {"rings", "dissents' rings, made anew from the roster", r->rings},
         {"clocks_running", "clocks running", r->clocks_running},
         {"clocks_overdue", "clocks overdue", r->clocks_overdue},
         {"clocks_met_late", "clocks met late", r->clocks_met_late},

@@ -502,6 +502,9 @@ enum demur_err cli_dissent(struct cli *cli, const char *given, char id[static 33
     if (found == 1)
         return DEMUR_OK;
     return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
+    if (len > 32) /* a link or an invitation, which is a secret */
+        return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
+                          "this is no dissent's id, which is shorter: `demur status` lists them");
                       len < 6      ? "name a dissent by at least 6 characters of its id"
                       : found == 0 ? "no dissent begins with %s: `demur status` lists them"
                                    : "several dissents begin with %s: give more of the id",

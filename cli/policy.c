@@ -134,6 +134,15 @@ static void put_attachments(struct buf *b, const struct demur_policy *p)
     put_size(b, p->attachments_bytes);
 }
 
+static void put_circulation(struct buf *b, const struct demur_policy *p)
+{
+    buf_put_str(b, p->circulation ? "gathered before it is filed" : "the author's alone");
+    if (p->circulation && p->circulation_max.count) {
+        buf_put_str(b, ", for at most ");
+        demur_period_put(b, p->circulation_max);
+    }
+}
+
 static void print_memo(const struct demur_policy *p)
 {
     uint8_t text[200];
@@ -151,6 +160,9 @@ static void print_memo(const struct demur_policy *p)
     b.len = 0;
     put_attachments(&b, p);
     row(span_lit("attachments"), "", buf_span(&b));
+    b.len = 0;
+    put_circulation(&b, p);
+    row(span_lit("signatures"), "", buf_span(&b));
 }
 
 static void print_clocks(const struct demur_policy *p)

@@ -63,7 +63,8 @@ static void print_names(const struct signatures *s)
         }
     if (absent > ABSENT_TOLD)
         printf("  cards not there, of %zu more signatures\n", absent - ABSENT_TOLD);
-    printf("  %zu more without a name that you can read\n", s->len - named - absent);
+    printf("  %zu %swithout a name that you can read\n", s->len - named - absent,
+           named + absent ? "more " : "");
     if (absent)
         cli_say(stdout, 2, "  A card that is not there was destroyed, or the server withholds it.");
 }
