@@ -27,15 +27,15 @@ static void warn_of_months(const struct cli *cli)
                       "on with it.");
     int months = demur_ring_months(cli->client, id);
     if (months < 0 && demur_ring_next(cli->client, id))
-        cli_note(cli, "You have no ring key for this month: you can file, sign and open anything "
-                      "from next month\non.");
+        cli_note(cli, "You have no ring key for this month: you can file, sign and open anything\n"
+                      "from next month on.");
     else if (months < 0)
         cli_note(cli, "You have no ring key for this month, so you can neither file nor open "
-                      "anything:\n`demur renew` gives you keys from next month on.");
+                      "anything: `demur renew` gives you keys from next month on.");
     else if (months < FEW_MONTHS)
         cli_note(cli,
                  "Your ring keys reach %d more month%s: run `demur renew`, so that you can file "
-                 "and sign\nthen.",
+                 "and sign then.",
                  months, months == 1 ? "" : "s");
 }
 

@@ -89,7 +89,7 @@ int cli_fail(struct cli *cli, enum demur_err err);
 void cli_hide_phrases(char *text);
 /* A mistake on the command line, one sentence; returns CLI_USAGE. */
 int cli_usage(struct cli *cli, const char *fmt, ...) DEMUR_PRINTF(2, 3);
-/* A line on stderr. */
+/* Lines on stderr, the long ones broken as by cli_put. */
 void cli_note(const struct cli *cli, const char *fmt, ...) DEMUR_PRINTF(2, 3);
 
 /* HOME/name in a static buffer that the next call overwrites. */
@@ -160,6 +160,8 @@ bool cli_overprint(const char *fmt, ...) DEMUR_PRINTF(1, 2);
  * already; the others are indented. A word that is longer than a line stays whole. */
 void cli_put(FILE *out, size_t column, size_t indent, struct span text);
 void cli_say(FILE *out, size_t indent, const char *fmt, ...) DEMUR_PRINTF(3, 4);
+/* Lines that stand as they are, but that those above 80 columns are broken as by cli_put. */
+void cli_put_lines(FILE *out, const char *text);
 /* Paragraphs apart by an empty line. One that begins with four spaces, an
  * example, is printed as it stands. */
 void cli_put_paragraphs(FILE *out, const char *text);

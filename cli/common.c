@@ -39,13 +39,14 @@ int cli_exit_code(enum demur_err err)
 
 void cli_note(const struct cli *cli, const char *fmt, ...)
 {
+    char text[4096];
     va_list args;
     (void)cli;
     fflush(stdout); /* so that what was printed before stands before it */
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    fputc('\n', stderr);
+    cli_put_lines(stderr, text);
 }
 
 int cli_fail(struct cli *cli, enum demur_err err)
@@ -285,7 +286,7 @@ static void url_warn(struct cli *cli)
     if (!cli->url_warned && !is_private(span_str(url)))
         cli_note(cli,
                  "warning: %s is not encrypted: whoever is on the way sees the reading token and "
-                 "what you\nsend, and when. Ask for an https:// address.",
+                 "what you send, and when. Ask for an https:// address.",
                  url);
     cli->url_warned = true;
 }
@@ -501,10 +502,10 @@ enum demur_err cli_dissent(struct cli *cli, const char *given, char id[static 33
         }
     if (found == 1)
         return DEMUR_OK;
-    return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
     if (len > 32) /* a link or an invitation, which is a secret */
         return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
                           "this is no dissent's id, which is shorter: `demur status` lists them");
+    return demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN,
                       len < 6      ? "name a dissent by at least 6 characters of its id"
                       : found == 0 ? "no dissent begins with %s: `demur status` lists them"
                                    : "several dissents begin with %s: give more of the id",
@@ -592,7 +593,8 @@ int cli_sent(struct cli *cli, const struct demur_sent *sent, const char *fmt, ..
         cli_json(&b);
         return CLI_OK;
     }
-    printf("%s\n  entry %llu, %s%s\n", what, (unsigned long long)sent->index, cli_time(sent->at),
+    cli_put_lines(stdout, what);
+    printf("  entry %llu, %s%s\n", (unsigned long long)sent->index, cli_time(sent->at),
            sent->earlier ? ": it was there already, and nothing was sent" : "");
     if (sent->receipt[0])
         printf("  receipt %s\n", sent->receipt);

@@ -151,7 +151,7 @@ static void explain(const struct cli *cli, const struct demur_draft *draft,
     bool whole;
     if (circulation->until)
         cli_note(cli,
-                 "\nThe memo is sealed on this machine. Until you file it, %s can read\nit; "
+                 "\nThe memo is sealed on this machine. Until you file it, %s can read it; "
                  "afterwards these:",
                  circulation->audience == DEMUR_AUDIENCE_MEMBERS
                      ? "every member, and whoever has the link,"

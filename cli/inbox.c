@@ -178,7 +178,7 @@ static enum demur_err mine(struct cli *cli, const struct cli_hand *hand)
             printf("%s  event %zu, %s: %.*s from %.*s\n", n++ ? "" : "To read:\n", i + 1,
                    cli_case_time(cli, span_lit(""), e.at), SPAN_ARG(act), SPAN_ARG(e.role));
         }
-    puts(n ? "Read one with `demur read --mine --event N`, all with `demur read --mine --thread`."
+    puts(n ? "Read one with `demur read --mine --event N`,\nall with `demur read --mine --thread`."
            : "Nothing was written to you yet.");
     return DEMUR_OK;
 }

@@ -36,7 +36,7 @@ static void say_of_roles(const struct cli *cli, const uint8_t key[static 32])
             cli_note(
                 cli,
                 "The role %.*s stays with the old key: have it ended there, and granted to the "
-                "card that\n`demur whoami` shows now.",
+                "card that `demur whoami` shows now.",
                 SPAN_ARG(p->roles[i].name));
 }
 

@@ -49,7 +49,7 @@ static enum demur_err wait_a_while(struct cli *cli, uint64_t most)
         return DEMUR_OK;
     cli_note(cli,
              "It is sent in %llu minutes %llu seconds, so that its time tells nothing of you. "
-             "Ctrl-C\nleaves it in the outbox: `demur sign --resume` sends it then. --wait 0 does "
+             "Ctrl-C leaves it in the outbox: `demur sign --resume` sends it then. --wait 0 does "
              "not wait.",
              (unsigned long long)wait / 60, (unsigned long long)wait % 60);
     /* Meanwhile others may use the home. */
@@ -127,8 +127,10 @@ static int sign(struct cli *cli, const char *given)
         err = make(cli, &hand, id, linked ? &link : NULL, &refused);
     demur_link_wipe(&link);
     if (refused) {
-        cli_note(cli, "Nothing was signed. `demur read --link -` shows the text. Without a "
-                      "terminal, --yes\nconfirms it.");
+        cli_note(cli,
+                 "Nothing was signed. `demur read %s` shows the text. Without a terminal, --yes "
+                 "confirms it.",
+                 linked ? "--link -" : given);
         return cli_case_end(cli, &hand, CLI_REFUSED);
     }
     if (err)

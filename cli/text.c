@@ -66,6 +66,23 @@ void cli_say(FILE *out, size_t indent, const char *fmt, ...)
     cli_put(out, before, indent, span_str(text + before));
 }
 
+void cli_put_lines(FILE *out, const char *text)
+{
+    struct span rest = span_str(text);
+    for (bool more = true; more;) {
+        struct span line = span_split(&rest, '\n', &more);
+        if (width(line) <= 80) {
+            fprintf(out, "%.*s\n", SPAN_ARG(line));
+            continue;
+        }
+        size_t before = 0;
+        while (line.p[before] == ' ')
+            before++;
+        fprintf(out, "%*s", (int)before, "");
+        cli_put(out, before, before, span_skip(line, before));
+    }
+}
+
 void cli_put_paragraphs(FILE *out, const char *text)
 {
     while (text) {

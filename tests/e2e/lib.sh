@@ -112,12 +112,18 @@ mistake() {
         fail "$name" "status $got, wanted $code and \"$text\": $(cat out err)"
     fi
 }
+# tells TEXT : the input has it, perhaps broken between words for 80 columns.
+tells() {
+    local all
+    all=$(cat)
+    grep -qF -- "$1" <<< "$all" || tr -s '\n ' ' ' <<< "$all" | grep -qF -- "$1"
+}
 # done_right NAME TEXT COMMAND... : the case is that it succeeds and says TEXT; see out, err.
 done_right() {
     local name=$1 text=$2 got=0
     shift 2
     "$@" > out 2> err < /dev/null || got=$?
-    if [ "$got" = 0 ] && cat out err | grep -qF -- "$text"; then
+    if [ "$got" = 0 ] && cat out err | tells "$text"; then
         ok "$name"
     else
         fail "$name" "status $got, wanted \"$text\": $(cat out err)"
@@ -149,7 +155,7 @@ refused() {
     local name=$1 code=$2 text=$3 out got=0
     shift 3
     out=$("$@" 2>&1 < "${INPUT:-/dev/null}") || got=$?
-    if [ "$got" = "$code" ] && grep -qF -- "$text" <<< "$out"; then
+    if [ "$got" = "$code" ] && tells "$text" <<< "$out"; then
         ok "$name"
     else
         fail "$name" "status $got, wanted $code and \"$text\": $out"
