@@ -1,7 +1,8 @@
 """Compare everything that was stored and answered in three runs, of which two differ in
 nothing but chance and the third in who signed and filed: anonymity.py FIRST AGAIN OTHER (folders).
 
-Each folder has `ch/log.db` and in `answers/` what the server answered and wrote into its journal.
+Each folder has the channel's directory `ch`, in `answers/` what the server answered and wrote into
+its journal and what others were shown, and in `wire/` what the one who acts sent and got.
 Texts are cut into words. A word tells who it was when it is the same in FIRST and AGAIN and
 another in OTHER, or when its length is. So every word has to be the same in all three, or
 different in FIRST and AGAIN: then it is chance, and as long in OTHER. What else may differ:
@@ -13,6 +14,8 @@ WORD = re.compile(rb"[A-Za-z0-9+/=_]+|[^A-Za-z0-9+/=_]")
 NOW = time.time()
 MASKS = [
     (rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)", b"TIME"),
+    (rb"\d{4}-\d\d-\d\d \d\d:\d\d [+-]\d\d:\d\d", b"TIME"),
+    (rb"[A-Z][a-z]{2} \d+ [A-Z][a-z]{2} \d{4} \d\d:\d\d UTC", b"TIME"),
     (rb"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", b"TIME"),
     (rb"\b\d+ us\b", b"TIME"),
     (rb"(?m)^(demur_[a-z]+_seconds)(\S*) .*", rb"\1\2 TIME"),
@@ -79,6 +82,34 @@ def tables(folder):
     return sorted(r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'"))
 
 
+def message(stream):
+    """A request or an answer: its head, its body, and what comes after it."""
+    head, _, rest = stream.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\ncontent-length: *(\d+)", head)
+    n = int(length[1]) if length else 0
+    return head, rest[:n], rest[n:]
+
+
+def requests(path):
+    """What went up a connection, each request with the head of its answer, bodies by their length.
+    A record is compared as text."""
+    sent, got, told = path.read_bytes(), path.with_suffix(".down").read_bytes(), []
+    while sent:
+        head, body, sent = message(sent)
+        answer, come, got = message(got)
+        told += [head, b"\r\n\r\n", body if b" /append " in head else b"%d bytes" % len(body)]
+        told += [b"\r\n", answer, b" %d bytes\r\n" % len(come)]
+    return b"".join(told) + b"%d bytes more\n" % len(got)
+
+
+def names_of(part):
+    """What there is in a part of each folder: the same in all."""
+    names = [sorted(p.name for p in pathlib.Path(f, part).iterdir()) for f in folders]
+    if not names[0] == names[1] == names[2]:
+        faults.append(f"{part}: {names}")
+    return sorted(set(names[0]) & set(names[1]) & set(names[2]))
+
+
 folders = sys.argv[1:4]
 assert tables(folders[0]) == tables(folders[2])
 compared = 0
@@ -92,11 +123,17 @@ for table in tables(folders[0]):
     for abc in zip(*three):
         compare(f"table {table}", *(b"".join(map(text_of, r)) for r in abc))
         compared += 1
-names = [sorted(p.name for p in pathlib.Path(f, "answers").iterdir()) for f in folders]
-if not names[0] == names[1] == names[2]:
-    faults.append(f"answers: {names}")
-for name in names[0]:
+for name in names_of("answers"):
     compare(f"answer {name}", *(readable(pathlib.Path(f, "answers", name).read_bytes()) for f in folders))
+    compared += 1
+for name in names_of("wire"):
+    if name.endswith(".up"):
+        compare(f"wire {name}", *(requests(pathlib.Path(f, "wire", name)) for f in folders))
+        compared += 1
+for name in names_of("ch"):
+    sizes = [pathlib.Path(f, "ch", name).stat().st_size for f in folders]
+    if sizes[0] == sizes[1] != sizes[2]:
+        faults.append(f"ch/{name}: {sizes} bytes")
     compared += 1
 print("\n".join(faults[:20]))
 print(f"{compared} compared, {len(faults)} tell who it was")
