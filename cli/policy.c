@@ -207,6 +207,74 @@ static void print_steps(const struct demur_policy *p)
     }
 }
 
+struct grants {
+    struct demur_granted *list;
+    size_t len;
+};
+
+static void put_grants(struct demur_json *j, const void *ctx)
+{
+    static const char *const granters[] = {[DEMUR_GRANTED_BY_ROOT] = "root",
+                                           [DEMUR_GRANTED_BY_REPLACED_ROOT] = "replaced-root",
+                                           [DEMUR_GRANTED_BY_OFFICER] = "officer"};
+    const struct grants *all = ctx;
+    demur_json_open(j, NULL, '{');
+    demur_json_open(j, "grants", '[');
+    for (size_t i = 0; i < all->len; i++) {
+        const struct demur_granted *g = &all->list[i];
+        demur_json_open(j, NULL, '{');
+        demur_json_text(j, "role", span_str(g->role));
+        if (g->attribute[0])
+            demur_json_text(j, "for", span_str(g->attribute));
+        demur_json_bool(j, "acting", g->acting);
+        demur_json_text(j, "officer", span_str(g->officer));
+        demur_json_number(j, "entry", g->index);
+        demur_json_time(j, "at", g->at);
+        demur_json_text(j, "granted_by", span_str(granters[g->granter]));
+        demur_json_hex(j, "key", g->by, 32);
+        demur_json_bool(j, "replaced_root", g->replaced);
+        demur_json_close(j, '}');
+    }
+    demur_json_close(j, ']');
+    demur_json_close(j, '}');
+}
+
+static void print_grant(const struct demur_granted *g)
+{
+    const char *by = g->granter == DEMUR_GRANTED_BY_ROOT            ? "the root key"
+                     : g->granter == DEMUR_GRANTED_BY_REPLACED_ROOT ? "a root key that was replaced"
+                     : g->replaced ? "an officer, by a root key that was replaced"
+                                   : "an officer";
+    printf("%s%s%s%s\n", g->role, g->attribute[0] ? " for " : "", g->attribute,
+           g->acting ? ", acting" : "");
+    cli_say(stdout, 4, "    entry %llu, %s, by %s", (unsigned long long)g->index, cli_time(g->at),
+            by);
+    printf("    %s\n", g->officer);
+}
+
+static enum demur_err grants(struct cli *cli)
+{
+    struct grants all = {0};
+    size_t replaced = 0;
+    enum demur_err err = cli_client_open(cli, true);
+    if (!err)
+        err = demur_client_grants(cli->client, &all.list, &all.len, &cli->diag);
+    if (!err && cli->json)
+        err = cli_json_grow(cli, put_grants, &all);
+    for (size_t i = 0; !err && !cli->json && i < all.len; i++) {
+        print_grant(&all.list[i]);
+        replaced += all.list[i].replaced;
+    }
+    if (replaced)
+        cli_note(cli,
+                 "\n%zu of %zu rest on a root key that was replaced. If that was stolen, end those "
+                 "that its owner did not grant: `demur grant ROLE CARD --end`, with --for where "
+                 "it says for.",
+                 replaced, all.len);
+    free(all.list);
+    return err;
+}
+
 static enum demur_err show(struct cli *cli)
 {
     uint8_t entry[32];
@@ -242,22 +310,25 @@ static int run(struct cli *cli)
         return cli_usage(cli, "to check a file, write --check before its name");
     if (path)
         return check(cli, path);
-    enum demur_err err = show(cli);
+    enum demur_err err = cli_flag(cli, "grants") ? grants(cli) : show(cli);
     return err ? cli_fail(cli, err) : CLI_OK;
 }
 
 static const struct cli_option options[] = {
     {"text", NULL, "print the policy's own text"},
+    {"grants", NULL, "list who holds which role, by whose word and since when"},
     {"check", "FILE", "check a policy or calendar file; no channel is needed"},
     {NULL, NULL, NULL},
 };
 
 const struct cli_command command_policy = {
     .name = "policy",
-    .usage = "[--text | --check FILE]",
+    .usage = "[--text | --grants | --check FILE]",
     .summary = "Show the rules in force, or check a policy or calendar file.",
     .details = "Without an option it lists the roles, what members' attributes may hold, what a\n"
-               "memo needs, the clocks and the steps. --check shows a mistake with its line and "
+               "memo needs, the clocks and the steps. --grants lists the holders of roles, and\n"
+               "which of them rest on a root key that was replaced. --check shows a mistake with "
+               "its line and "
                "column.\n\n"
                "Example:\n\n    demur policy --check our.policy",
     .options = options,

@@ -162,8 +162,11 @@ static int rotate_root(struct cli *cli)
         return cli_case_end(cli, &hand, code);
     if (!err)
         err = demur_act_rotate_root(cli->client, &hand.actor, follows.key, &sent, &cli->diag);
-    return cli_case_end(cli, &hand,
-                        cli_case_sent(cli, err, &sent, "%s is the channel's root now.", cli->home));
+    code = cli_case_sent(cli, err, &sent, "%s is the channel's root now.", cli->home);
+    if (!err && !cli->json)
+        cli_note(cli, "What the old root granted stays: `demur policy --grants` lists it. End what "
+                      "its owner did not grant.");
+    return cli_case_end(cli, &hand, code);
 }
 
 static int run(struct cli *cli)

@@ -563,6 +563,29 @@ void demur_receipt_report_free(struct demur_receipt_report *report);
 enum demur_err demur_receipts_kept(const char *data, bool (*each)(void *ctx, const char *path),
                                    void *ctx, struct demur_diag *diag) DEMUR_CHECKED;
 
+/* ---- roles (grants.c) ---- */
+
+/* A grant in force. */
+struct demur_granted {
+    uint64_t index, at;
+    uint8_t by[32];
+    char role[DEMUR_WORD_MAX + 1], attribute[2 * DEMUR_WORD_MAX + 2]; /* attribute: or empty */
+    char officer[160];                                                /* the holder's card */
+    bool acting;
+    enum demur_granter {
+        DEMUR_GRANTED_BY_ROOT,
+        DEMUR_GRANTED_BY_REPLACED_ROOT,
+        DEMUR_GRANTED_BY_OFFICER,
+    } granter;
+    /* It rests on a root key that was replaced since: that one's word, or the word of an
+     * officer whose own last grant rests on it. */
+    bool replaced;
+};
+/* All grants in force, as the copy has them, in the order of the log; *out is freed by the
+ * caller. IO, MEMORY. */
+enum demur_err demur_client_grants(struct demur_client *client, struct demur_granted **out,
+                                   size_t *len, struct demur_diag *diag) DEMUR_CHECKED;
+
 /* ---- evidence, offline (evidence_check.c) ---- */
 
 #define DEMUR_EVIDENCE_MAX (64u << 20) /* bytes in an evidence file */
