@@ -306,6 +306,25 @@ static void signatures_report(const struct bench_world *w, const char *dissent)
     bench_report("signatures_verify_1000", signatures_s(w, dissent, "--verify"), "s", 2);
 }
 
+/* The same by a reader, who has every card fetched and looks into it: none is for them. */
+static double names_s(struct demur_client *c, const char *dissent)
+{
+    struct demur_diag diag = {0};
+    struct demur_identity id;
+    struct demur_actor reader;
+    struct demur_signature *list = NULL;
+    size_t n = 0;
+    bench_need_ok(demur_identity_new(&id, demur_client_fingerprint(c), "http://127.0.0.1",
+                                     BENCH_TOKEN, &diag),
+                  &diag);
+    demur_actor_from_identity(&reader, &id);
+    uint64_t start = bench_now_ns();
+    bench_need_ok(demur_signatures(c, &reader, dissent, false, &list, &n, &diag), &diag);
+    double s = (double)(bench_now_ns() - start) / 1e9;
+    free(list);
+    return s;
+}
+
 static double audit_s(const struct bench_world *w, size_t members, size_t signatures)
 {
     char url[64], data[320];
@@ -354,6 +373,7 @@ static void signatures_run(void)
     bench_report("cosign_beside_flood", beside_s, "s", 3);
     double whole_s = audit_s(&world.w, MEMBERS, SIGNED + ALONE + BESIDE + 1);
     signatures_report(&world.w, world.crowd.dissent);
+    bench_report("signatures_cards_1000", names_s(client, world.crowd.dissent), "s", 2);
     printf("# cosign: the audit of all that took %.2f s of processors\n", whole_s);
     demur_client_close(client);
     bench_world_remove(&world.w);
