@@ -1,12 +1,14 @@
 """An independent verifier, written from docs/formats/ring-signature.md alone.
 
-    ring_verify.py FOLDER    check every vector file in vectors/ring
+    ring_verify.py FOLDER PAGE    check every vector file in vectors/ring, and that the
+                                  page promises no check that none of them meets
 
 Each check returns the name of what refuses, or "ok".
 """
 
 import hashlib
 import os
+import re
 import sys
 
 from ring_group import (
@@ -277,15 +279,40 @@ def run_case(kind, case):
 KINDS = ("rfc9496", "points", "rings", "signatures", "possessions", "claims")
 
 
-def main(folder):
-    failed = 0
+def promised(page):
+    """What the page's table of the vectors says that each file refuses."""
+    checks = {}
+    with open(page, encoding="utf-8") as file:
+        for line in file:
+            cells = [cell.strip() for cell in line.split("|")]
+            name = re.fullmatch(r"`(\w+)\.txt`", cells[1]) if len(cells) == 5 else None
+            if name:
+                checks[name[1]] = set(re.findall(r"`([a-z-]+)`", cells[3]))
+    return checks
+
+
+def check_all_was_run(folder, page, met):
+    """Neither a file nor a check of the page goes without a case."""
+    checks = promised(page)
+    yield "every file is run", sorted(os.listdir(folder)) == sorted(kind + ".txt" for kind in KINDS)
+    yield "every file is on the page", sorted(checks) == sorted(KINDS)
+    for kind in KINDS:
+        yield f"every check of {kind} has its negative", met[kind] - {"ok"} == checks.get(kind)
+
+
+def main(folder, page):
+    failed, met = 0, {kind: set() for kind in KINDS}
     for kind in KINDS:
         for case in read_cases(os.path.join(folder, kind + ".txt")):
             got, want = run_case(kind, case), case.get("expect", ["ok"])[0]
             failed += got != want
+            met[kind].add(want)
             print("ok" if got == want else f"FAIL (got {got}, want {want})", kind, case["case"][0])
+    for name, good in check_all_was_run(folder, page, met):
+        failed += not good
+        print("ok" if good else "FAIL", name)
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))
