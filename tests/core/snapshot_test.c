@@ -44,6 +44,9 @@ static struct town *busy_town(void)
     CHECK_ERR(town_cosign(w, 1, &k, DEMUR_RECORD_COSIGN), DEMUR_OK);
     CHECK_ERR(town_cosign(w, 2, &k, DEMUR_RECORD_COSIGN), DEMUR_OK);
     CHECK_ERR(town_cosign(w, 2, &k, DEMUR_RECORD_UNSIGN), DEMUR_OK);
+    CHECK_ERR(town_disclose(w, 1, &k), DEMUR_OK);
+    CHECK_ERR(town_disclose(w, 1, &k), DEMUR_OK);
+    CHECK_ERR(town_renew(w, 3, w->members[3].first_epoch + 1), DEMUR_OK);
     CHECK_ERR(town_file(w, 1, 3, "office", &late), DEMUR_OK);
     CHECK_ERR(town_step(w, &late, 1, "office", "longer", false, 0), DEMUR_OK);
     w->now += 20 * DAY;
