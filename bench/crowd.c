@@ -6,6 +6,7 @@
 
 #include "../core/civil.h"
 #include "../core/compose.h"
+#include "../core/handout.h"
 #include "../core/hash.h"
 
 static const uint8_t no_entropy[128];
@@ -118,14 +119,15 @@ void bench_crowd_enrol(struct bench_crowd *c, struct bench_world *w, size_t n)
     free(b);
 }
 
-static struct demur_blob_ref blob_keep(struct bench_crowd *c, const char *what)
+static struct demur_blob_ref blob_keep(struct bench_crowd *c, const char *what, uint64_t size)
 {
-    static uint8_t bytes[8192];
-    struct demur_blob_ref ref = {.size = sizeof bytes};
+    uint8_t *bytes = calloc(1, size);
+    struct demur_blob_ref ref = {.size = size};
     struct demur_diag diag = {0};
-    bytes_make(bytes, sizeof bytes, what, 0, 0);
-    demur_hash(ref.hash, span_of(bytes, sizeof bytes));
-    bench_need_ok(demur_store_blob_put(c->engine->store, ref.hash, span_of(bytes, sizeof bytes),
+    bench_need(bytes != NULL, "out of memory");
+    bytes_make(bytes, 32, what, 0, 0);
+    demur_hash(ref.hash, span_of(bytes, size));
+    bench_need_ok(demur_store_blob_put(c->engine->store, ref.hash, span_of(bytes, size),
                                        (int64_t)time(NULL), &diag),
                   &diag);
     return ref;
@@ -152,8 +154,8 @@ void bench_crowd_circulate(struct bench_crowd *c)
                                        .roster = demur_channel_size(c->engine->channel),
                                        .ring = &c->ring,
                                        .signers = &c->ring,
-                                       .card = blob_keep(c, "card"),
-                                       .memo = blob_keep(c, "memo"),
+                                       .card = blob_keep(c, "card", 8192),
+                                       .memo = blob_keep(c, "memo", 8192),
                                        .revision = 1,
                                        .commitment = c->commitment,
                                        .release = release};
@@ -162,6 +164,7 @@ void bench_crowd_circulate(struct bench_crowd *c)
                                      c->keys, c->members, &n, &diag),
                   &diag);
     bench_need_ok(demur_ring_init(&c->ring, (const uint8_t(*)[32])c->keys, n, &diag), &diag);
+    facts.keys = blob_keep(c, "keys", demur_handout_len(n));
     struct buf out = buf_over(text, sizeof text);
     bench_need_ok(demur_compose_circulate(&out, &facts, c->secrets[0], no_entropy, &diag), &diag);
     struct demur_append a = {.text = buf_span(&out), .answer = taken};

@@ -79,7 +79,8 @@ const struct cli_command command_circulate = {
     .options =
         (const struct cli_option[]){
             {"until", "DAY", "until when it can be signed"},
-            CLI_OPTIONS_OF_A_ROUND,
+            {"members", NULL, "sealed to every member too, not only to who has the link"},
+            CLI_OPTIONS_OF_A_MEMO,
             {"phrase-out", "FILE", "write the receipt phrase there instead of showing it"},
             {"receipt", "FILE", "keep the receipt there, and none of it in the home"},
             {NULL, NULL, NULL},

@@ -20,10 +20,6 @@
     {                                                                                              \
         "as", "NAME=VALUE,...", "sign as one of the members with these attributes"                 \
     }
-/* Those, of a memo that goes round. */
-#define CLI_OPTIONS_OF_A_ROUND                                                                     \
-    {"members", NULL, "sealed to every member too, not only to who has the link"},                 \
-        CLI_OPTIONS_OF_A_MEMO
 
 /* --named or --anonymous, and --as grade=FS-01,bureau=EUR: are they as they must be? Else it
  * was said: CLI_USAGE. Whether policy and roster have what --as names is found out later. */

@@ -14,7 +14,6 @@ static enum demur_err make(struct cli *cli, struct cli_hand *hand, const struct 
     enum demur_err err = cli_text(cli, cli->args[0], NULL, "Type the memo", &memo);
     if (!err)
         err = cli_filing(cli, author->dissent, demur_bytes_span(&memo), subsets, &filing);
-    filing.audience = cli_flag(cli, "members") ? DEMUR_AUDIENCE_MEMBERS : DEMUR_AUDIENCE_INVITED;
     if (!err)
         cli_note(cli, "Sealing and signing ...");
     if (!err)
@@ -121,13 +120,14 @@ const struct cli_command command_revise = {
     .details =
         "It takes your identity, since you sign the new text as one of the members again,\n"
         "and the receipt phrase. Whoever signed the earlier text signs anew or not: what\n"
-        "they signed was another text. Give all options as for `demur circulate`. You get\n"
-        "a new link. When it cannot be sent it waits in the outbox: --resume sends the same\n"
-        "bytes again, and they count once.\n\n"
+        "they signed was another text. Give all options as for `demur circulate`; who can\n"
+        "read it and until when it can be signed stay as they were. You get a new link. When\n"
+        "it cannot be sent it waits in the outbox: --resume sends the same bytes again, and\n"
+        "they count once.\n\n"
         "Example:\n\n    demur revise memo.md --anonymous --phrase-file phrase",
     .options =
         (const struct cli_option[]){
-            CLI_OPTIONS_OF_A_ROUND,
+            CLI_OPTIONS_OF_A_MEMO,
             {"resume", NULL, "send the new text that waits in the outbox again"},
             {"drop", "DISSENT", "give up the new text that waits in the outbox"},
             {NULL, NULL, NULL},

@@ -92,6 +92,10 @@ struct demur_actor {
     uint8_t phrase[DEMUR_PHRASE_SECRET_LEN]; /* a case's */
     char dissent[33];                        /* a case's or a link's, else empty */
     uint32_t link_revision;                  /* a link's, else 0 */
+    /* What a member read last of what circulates, so that the next part of it opens too: the
+     * blob that held the key, by its hash, and the key. Zero: nothing. */
+    uint8_t handout[32];
+    struct demur_age_identity circulation;
 };
 void demur_actor_from_identity(struct demur_actor *out, struct demur_identity *identity);
 /* Errors of demur_phrase_decode: they name the word that is wrong. */
@@ -295,7 +299,7 @@ struct demur_filing {
     const struct span *subsets; /* "grade=FS-01,FS-02": sign as one of these; none: as anyone */
     size_t subsets_len;
     uint64_t until;               /* it goes round for signatures until then; 0: it is filed */
-    enum demur_audience audience; /* to whom it goes round */
+    enum demur_audience audience; /* to whom it goes round; of a revision, as it was opened */
 };
 /* A memo that is ready to be sent, and not sent yet. */
 struct demur_draft;

@@ -38,7 +38,7 @@ static int by_hash(const void *a, const void *b) { return memcmp(a, b, 32); }
 
 static enum demur_err take_entry(struct expunging *x, uint64_t index, struct demur_diag *diag)
 {
-    struct demur_blob_ref blobs[DEMUR_LETTER_ATTACHMENTS_MAX + 2];
+    struct demur_blob_ref blobs[CASE_BLOBS_MAX];
     struct demur_bytes entry = {0};
     uint64_t at;
     enum demur_err err = case_record(x->c, index, &entry, &at, diag);

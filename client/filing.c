@@ -143,6 +143,7 @@ static enum demur_err know_dissent(struct making *m, const struct demur_actor *a
     m->epoch = info.epoch;
     m->roster = info.roster;
     d->revision = info.revision + 1;
+    d->to_members = info.keys.size;
     return DEMUR_OK;
 }
 
@@ -175,7 +176,7 @@ static enum demur_err compose(struct making *m, struct buf *record, struct demur
         .epoch = m->epoch,
         .roster = m->roster,
         .on = m->on,
-        .audience = m->filing->audience,
+        .audience = d->to_members ? DEMUR_AUDIENCE_MEMBERS : DEMUR_AUDIENCE_INVITED,
         .until = m->filing->until,
         .ring = &m->whole,
         .signers = &m->signers,
@@ -184,6 +185,7 @@ static enum demur_err compose(struct making *m, struct buf *record, struct demur
         .slot = m->slot,
         .card = d->card.name,
         .memo = d->memo.name,
+        .keys = d->handout.name,
         .revision = d->revision,
         .commitment = m->commitment,
         .release = release,
@@ -246,9 +248,11 @@ static enum demur_err make(struct making *m, const struct demur_actor *author,
     if (!err)
         err = making_ring(m, diag);
     if (!err && d->circulates)
-        err = making_readers(m, diag);
+        making_readers(m);
     if (!err)
         err = making_letter(m, diag);
+    if (!err && d->to_members)
+        err = making_handout(m, diag);
     if (!err)
         err = making_card(m, diag);
     return err ? err : make_record(m, diag);
@@ -265,6 +269,7 @@ static enum demur_err draft_make(struct demur_draft **out, struct demur_client *
     m.draft->client = client;
     m.draft->revises = author != NULL;
     m.draft->circulates = author || filing->until;
+    m.draft->to_members = !author && filing->until && filing->audience == DEMUR_AUDIENCE_MEMBERS;
     enum demur_err err = make(&m, author, diag);
     if (err)
         demur_draft_free(m.draft);
@@ -330,11 +335,11 @@ void demur_draft_free(struct demur_draft *draft)
         return;
     demur_bytes_free(&draft->memo.bytes);
     demur_bytes_free(&draft->card.bytes);
+    demur_bytes_free(&draft->handout.bytes);
     demur_bytes_free(&draft->record);
     for (size_t i = 0; i < DEMUR_COUNT(draft->files); i++)
         demur_bytes_free(&draft->files[i].bytes);
     free(draft->recipients);
-    free(draft->readers);
     sodium_memzero(draft, sizeof *draft);
     free(draft);
 }

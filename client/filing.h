@@ -19,6 +19,7 @@ struct demur_draft {
     struct demur_keys keys; /* the case's */
     bool circulates;        /* it is not filed yet: there is no release key, and `readers` are
                              * whom it is sealed to; `recipients` are its cards' */
+    bool to_members;        /* and they get the key that opens it: `handout` */
     bool revises;           /* it is a new text of a dissent that circulates */
     uint32_t revision;
     uint64_t ring; /* members in the part of the ring that signs */
@@ -29,9 +30,8 @@ struct demur_draft {
     bool whole[DEMUR_LETTER_TO_MAX]; /* its holders for other parts of the membership too */
     struct demur_age_recipient *recipients;
     size_t recipients_len;
-    struct demur_age_recipient *readers;
-    size_t readers_len;
-    struct sealed memo, card, files[DEMUR_LETTER_ATTACHMENTS_MAX];
+    struct demur_age_recipient readers[2]; /* the case, and the link's key */
+    struct sealed memo, card, handout, files[DEMUR_LETTER_ATTACHMENTS_MAX];
     size_t files_len;
     struct demur_bytes record;
 };
@@ -96,9 +96,8 @@ enum demur_err narrowing_refuse(const struct narrowing *n, const struct demur_at
                                 size_t own_len, struct demur_diag *diag);
 /* filing_to.c: the roles that the memo goes to, and their holders' keys. */
 enum demur_err making_to(struct making *m, struct demur_diag *diag);
-/* Whom a memo that circulates is sealed to: the case, the link's key, and perhaps the
- * members of its ring. */
-enum demur_err making_readers(struct making *m, struct demur_diag *diag);
+/* Whom a memo that circulates is sealed to. */
+void making_readers(struct making *m);
 /* Whom name cards are sealed to: the case, and every holder of the roles. The caller
  * frees *out. */
 enum demur_err card_recipients(const struct demur_client *c,
@@ -106,9 +105,13 @@ enum demur_err card_recipients(const struct demur_client *c,
                                const struct span *roles, size_t roles_len,
                                struct demur_age_recipient **out, size_t *n,
                                struct demur_diag *diag);
+/* handout.c: the link's key, sealed to every member of the ring. */
+enum demur_err making_handout(struct making *m, struct demur_diag *diag);
 /* filing_seal.c: memo, attachments and name card, checked and sealed. */
 enum demur_err making_letter(struct making *m, struct demur_diag *diag);
 enum demur_err making_card(struct making *m, struct demur_diag *diag);
+/* Name a sealed file, and take it out of its buffer. */
+void sealed_take(struct sealed *out, struct buf *file);
 /* Seal a plaintext to recipients, in one layer. */
 enum demur_err seal_once(struct span plain, const struct demur_age_recipient *to, size_t n,
                          struct sealed *out, struct demur_diag *diag);

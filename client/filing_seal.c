@@ -43,7 +43,7 @@ static struct buf fresh(size_t len)
     return entropy;
 }
 
-static void take_sealed(struct sealed *out, struct buf *file)
+void sealed_take(struct sealed *out, struct buf *file)
 {
     out->bytes = heap_buf_take(file);
     blob_name(&out->name, demur_bytes_span(&out->bytes));
@@ -58,7 +58,7 @@ enum demur_err seal_once(struct span plain, const struct demur_age_recipient *to
     if (!err)
         err = demur_age_seal(&file, plain, to, n, buf_span(&entropy), diag);
     if (!err)
-        take_sealed(out, &file);
+        sealed_take(out, &file);
     heap_buf_free(&entropy);
     heap_buf_free(&file);
     return err;
@@ -75,7 +75,7 @@ enum demur_err seal_twice(struct span padded, const struct demur_age_recipient *
     if (!err)
         err = demur_memo_seal(&outer, &inner, padded, to, n, release, buf_span(&entropy), diag);
     if (!err)
-        take_sealed(out, &outer);
+        sealed_take(out, &outer);
     heap_buf_free(&entropy);
     heap_buf_free(&inner);
     heap_buf_free(&outer);
@@ -86,7 +86,7 @@ static enum demur_err seal_padded(const struct demur_draft *d, struct span padde
                                   struct sealed *out, struct demur_diag *diag)
 {
     return d->circulates
-               ? seal_once(padded, d->readers, d->readers_len, out, diag)
+               ? seal_once(padded, d->readers, DEMUR_COUNT(d->readers), out, diag)
                : seal_twice(padded, d->recipients, d->recipients_len, d->release, out, diag);
 }
 

@@ -189,47 +189,14 @@ enum demur_err making_to(struct making *m, struct demur_diag *diag)
 
 /* ---- while it circulates ---- */
 
-#define MEMBERS_MAX 600 /* whose stanzas fit an age header, DEMUR_AGE_HEADER_MAX */
-
-static enum demur_err add_members(const struct making *m, size_t *n, struct demur_diag *diag)
-{
-    struct demur_draft *d = m->draft;
-    if (m->whole.n > MEMBERS_MAX)
-        return demur_fail_at(diag, DEMUR_ERR_LIMIT, 0, 0, "audience",
-                             "a memo can be sealed to %d members at most and this channel has %zu: "
-                             "circulate it by invitation, and send them the link",
-                             MEMBERS_MAX, m->whole.n);
-    for (size_t i = 0; i < m->whole.n; i++) {
-        struct demur_member_info member;
-        if (!demur_channel_ring_key_owner(m->c->channel, m->whole.keys[i], &member) ||
-            member.revoked)
-            continue;
-        enum demur_err err =
-            demur_age_recipient_parse(&d->readers[*n], span_str(member.recipient), diag);
-        if (err)
-            return err;
-        (*n)++;
-    }
-    return DEMUR_OK;
-}
-
-enum demur_err making_readers(struct making *m, struct demur_diag *diag)
+void making_readers(struct making *m)
 {
     struct demur_draft *d = m->draft;
     struct demur_age_identity key;
-    size_t n = 2;
-    enum demur_err err = DEMUR_OK;
-    d->readers = malloc((2 + m->whole.n) * sizeof *d->readers);
-    if (!d->readers)
-        return no_memory(diag);
     memcpy(d->readers[0].public, d->keys.age.public, 32);
     demur_circulation_key(&key, d->secret, m->c->options.channel, d->revision);
     d->readers[1] = demur_age_identity_recipient(&key);
     sodium_memzero(&key, sizeof key);
-    if (m->filing->audience == DEMUR_AUDIENCE_MEMBERS)
-        err = add_members(m, &n, diag);
-    d->readers_len = demur_recipients_order(d->readers, n);
-    return err;
 }
 
 enum demur_err card_recipients(const struct demur_client *c,

@@ -402,6 +402,8 @@ void strangers(struct demur_age_recipient *out, size_t n);
 /* expunge.c: STAGE when an `expunge` in the log names this blob of the dissent. */
 enum demur_err case_not_expunged(struct demur_client *c, const struct demur_dissent_info *info,
                                  const uint8_t hash[static 32], struct demur_diag *diag);
+/* Blobs that a record of a dissent can name: attachments, memo, card and keys. */
+#define CASE_BLOBS_MAX (DEMUR_LETTER_ATTACHMENTS_MAX + 3)
 /* case.c: a dissent as those see it who act in it. */
 /* Does a ring subset ("agency=usaid") show everybody the author's value of the
  * attribute in this "name=value"? It does when it has one value. */
@@ -447,12 +449,17 @@ enum demur_err case_act_role(const struct demur_client *c, const struct demur_di
 enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_bytes *entry,
                            uint64_t *at, struct demur_diag *diag);
 
+/* handout.c: the key that opens what circulates among the members, into actor->circulation,
+ * for an identity that is one of them. KEY, in words that say what to do, when it was not
+ * sealed to them; VERIFY. */
+enum demur_err handout_key(struct demur_client *c, struct demur_actor *actor,
+                           const struct demur_dissent_info *info, struct demur_diag *diag);
 /* reading.c: sync, find the dissent, and see that a phrase is its own. */
 enum demur_err read_begin(struct demur_client *c, const struct demur_actor *actor,
                           const char *dissent, struct demur_dissent_info *info,
                           struct demur_diag *diag);
 /* Open an age file. KEY; VERIFY for whatever was put there in its place. */
-enum demur_err reading_open(const struct demur_actor *actor, struct span file,
+enum demur_err reading_open(const struct demur_age_identity *key, struct span file,
                             struct demur_bytes *out, struct demur_diag *diag);
 /* reading_card.c */
 /* What the name card of the filing comes to for this actor: card, handle, name,

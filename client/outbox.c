@@ -108,6 +108,8 @@ enum demur_err outbox_put(const struct demur_draft *draft, struct demur_diag *di
         err = write_blob(c, folder, &draft->memo, diag);
     if (!err)
         err = write_blob(c, folder, &draft->card, diag);
+    if (!err && draft->to_members)
+        err = write_blob(c, folder, &draft->handout, diag);
     for (size_t i = 0; !err && i < draft->files_len; i++)
         err = write_blob(c, folder, &draft->files[i], diag);
     if (!err && !draft->circulates)
@@ -155,7 +157,7 @@ static enum demur_err put_release(struct demur_client *c, const char *dissent,
 static enum demur_err put_blobs(struct demur_client *c, const char *dissent,
                                 struct demur_diag *diag)
 {
-    struct demur_blob_ref blobs[DEMUR_LETTER_ATTACHMENTS_MAX + 2], stored;
+    struct demur_blob_ref blobs[CASE_BLOBS_MAX], stored;
     size_t n = demur_record_blobs(c->record, blobs, DEMUR_COUNT(blobs));
     for (size_t i = 0; i < n; i++) {
         char name[80] = "blobs/";

@@ -68,13 +68,12 @@ static enum demur_err release_key(struct demur_client *c, const struct demur_act
 
 /* ---- opening blobs ---- */
 
-enum demur_err reading_open(const struct demur_actor *actor, struct span file,
+enum demur_err reading_open(const struct demur_age_identity *key, struct span file,
                             struct demur_bytes *out, struct demur_diag *diag)
 {
     struct demur_diag why = {0};
     struct buf plain = heap_buf(file.len);
-    enum demur_err err =
-        plain.p ? demur_age_open(&plain, file, &actor->keys.age, 1, &why) : no_memory(&why);
+    enum demur_err err = plain.p ? demur_age_open(&plain, file, key, 1, &why) : no_memory(&why);
     if (!err)
         *out = heap_buf_take(&plain);
     heap_buf_free(&plain);
@@ -84,14 +83,14 @@ enum demur_err reading_open(const struct demur_actor *actor, struct span file,
                       why.text);
 }
 
-static enum demur_err open_direct(struct demur_client *c, const struct demur_actor *actor,
+static enum demur_err open_direct(struct demur_client *c, const struct demur_age_identity *key,
                                   const struct demur_blob_ref *blob, struct demur_bytes *out,
                                   struct demur_diag *diag)
 {
     struct demur_bytes file = {0};
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (!err)
-        err = reading_open(actor, demur_bytes_span(&file), out, diag);
+        err = reading_open(key, demur_bytes_span(&file), out, diag);
     if (err == DEMUR_ERR_KEY)
         err = demur_fail(diag, err,
                          "this was not sealed to you: ask somebody who can read it to share it");
@@ -116,7 +115,7 @@ static enum demur_err open_wrapped(struct demur_client *c, const struct demur_ac
         err = demur_fail(diag, DEMUR_ERR_VERIFY,
                          "the memo does not open with the key that its author gave the server");
     if (!err)
-        err = reading_open(actor, buf_span(&inner), out, diag);
+        err = reading_open(&actor->keys.age, buf_span(&inner), out, diag);
     if (err == DEMUR_ERR_KEY)
         err =
             demur_fail(diag, err,
@@ -192,7 +191,7 @@ static enum demur_err read_shared(struct demur_client *c, const struct demur_act
     for (size_t i = 0; next_shared(c, actor, s, &i, &blob, s->shared_by);) {
         struct demur_bytes plain = {0};
         struct demur_diag why = {0};
-        err = open_direct(c, actor, &blob, &plain, &why);
+        err = open_direct(c, &actor->keys.age, &blob, &plain, &why);
         if (!err && s->check)
             err = s->check(c, s->ctx, demur_bytes_span(&plain), &why);
         if (!err) {
@@ -230,6 +229,22 @@ static enum demur_err read_wrapped(struct demur_client *c, struct demur_actor *a
     return err;
 }
 
+/* What circulates among the members, for one of them. */
+static enum demur_err read_handed(struct demur_client *c, struct demur_actor *actor,
+                                  const struct demur_dissent_info *info,
+                                  const struct demur_blob_ref *blob, struct demur_bytes *out,
+                                  struct demur_diag *diag)
+{
+    enum demur_err err = handout_key(c, actor, info, diag);
+    if (err)
+        return err;
+    err = open_direct(c, &actor->circulation, blob, out, diag);
+    return err == DEMUR_ERR_KEY
+               ? demur_fail(diag, DEMUR_ERR_VERIFY,
+                            "the key that its author sealed to you does not open this text")
+               : err;
+}
+
 enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
                              struct reading_source *s, struct demur_bytes *out,
                              struct demur_diag *diag)
@@ -249,8 +264,10 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
         return err;
     if (wrapped && info.filed_at)
         err = read_wrapped(c, actor, s, &blob, &info, out, diag);
+    else if (wrapped && actor->identity && info.keys.size)
+        err = read_handed(c, actor, &info, &blob, out, diag);
     else
-        err = open_direct(c, actor, &blob, out, diag);
+        err = open_direct(c, &actor->keys.age, &blob, out, diag);
     /* Not sealed to this officer, or not theirs to open. */
     bool closed = err == DEMUR_ERR_KEY || (err == DEMUR_ERR_FORBIDDEN && !s->role_found[0]);
     return closed ? read_shared(c, actor, s, err, out, diag) : err;
@@ -365,10 +382,11 @@ static enum demur_err check_circulates(const struct demur_actor *actor,
 }
 
 /* Why it does not open, for one that circulates. */
-static enum demur_err say_closed(const struct demur_actor *actor, enum demur_err err,
+static enum demur_err say_closed(const struct demur_actor *actor,
+                                 const struct demur_dissent_info *info, enum demur_err err,
                                  struct demur_diag *diag)
 {
-    if (err != DEMUR_ERR_KEY)
+    if (err != DEMUR_ERR_KEY || info->filed_at || (actor->identity && info->keys.size))
         return err;
     return demur_fail(diag, err,
                       actor->identity ? "this memo circulates by invitation: you need the link "
@@ -398,8 +416,7 @@ enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *
                                     .check = reading_check_memo,
                                     .ctx = &info};
     err = read_letter(client, actor, &source, &r, diag);
-    if (!info.filed_at)
-        err = say_closed(actor, err, diag);
+    err = say_closed(actor, &info, err, diag);
     struct demur_diag why = {0};
     if (!err && reading_card(client, actor, &info, &r, &why) != DEMUR_OK)
         memcpy(r.card_text, why.text, sizeof r.card_text);

@@ -113,7 +113,7 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
     if (err)
         return err;
-    err = reading_open(actor, demur_bytes_span(&file), &plain, &why);
+    err = reading_open(&actor->keys.age, demur_bytes_span(&file), &plain, &why);
     demur_bytes_free(&file);
     if (err == DEMUR_ERR_KEY)
         return DEMUR_OK;

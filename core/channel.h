@@ -78,7 +78,7 @@ void demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry)
  * writer can vouch for. Raise the version whenever the same log comes to mean something
  * else, or the golden logs change. */
 #define DEMUR_FOLD_VERSION 4u
-#define DEMUR_SNAPSHOT_VERSION 2u /* of the form in bytes */
+#define DEMUR_SNAPSHOT_VERSION 3u /* of the form in bytes */
 struct demur_walk;
 void demur_channel_save(const struct demur_channel *c, struct demur_walk *w);
 struct demur_channel *demur_channel_load(struct demur_walk *w);
@@ -187,8 +187,9 @@ struct demur_dissent_info {
     uint32_t revision;
     uint8_t ring[32], commitment[32], release[32];
     struct demur_blob_ref memo;
-    struct span stage;  /* at `now` */
-    const char *ending; /* kind of the final stage, "" before it */
+    struct demur_blob_ref keys; /* for the members of its ring; size 0: it is not for them */
+    struct span stage;          /* at `now` */
+    const char *ending;         /* kind of the final stage, "" before it */
     bool final, withdrawn, late;
     uint64_t until;      /* of the circulation; 0: it did not circulate */
     uint64_t signatures; /* distinct tags on this revision */
@@ -204,6 +205,10 @@ bool demur_channel_dissent_to(const struct demur_channel *c, struct span id, siz
                               struct span *role);
 bool demur_channel_dissent_attachment(const struct demur_channel *c, struct span id, size_t i,
                                       struct demur_blob_ref *out);
+/* Where this ring key stands in the ring that the dissent pinned, and how many stand there;
+ * false for one that does not. Time: the logarithm of that. */
+bool demur_channel_dissent_place(const struct demur_channel *c, struct span id,
+                                 const uint8_t ring_key[static 32], uint32_t *place, uint32_t *n);
 /* May `key`, acting in `role`, open the memo of this dissent? And has it? */
 bool demur_channel_may_open(const struct demur_channel *c, struct span id,
                             const uint8_t key[static 32], struct span role, uint64_t now);

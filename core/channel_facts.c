@@ -173,6 +173,7 @@ void channel_dissent_info(const struct demur_channel *c, const struct dissent *d
                                        .roster = d->roster,
                                        .revision = d->revision,
                                        .memo = blob_ref(c, d->memo),
+                                       .keys = blob_ref(c, d->keys),
                                        .ending = "",
                                        .withdrawn = d->withdrawn,
                                        .late = d->late,
@@ -255,6 +256,26 @@ bool demur_channel_dissent_attachment(const struct demur_channel *c, struct span
 {
     const struct dissent *d = channel_dissent_by(c, id);
     return d && channel_dissent_attachment(c, d, i, out);
+}
+
+bool demur_channel_dissent_place(const struct demur_channel *c, struct span id,
+                                 const uint8_t ring_key[static 32], uint32_t *place, uint32_t *n)
+{
+    const struct dissent *d = channel_dissent_by(c, id);
+    if (!d)
+        return false;
+    const struct pinned_ring *ring = &c->rings[d->ring];
+    uint32_t low = 0, high = ring->n;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (memcmp(c->ring_keys[ring->keys[middle]].key, ring_key, 32) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *place = low;
+    *n = ring->n;
+    return low < ring->n && memcmp(c->ring_keys[ring->keys[low]].key, ring_key, 32) == 0;
 }
 
 bool demur_channel_may_open(const struct demur_channel *c, struct span id,

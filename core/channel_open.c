@@ -2,6 +2,7 @@
  * cosign, unsign. */
 #include "channel_state.h"
 #include "encode.h"
+#include "handout.h"
 #include "hash.h"
 
 #define MEMO_MAX 2097152u
@@ -303,6 +304,27 @@ static enum demur_err check_circulation(struct applying *a, const struct demur_p
     return DEMUR_OK;
 }
 
+/* The circulation key reaches all of a ring of n members, or none of it: and so many bytes
+ * it takes, whoever made it. */
+static enum demur_err check_keys(struct applying *a, bool members, size_t n)
+{
+    struct demur_blob_ref keys;
+    uint64_t due = demur_handout_len(n);
+    bool named = demur_record_blob(a->r, DEMUR_FIELD_KEYS, 0, &keys);
+    if (named && !members)
+        return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "keys",
+                             "there are keys for the members only where they are the audience");
+    if (members && !named)
+        return demur_fail_at(a->diag, DEMUR_ERR_MISSING, 0, 0, "keys",
+                             "it goes to all members, so it names the keys that are sealed to "
+                             "them");
+    if (named && keys.size != due)
+        return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "keys",
+                             "keys for a ring of %zu have %llu bytes, and these %llu", n,
+                             (unsigned long long)due, (unsigned long long)keys.size);
+    return DEMUR_OK;
+}
+
 /* Room for what put_memo takes over. */
 static enum demur_err attachments_room(struct applying *a, struct blob_use **out)
 {
@@ -324,6 +346,8 @@ static void put_memo(struct applying *a, struct dissent *d, struct blob_use *att
     d->revision = (uint32_t)demur_record_number(a->r, DEMUR_FIELD_REVISION);
     demur_record_hash(a->r, DEMUR_FIELD_COMMITMENT, d->commitment);
     d->memo = use_blob(a, DEMUR_FIELD_MEMO, 0);
+    d->keys = demur_record_has(a->r, DEMUR_FIELD_KEYS) ? use_blob(a, DEMUR_FIELD_KEYS, 0)
+                                                       : (struct blob_use){0};
     free(d->attachments);
     d->attachments = attachments;
     d->attachments_len = (uint32_t)demur_record_count(a->r, DEMUR_FIELD_ATTACHMENT);
@@ -406,6 +430,9 @@ enum demur_err channel_apply_opening(struct applying *a)
     d->ring = channel_ring_pinned(c, d->policy, d->epoch, d->roster, digest);
     if (d->ring == c->rings_len)
         err = make_ring(a, d, &ring);
+    if (!err)
+        err = check_keys(a, span_eq(channel_field(a, DEMUR_FIELD_AUDIENCE), span_lit("members")),
+                         d->ring == c->rings_len ? ring.n : c->rings[d->ring].n);
     struct blob_use *attachments = NULL;
     if (!err)
         err = attachments_room(a, &attachments);
@@ -502,6 +529,8 @@ enum demur_err channel_apply_revise(struct applying *a)
         err = check_sizes(a, channel_policy_of(c, d));
     if (!err)
         err = check_memo(a);
+    if (!err)
+        err = check_keys(a, d->keys.size, c->rings[d->ring].n);
     if (!err && !signature_room(c))
         err = demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
     if (!err)

@@ -367,6 +367,7 @@ static void walk_text(struct demur_walk *w, const struct demur_channel *c, struc
     demur_walk_bytes(w, d->author_tag, 32);
     walk_blob_use(w, c, &d->memo);
     demur_walk_require(w, d->memo.blob < c->blobs_len);
+    walk_blob_use(w, c, &d->keys);
     demur_walk_array(w, &d->attachments, &d->attachments_len, &cap, sizeof *d->attachments, 8);
     for (size_t i = 0; i < d->attachments_len && !w->err; i++)
         walk_blob_use(w, c, &d->attachments[i]);
@@ -409,7 +410,7 @@ static void walk_dissent(struct demur_walk *w, const struct demur_channel *c, st
 
 static void walk_dissents(struct demur_walk *w, struct demur_channel *c)
 {
-    demur_walk_array(w, &c->dissents, &c->dissents_len, &c->dissents_cap, sizeof *c->dissents, 350);
+    demur_walk_array(w, &c->dissents, &c->dissents_len, &c->dissents_cap, sizeof *c->dissents, 358);
     index_room(w, &c->by.ids, c->dissents_len);
     index_room(w, &c->by.slots, c->dissents_len);
     for (uint32_t i = 0; i < c->dissents_len && !w->err; i++) {

@@ -166,6 +166,7 @@ struct dissent {
     uint32_t revision, signatures; /* on this revision */
     uint8_t commitment[32], release[32], author_tag[32];
     struct blob_use memo;
+    struct blob_use keys; /* of the text that circulates: there where `audience` is members */
     struct blob_use *attachments;
     uint32_t attachments_len;
     demur_set to, entitled;

@@ -119,6 +119,8 @@ static void put_text(struct buf *out, const struct demur_filing_facts *f, bool f
         demur_put_hash(out, DEMUR_FIELD_RELEASE, f->release);
     for (size_t i = 0; i < f->attachments_len; i++)
         demur_put_blob(out, DEMUR_FIELD_ATTACHMENT, &f->attachments[i]);
+    if (!files && f->keys.size)
+        demur_put_blob(out, DEMUR_FIELD_KEYS, &f->keys);
     for (size_t i = 0; files && i < f->to_len; i++)
         demur_put_text(out, DEMUR_FIELD_TO, f->to[i]);
 }

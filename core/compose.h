@@ -54,7 +54,8 @@ struct demur_filing_facts {
     const uint8_t *release; /* its commitment, not the key */
     const struct demur_blob_ref *attachments;
     size_t attachments_len;
-    const struct span *to; /* roles, increasing */
+    struct demur_blob_ref keys; /* `circulate`, `revise`, to members; size 0: none */
+    const struct span *to;      /* roles, increasing */
     size_t to_len;
 };
 /* Append a `file` that opens its dissent, or a `circulate`, with both proofs by the

@@ -266,6 +266,7 @@ static enum demur_err act_revise(struct play *g)
     demur_put_number(&g->w->out, DEMUR_FIELD_REVISION, next.revision);
     demur_put_hash(&g->w->out, DEMUR_FIELD_COMMITMENT, next.commitment);
     town_put_random_blob(g->w, DEMUR_FIELD_MEMO, 8192);
+    town_put_keys(g->w, &next);
     enum demur_err err = town_put_proof(g->w, DEMUR_FIELD_PROOF, g->authors[which], &next, 0);
     if (!err)
         err = town_sign_send(g->w, &k->key);

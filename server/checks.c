@@ -10,10 +10,10 @@ static const struct {
     enum demur_field field;
     uint64_t most;
 } size_table[] = {
-    {DEMUR_FIELD_TEXT, 65536},          {DEMUR_FIELD_CARD, 65536},
-    {DEMUR_FIELD_MEMO, 2u << 20},       {DEMUR_FIELD_DOCUMENT, 2u << 20},
-    {DEMUR_FIELD_MESSAGE, 2u << 20},    {DEMUR_FIELD_ATTACHMENT, DEMUR_BLOB_MAX},
-    {DEMUR_FIELD_BLOB, DEMUR_BLOB_MAX},
+    {DEMUR_FIELD_TEXT, 65536},       {DEMUR_FIELD_CARD, 65536},
+    {DEMUR_FIELD_MEMO, 2u << 20},    {DEMUR_FIELD_DOCUMENT, 2u << 20},
+    {DEMUR_FIELD_MESSAGE, 2u << 20}, {DEMUR_FIELD_ATTACHMENT, DEMUR_BLOB_MAX},
+    {DEMUR_FIELD_KEYS, 4u << 20},    {DEMUR_FIELD_BLOB, DEMUR_BLOB_MAX},
 };
 
 static void hex_of(char out[static 65], const uint8_t hash[static 32])

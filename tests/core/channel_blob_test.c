@@ -1,4 +1,5 @@
 /* Blobs that records name: how large, whose, and when they may go. */
+#include "../../core/handout.h"
 #include "../../core/hash.h"
 #include "../support/town.h"
 
@@ -46,6 +47,7 @@ static enum demur_err revise(struct town *w, size_t member, struct town_case *k)
     demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, k->commitment);
     town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
     town_put_random_blob(w, DEMUR_FIELD_ATTACHMENT, 5000);
+    town_put_keys(w, k);
     enum demur_err err = town_put_proof(w, DEMUR_FIELD_PROOF, member, k, 0);
     return err ? err : town_sign_send(w, &k->key);
 }
@@ -81,7 +83,7 @@ TEST(channel_every_blob_of_a_dissent_may_go_in_the_end)
     w->now += DAY;
     CHECK_ERR(town_step(w, &k, 0, "office", "reply", true, 0), DEMUR_OK);
     size_t end = w->blobs_len;
-    CHECK(end - first == 2 + 1 + 3 + 3 + 1 + 1);
+    CHECK(end - first == 3 + 1 + 4 + 3 + 1 + 1); /* the keys for the members too */
     w->now += 9 * DAY;
     CHECK_ERR(expunge(w, &k, w->blobs[first].hash), DEMUR_ERR_TIME);
     w->now += 2 * DAY;
@@ -109,11 +111,12 @@ TEST(channel_what_was_written_is_shared_and_nothing_else)
     CHECK_ERR(town_step(w, &k, 0, "office", "reply", true, 0), DEMUR_OK);
     size_t end = w->blobs_len, at = first;
     static const char *const kinds[] = {
-        "card", "memo",       "card", "card",    "memo",    "attachment of an",
-        "memo", "attachment", "card", "message", "document"};
+        "card", "memo", "keys",       "card", "card",    "memo",    "attachment of an",
+        "keys", "memo", "attachment", "card", "message", "document"};
     CHECK(end - first == DEMUR_COUNT(kinds));
     for (size_t i = 0; at < end && i < DEMUR_COUNT(kinds); i++, at++) {
-        bool may = strcmp(kinds[i], "card") != 0 && strcmp(kinds[i], "attachment of an") != 0;
+        bool may = strcmp(kinds[i], "card") != 0 && strcmp(kinds[i], "keys") != 0 &&
+                   strcmp(kinds[i], "attachment of an") != 0;
         enum demur_err err = town_share(w, &k, w->blobs[at].hash, 0);
         if (err != (may ? DEMUR_OK : DEMUR_ERR_UNKNOWN))
             test_failed(__FILE__, __LINE__, "%s (%zu): %s", kinds[i], i, demur_err_name(err));
@@ -152,6 +155,7 @@ TEST(channel_a_memo_is_no_other_dissents)
             demur_put_hash(&w->out, DEMUR_FIELD_RELEASE, release);
             demur_put_text(&w->out, DEMUR_FIELD_TO, span_lit("office"));
         } else {
+            town_put_keys(w, &thief);
             thief.revision++;
             CHECK_ERR(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &thief, 0), DEMUR_OK);
             thief.revision--;
@@ -176,6 +180,52 @@ TEST(channel_a_memo_is_no_other_dissents)
     town_free(w);
 }
 
+/* The audience decides, and the size of the ring how many bytes. */
+TEST(channel_keys_for_the_members_where_they_are_the_audience_and_only_there)
+{
+    struct town *w = town_plain(T0, 3, policy);
+    REQUIRE(w);
+    struct town_case k, invited;
+    w->keys.none = true;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_ERR_MISSING);
+    CHECK(strcmp(w->diag.field, "keys") == 0);
+    w->keys.invited = true;
+    CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &invited), DEMUR_OK);
+    w->keys.none = false;
+    CHECK_ERR(town_circulate(w, 1, 0, T0 + 30 * DAY, &k), DEMUR_ERR_FORBIDDEN);
+    CHECK(strcmp(w->diag.field, "keys") == 0);
+    CHECK_ERR(revise(w, 0, &invited), DEMUR_ERR_FORBIDDEN);
+    CHECK(strcmp(w->diag.field, "keys") == 0);
+    invited.revision--;
+    w->keys.none = true;
+    CHECK_ERR(revise(w, 0, &invited), DEMUR_OK);
+    w->keys.none = w->keys.invited = false;
+    const int64_t wrong[] = {1, -1, 98, 2 << 20};
+    for (size_t i = 0; i < DEMUR_COUNT(wrong); i++) {
+        w->keys.more = wrong[i];
+        CHECK_ERR(town_circulate(w, 1, 0, T0 + 30 * DAY, &k), DEMUR_ERR_LIMIT);
+        CHECK(strcmp(w->diag.field, "keys") == 0);
+    }
+    w->keys.more = 0;
+    CHECK_ERR(town_circulate(w, 1, 0, T0 + 30 * DAY, &k), DEMUR_OK);
+    w->keys.none = true;
+    CHECK_ERR(revise(w, 1, &k), DEMUR_ERR_MISSING);
+    k.revision--;
+    w->keys.none = false;
+    w->keys.more = 98;
+    CHECK_ERR(revise(w, 1, &k), DEMUR_ERR_LIMIT);
+    k.revision--;
+    w->keys.more = 0;
+    CHECK_ERR(revise(w, 1, &k), DEMUR_OK);
+    /* What is filed is for the offices. */
+    struct demur_dissent_info info;
+    CHECK(demur_channel_dissent_find(w->c, span_str(k.id), w->now, &info) &&
+          info.keys.size == demur_handout_len(3));
+    CHECK_ERR(file(w, &k, 0, 0), DEMUR_OK);
+    CHECK(demur_channel_dissent_find(w->c, span_str(k.id), w->now, &info) && !info.keys.size);
+    town_free(w);
+}
+
 /* Naming another's blob, or a policy's text, does not make it one's own to expunge. */
 TEST(channel_a_blob_is_whose_record_named_it_first)
 {
@@ -195,6 +245,7 @@ TEST(channel_a_blob_is_whose_record_named_it_first)
     town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
     demur_put_blob(&w->out, DEMUR_FIELD_ATTACHMENT, &text);
     demur_put_blob(&w->out, DEMUR_FIELD_ATTACHMENT, &memo);
+    town_put_keys(w, &thief);
     CHECK_ERR(town_put_proof(w, DEMUR_FIELD_PROOF, 1, &thief, 0), DEMUR_OK);
     CHECK_ERR(town_sign_send(w, &thief.key), DEMUR_OK);
     CHECK_ERR(town_withdraw(w, &thief), DEMUR_OK);
@@ -210,7 +261,7 @@ TEST(channel_retention_of_what_was_never_filed_counts_from_its_withdrawal)
     REQUIRE(w);
     struct town_case k;
     CHECK_ERR(town_circulate(w, 0, 0, T0 + 30 * DAY, &k), DEMUR_OK);
-    const uint8_t *memo = w->blobs[w->blobs_len - 1].hash;
+    const uint8_t *memo = w->blobs[w->blobs_len - 2].hash;
     w->now += 12 * DAY;
     CHECK_ERR(expunge(w, &k, memo), DEMUR_ERR_STAGE);
     CHECK_ERR(town_withdraw(w, &k), DEMUR_OK);

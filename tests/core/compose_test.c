@@ -1,5 +1,6 @@
 /* Records composed by a member's own program, put before the fold. */
 #include "../../core/compose.h"
+#include "../../core/handout.h"
 #include "../../core/policy.h"
 #include "../support/town.h"
 
@@ -12,6 +13,7 @@ struct people {
     struct town *w;
     struct demur_identity id[MEMBERS + 1];
     uint32_t epoch;
+    bool members; /* what circulates goes to all of them */
 };
 
 static struct town *found(void) { return town_company(FOUNDED, 23); }
@@ -113,6 +115,11 @@ static enum demur_err begin(struct people *p, uint64_t slot, size_t subsets, str
                                            .attachments_len = 1,
                                            .to = &x->to,
                                            .to_len = 1};
+    if (p->members) {
+        x->facts.audience = DEMUR_AUDIENCE_MEMBERS;
+        x->facts.keys = new_blob(p);
+        x->facts.keys.size = demur_handout_len(n);
+    }
     return err;
 }
 
@@ -209,7 +216,7 @@ static uint64_t signatures(const struct people *p, const struct writing *x)
 static void a_whole_circulation(struct people *p)
 {
     struct writing x;
-    CHECK_ERR(open_as(p, 1, 0, 0, demur_compose_circulate, &x), DEMUR_OK);
+    CHECK_ERR(open_as(p, 1, p->members, 0, demur_compose_circulate, &x), DEMUR_OK);
     CHECK_ERR(sign(p, 2, &x, false), DEMUR_OK);
     CHECK_ERR(sign(p, 3, &x, false), DEMUR_OK);
     CHECK_ERR(sign(p, 2, &x, false), DEMUR_ERR_REPLAY);
@@ -241,6 +248,8 @@ TEST(compose_a_whole_circulation)
     if (settle(&p)) {
         p.id[MEMBERS] = p.id[0];
         p.id[MEMBERS].chain[0] ^= 1;
+        a_whole_circulation(&p);
+        p.members = true;
         a_whole_circulation(&p);
     }
     town_free(p.w);

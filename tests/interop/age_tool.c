@@ -4,11 +4,14 @@
  *   seal RECIPIENT...       open IDENTITY...
  *   seal-pass TEXT LOG2N    open-pass TEXT MAX-LOG2N
  *   wrap HEX                unwrap HEX     (whole files, at most 1 MiB)
+ *   handout HEX MEMBERS PLACE RECIPIENT    the key of these secret bytes, to so many members,
+ *                                          one of whom has this recipient
  * Status 0, 1 refused (the reason on standard error), 2 used wrongly. */
 #include <sodium.h>
 
 #include "../../core/age.h"
 #include "../../core/encode.h"
+#include "../../core/handout.h"
 
 #define KEYS_MAX 16
 
@@ -154,6 +157,38 @@ static int wrap(const char *hex, bool open)
     return put(buf_span(&out)) ? 0 : 1;
 }
 
+/* The others are strangers. */
+static int handout(const char *hex, uint64_t members, uint64_t place, const char *recipient)
+{
+    static uint8_t room[DEMUR_AGE_HEADER_MAX + 512];
+    uint8_t secret[DEMUR_AGE_KEY_LEN], entropy[DEMUR_AGE_ENTROPY_LEN(DEMUR_HANDOUT_PART)];
+    struct demur_age_recipient to[DEMUR_HANDOUT_PART];
+    struct demur_age_identity key, other;
+    struct demur_diag diag;
+    if (demur_hex_exact(secret, sizeof secret, span_str(hex)) != DEMUR_OK)
+        return 2;
+    demur_age_identity_init(&key, secret);
+    for (uint64_t at = 0; at < members; at += DEMUR_HANDOUT_PART) {
+        size_t n = members - at < DEMUR_HANDOUT_PART ? (size_t)(members - at) : DEMUR_HANDOUT_PART;
+        for (size_t i = 0; i < n; i++) {
+            randombytes_buf(secret, sizeof secret);
+            demur_age_identity_init(&other, secret);
+            to[i] = demur_age_identity_recipient(&other);
+            if (at + i == place &&
+                demur_age_recipient_parse(&to[i], span_str(recipient), &diag) != DEMUR_OK)
+                return refused(&diag);
+        }
+        struct buf out = buf_over(room, sizeof room);
+        randombytes_buf(entropy, sizeof entropy);
+        if (demur_handout_put(&out, &key, to, n, span_of(entropy, DEMUR_AGE_ENTROPY_LEN(n)),
+                              &diag) != DEMUR_OK)
+            return refused(&diag);
+        if (!put(buf_span(&out)))
+            return 1;
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (sodium_init() < 0 || argc < 3 || argc - 2 > KEYS_MAX)
@@ -169,6 +204,11 @@ int main(int argc, char **argv)
         return seal(argv + 2, n);
     if (span_eq_str(verb, "open"))
         return open_keys(argv + 2, n);
+    uint64_t members, place;
+    if (n == 4 && span_eq_str(verb, "handout") &&
+        span_u64(span_str(argv[3]), DEMUR_HANDOUT_PART * 8, &members) &&
+        span_u64(span_str(argv[4]), members, &place))
+        return handout(argv[2], members, place, argv[5]);
     if (n != 2 || !span_u64(span_str(argv[3]), 30, &log2n))
         return 2;
     if (span_eq_str(verb, "seal-pass"))

@@ -172,6 +172,7 @@ static enum demur_err revise(struct story *s)
     demur_put_number(&w->out, DEMUR_FIELD_REVISION, k.revision);
     demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, k.commitment);
     town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
+    town_put_keys(w, &k);
     enum demur_err err = town_put_proof(w, DEMUR_FIELD_PROOF, sc->author, &k, 0);
     err = err ? err : story_send(s, &k.key);
     if (!err)

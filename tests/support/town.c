@@ -3,6 +3,7 @@
 #include <sodium.h>
 
 #include "../../core/encode.h"
+#include "../../core/handout.h"
 #include "../../core/hash.h"
 #include "../../core/policy.h"
 #include "../../core/ring.h"
@@ -422,6 +423,13 @@ enum demur_err town_put_proof(struct town *w, enum demur_field field, size_t i,
     return err;
 }
 
+void town_put_keys(struct town *w, const struct town_case *k)
+{
+    if (k->ring && !w->keys.none)
+        town_put_random_blob(w, DEMUR_FIELD_KEYS,
+                             demur_handout_len(k->ring) + (uint64_t)w->keys.more);
+}
+
 static enum demur_err put_opening(struct town *w, unsigned slot, struct town_case *k)
 {
     uint8_t entry[32], digest[32];
@@ -439,6 +447,7 @@ static enum demur_err put_opening(struct town *w, unsigned slot, struct town_cas
     if (err)
         return err;
     demur_ring_digest(digest, (const uint8_t(*)[32])keys, n);
+    k->ring = n;
     demur_put_text(&w->out, DEMUR_FIELD_DISSENT, span_str(k->id));
     demur_put_bytes(&w->out, DEMUR_FIELD_CASE_KEY, span_of(k->key.public_key, 32));
     demur_put_text(&w->out, DEMUR_FIELD_CASE_RECIPIENT, span_str(k->key.recipient));
@@ -488,7 +497,9 @@ enum demur_err town_circulate(struct town *w, size_t i, unsigned slot, uint64_t 
     enum demur_err err = put_opening(w, slot, out);
     if (err)
         return err;
-    demur_put_text(&w->out, DEMUR_FIELD_AUDIENCE, span_lit("members"));
+    town_put_keys(w, out);
+    demur_put_text(&w->out, DEMUR_FIELD_AUDIENCE,
+                   w->keys.invited ? span_lit("invited") : span_lit("members"));
     demur_put_number(&w->out, DEMUR_FIELD_UNTIL, until);
     return send_opening(w, i, slot, out);
 }

@@ -31,6 +31,7 @@ struct town_case {
     char id[33];
     uint8_t commitment[32];
     uint32_t revision;
+    size_t ring; /* members in it */
 };
 
 struct town {
@@ -50,8 +51,12 @@ struct town {
         uint64_t size;
     } blobs[TOWN_BLOBS]; /* every blob that a record names */
     size_t blobs_len;
-    uint8_t release[32];    /* the release key of the last `file` */
-    uint64_t roster;        /* what an opening pins; 0: the log as it is */
+    uint8_t release[32]; /* the release key of the last `file` */
+    uint64_t roster;     /* what an opening pins; 0: the log as it is */
+    struct {
+        bool invited, none; /* it goes to those who have the link; it names none */
+        int64_t more;       /* bytes than they should have */
+    } keys;                 /* of what circulates; zero: to all members, as they must be */
     bool hold;              /* town_send leaves the record in `out`, unsent */
     struct demur_diag diag; /* of the last append */
     uint8_t record[DEMUR_RECORD_MAX];
@@ -138,6 +143,9 @@ enum demur_err town_share(struct town *w, const struct town_case *k,
 /* `on` for a case. */
 void town_put_on(struct town *w, const struct town_case *k);
 /* `size` is at least 32. */
+/* The keys of a circulating text for the members of its ring; nothing for one that has
+ * none. */
+void town_put_keys(struct town *w, const struct town_case *k);
 void town_put_random_blob(struct town *w, enum demur_field field, uint64_t size);
 /* Write the bytes of a blob that was put, all `size` of them; false when it was not. */
 bool town_blob_bytes(const struct town *w, const uint8_t hash[static 32], struct buf *out);

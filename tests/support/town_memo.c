@@ -13,6 +13,7 @@ enum demur_err town_revise(struct town *w, size_t i, const struct town_case *k)
     demur_put_hash(&w->out, DEMUR_FIELD_COMMITMENT, k->commitment);
     town_put_random_blob(w, DEMUR_FIELD_MEMO, 8192);
     town_put_random_blob(w, DEMUR_FIELD_ATTACHMENT, 4096);
+    town_put_keys(w, k);
     enum demur_err err = town_put_proof(w, DEMUR_FIELD_PROOF, i, k, 0);
     return err ? err : town_sign_send(w, &k->key);
 }
