@@ -10,6 +10,7 @@ struct turn {
     size_t n;
     struct demur_append *again; /* retries of what is in the log or in this batch */
     struct demur_append *refused;
+    struct demur_append *late;      /* refused, and perhaps because of what is accepted here */
     struct demur_list leaves, refs; /* of 32 bytes; of demur_store_ref */
     struct demur_store_entry *entries;
     uint8_t *bytes; /* the entries' bytes, one after the other */
@@ -90,6 +91,12 @@ static enum demur_err fold_one(struct turn *t, struct demur_append *a)
     return err;
 }
 
+/* A refusal that may rest on records of this batch is told when those are in the log. */
+static void refuse(struct turn *t, struct demur_append *a)
+{
+    push(t->n ? &t->late : &t->refused, a);
+}
+
 /* Sort one record into accepted, again or refused. An error is fatal. */
 static enum demur_err sequence_one(struct turn *t, struct demur_append *a, struct demur_diag *diag)
 {
@@ -104,13 +111,13 @@ static enum demur_err sequence_one(struct turn *t, struct demur_append *a, struc
     }
     /* Checked before; but a blob may have been swept or deleted since. */
     if (!demur_blobs_check(t->e, a)) {
-        push(&t->refused, a);
+        refuse(t, a);
         return DEMUR_OK;
     }
     if (fold_one(t, a)) {
         a->state = DEMUR_APPEND_REFUSED;
         latest_find(t->e, a, t->at);
-        push(&t->refused, a);
+        refuse(t, a);
         return DEMUR_OK;
     }
     uint64_t index = t->first + t->n;
@@ -237,8 +244,10 @@ static uint64_t answer_all(struct demur_append *list)
     return n;
 }
 
-/* Answer all but the refused, who had theirs: accepted, or that nobody knows. */
-static void rest_answer(struct turn *t, struct demur_append *unseen, enum demur_append_state state)
+/* Answer all but the refused, who had theirs: accepted, or that nobody knows. How many of
+ * them were refused. */
+static uint64_t rest_answer(struct turn *t, struct demur_append *unseen,
+                            enum demur_append_state state)
 {
     for (size_t i = 0; i < t->n; i++) {
         t->accepted[i]->index = t->first + i;
@@ -250,8 +259,11 @@ static void rest_answer(struct turn *t, struct demur_append *unseen, enum demur_
         a->state = state;
     for (struct demur_append *a = unseen; a; a = a->next)
         a->state = state;
+    for (struct demur_append *a = t->late; a; a = a->next)
+        a->state = state == DEMUR_APPEND_ACCEPTED ? a->state : state;
     answer_all(t->again);
     answer_all(unseen);
+    return answer_all(t->late);
 }
 
 enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *batch,
@@ -280,8 +292,9 @@ enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *
         pthread_rwlock_unlock(&e->fold_lock);
     }
     pthread_rwlock_unlock(&e->lock);
-    e->figures = (struct demur_commit_figures){t.n, refused, demur_now_us() - started};
-    rest_answer(&t, batch, err ? DEMUR_APPEND_UNKNOWN : DEMUR_APPEND_ACCEPTED);
+    uint64_t commit_us = demur_now_us() - started;
+    refused += rest_answer(&t, batch, err ? DEMUR_APPEND_UNKNOWN : DEMUR_APPEND_ACCEPTED);
+    e->figures = (struct demur_commit_figures){t.n, refused, commit_us};
     demur_list_free(&t.leaves);
     demur_list_free(&t.refs);
     free(t.entries);

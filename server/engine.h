@@ -170,7 +170,8 @@ bool demur_engine_prepare_now(struct demur_engine *e, struct demur_append *appen
  * not been, and refuse what does not hold, or all that has not been when the disk is full. */
 void demur_engine_verify(struct demur_engine *e, struct demur_append *batch);
 /* Verify, fold, commit, sign, publish and answer a batch of prepared records (linked by
- * next, DEMUR_BATCH_MAX at most): each is answered, refusals before the commit. An error is fatal:
+ * next, DEMUR_BATCH_MAX at most): each is answered, refusals before the commit unless they may rest
+ * on it. An error is fatal:
  * the fold is not to be used any more, and nobody knows what became of the batch. */
 enum demur_err demur_engine_commit(struct demur_engine *e, struct demur_append *batch,
                                    struct demur_diag *diag) DEMUR_CHECKED;
