@@ -149,6 +149,14 @@ static void doomed_take(struct demur_engine *e, struct demur_list *out)
     pthread_rwlock_unlock(&e->lock);
 }
 
+void demur_engine_doom(struct demur_engine *e, const uint8_t blob[static 32])
+{
+    pthread_rwlock_wrlock(&e->lock);
+    if (!demur_list_add(&e->expunge.doomed, blob, 32))
+        demur_journal("what is to be destroyed is destroyed at the next start");
+    pthread_rwlock_unlock(&e->lock);
+}
+
 static bool doomed_any(struct demur_engine *e)
 {
     demur_engine_read(e);

@@ -33,6 +33,8 @@ enum demur_err demur_expunge_note(struct demur_expunge *x, const struct demur_re
 void demur_expunge_walk(struct demur_expunge *x, struct demur_walk *w);
 bool demur_expunged(const struct demur_expunge *x, const uint8_t blob[static 32]);
 
+/* An expunged blob has come again: it is to be destroyed once more. Waits for a commit. */
+void demur_engine_doom(struct demur_engine *e, const uint8_t blob[static 32]);
 /* Delete what the published log says is expunged and is still in the store, and
  * scrub. Nothing to do is fine; after an error the rest is tried again by the
  * next call. One thread at a time, the fold not held. */

@@ -116,12 +116,19 @@ bool demur_handle_blob_put(struct demur_service *s, struct demur_request *r)
     bool was_there = !demur_store_blob_stat(s->engine->store, &blob, hash, NULL);
     struct demur_store_upload *upload = r->upload;
     r->upload = NULL;
+    if (s->engine->hooks && s->engine->hooks->at)
+        s->engine->hooks->at(s->engine->hooks->ctx, DEMUR_POINT_UPLOADED);
     enum demur_err err =
         demur_store_upload_finish(upload, hash, (int64_t)demur_engine_clock(s->engine), &diag);
     if (err == DEMUR_ERR_VERIFY) {
         demur_reply_problem(&r->reply, 409, demur_err_name(err),
                             "the bytes do not hash to the name in the path: send them again", NULL,
                             NULL);
+        return true;
+    }
+    /* Expunged meanwhile: whoever destroys it may have come before it was kept. */
+    if (!err && expunged(s, r, hash)) {
+        demur_engine_doom(s->engine, hash);
         return true;
     }
     if (err) {

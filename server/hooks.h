@@ -11,6 +11,7 @@ enum demur_server_point {
     DEMUR_POINT_PERSISTED,  /* in the signer process: its state written, nothing told */
     DEMUR_POINT_SIGNED,     /* signed, not published */
     DEMUR_POINT_PUBLISHED,  /* published, nobody answered */
+    DEMUR_POINT_UPLOADED,   /* a blob is whole, and about to be kept */
     DEMUR_POINT_SWEPT,      /* waiting blobs are out of every answer, their bytes are there */
     DEMUR_POINT_SNAPSHOT,   /* a snapshot's body is written, and it is none yet */
     DEMUR_POINT_DESTROYING, /* an expunged blob or release key is about to be deleted */

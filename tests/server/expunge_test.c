@@ -1,6 +1,7 @@
 /* Expunging: what an accepted `expunge` names is answered with 410 from then on
  * and is in no file of the channel any more, whatever interrupts the server. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
 #include <sys/mman.h>
@@ -323,7 +324,8 @@ TEST(expunge_survives_being_killed)
         reap(f);
         if (cases[i].again) {
             *bomb = (struct bomb){f->clock_s, DEMUR_POINT_DESTROYING, 1};
-            CHECK(!fixture_start(f, NULL));
+            if (fixture_start(f, NULL)) /* it may serve before it is killed */
+                reap(f);
         }
         *bomb = (struct bomb){f->clock_s, -1, 0};
         CHECK(on_disk(f, memo) || on_disk(f, message));
@@ -337,4 +339,81 @@ TEST(expunge_survives_being_killed)
     CHECK(fixture_stop(f, SIGTERM) == 0);
     fixture_free(f);
     munmap(bomb, sizeof *bomb);
+}
+
+/* ---- an upload at the same time ------------------------------------------------ */
+
+/* Stands, once it is closed, before an upload is kept. */
+struct gate {
+    uint64_t *clock_s;
+    bool closed, reached;
+};
+
+static uint64_t gate_clock(void *ctx)
+{
+    return __atomic_load_n(((struct gate *)ctx)->clock_s, __ATOMIC_SEQ_CST);
+}
+
+static void gate_at(void *ctx, enum demur_server_point point)
+{
+    struct gate *g = ctx;
+    if (point != DEMUR_POINT_UPLOADED || !__atomic_load_n(&g->closed, __ATOMIC_SEQ_CST))
+        return;
+    __atomic_store_n(&g->reached, true, __ATOMIC_SEQ_CST);
+    for (int ms = 0; ms < 30000 && __atomic_load_n(&g->closed, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+}
+
+struct putting {
+    struct fixture *f;
+    char path[96];
+    struct span bytes;
+    struct fixture_answer answer;
+};
+
+static void *put_blob(void *arg)
+{
+    struct putting *p = arg;
+    p->answer.status = 0;
+    return fixture_ask(p->f, &p->answer, "PUT", p->path, p->bytes) ? p : NULL;
+}
+
+/* The bytes are there when their end is published, and kept when they are destroyed. */
+TEST(expunge_leaves_nothing_of_an_upload_at_the_same_time)
+{
+    static uint8_t bytes[1 << 16];
+    static struct putting p;
+    uint8_t memo[32];
+    struct ended d;
+    pthread_t thread;
+    struct gate *g =
+        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = fixture_new();
+    REQUIRE(f != NULL && g != MAP_FAILED);
+    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
+    *g = (struct gate){.clock_s = f->clock_s};
+    f->hooks = &hooks;
+    REQUIRE(fixture_people(f, 6) && fixture_stop(f, SIGTERM) == 0 && fixture_start(f, NULL));
+    REQUIRE(ended_new(f, 1, 0, &d) && withdrawn(f, &d) && years_pass(f));
+    blob_start(f, &d.memo, memo);
+    struct buf b = buf_over(bytes, sizeof bytes);
+    CHECK(town_blob_bytes(f->w, d.memo.hash, &b));
+    p.f = f;
+    p.bytes = buf_span(&b);
+    path_of(p.path, sizeof p.path, "/blob/", d.memo.hash);
+    __atomic_store_n(&g->closed, true, __ATOMIC_SEQ_CST);
+    REQUIRE(pthread_create(&thread, NULL, put_blob, &p) == 0);
+    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+    REQUIRE(expunge_write(f, &d, d.memo.hash, d.message.hash) && fixture_send(f));
+    CHECK(gone_from_disk(f, memo));
+    __atomic_store_n(&g->closed, false, __ATOMIC_SEQ_CST);
+    pthread_join(thread, NULL);
+    CHECK(g->reached);
+    CHECK_PROBLEM(&p.answer, 410, "expunged");
+    CHECK(gone_from_disk(f, memo));
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    CHECK(!on_disk(f, memo));
+    fixture_free(f);
+    munmap(g, sizeof *g);
 }
