@@ -47,9 +47,11 @@ enum demur_err entries_fetch(const struct demur_client *c, uint64_t bundle, unsi
     if (demur_bundle_check(demur_bytes_span(&bytes), width, &count, NULL) != DEMUR_OK ||
         count != width) {
         demur_bytes_free(&bytes);
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "the server sent entries from %llu on that are no entry bundle",
-                          (unsigned long long)(bundle * DEMUR_TILE_WIDTH));
+        return demur_fail(
+            diag, DEMUR_ERR_VERIFY,
+            "the server sent entries from %llu on that are no entry bundle: it, or a proxy "
+            "before it, is broken; tell the operator",
+            (unsigned long long)(bundle * DEMUR_TILE_WIDTH));
     }
     *out = bytes;
     return DEMUR_OK;

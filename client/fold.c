@@ -253,8 +253,11 @@ static enum demur_err check_copy(const struct demur_client *c, struct demur_diag
         return damaged(c, "its entries are not those of its checkpoint", diag);
     if (!demur_channel_fingerprint(c->channel, fingerprint) ||
         memcmp(fingerprint, c->options.channel, 32) != 0)
-        return demur_fail(diag, DEMUR_ERR_VERIFY, "the copy in %.150s is of another channel",
-                          c->data);
+        return demur_fail(
+            diag, DEMUR_ERR_VERIFY,
+            "the copy in %.120s is of another channel than the one that was named: give "
+            "another --home, or that channel's fingerprint",
+            c->data);
     demur_channel_log_key(c->channel, log_key);
     if (demur_checkpoint_open(&head, NULL, demur_bytes_span(&c->checkpoint),
                               demur_channel_origin(c->channel), log_key, NULL) != DEMUR_OK)

@@ -34,9 +34,11 @@ static enum demur_err fetch(struct demur_client *c, struct demur_bytes *out,
         err = demur_checkpoint_parse_text(head, note->text, &why);
     free(note);
     if (err)
-        return demur_fail(diag, DEMUR_ERR_VERIFY,
-                          "%.100s does not answer as a channel does (its checkpoint: %.80s)",
-                          c->options.url, why.text);
+        return demur_fail(
+            diag, DEMUR_ERR_VERIFY,
+            "%.80s does not answer as a channel does (its checkpoint: %.50s): is the address "
+            "right, and does no login page stand in between?",
+            c->options.url, why.text);
     return head->size ? DEMUR_OK
                       : demur_fail(diag, DEMUR_ERR_UNKNOWN, "the log at %.100s is still empty",
                                    c->options.url);

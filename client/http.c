@@ -225,24 +225,32 @@ static enum demur_err unreachable(const struct http *h, CURLcode code, struct de
         hint = ": the proxy does not answer or refuses; is it running?";
         break;
     case CURLE_OPERATION_TIMEDOUT:
-        hint = ": it did not answer in time";
+        hint = ": it did not answer in time; try again later";
         break;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CACERT_BADFILE:
-        hint = ": its certificate is not trusted, so somebody may be in between";
+        hint = ": its certificate is not trusted, so somebody may be in between; --ca-file names "
+               "the certificate of an authority of your own";
         break;
     case CURLE_GOT_NOTHING:
     case CURLE_RECV_ERROR:
     case CURLE_SEND_ERROR:
     case CURLE_PARTIAL_FILE:
+        hint = ": the connection broke off; try again";
+        break;
     case CURLE_SSL_CONNECT_ERROR:
-        hint = ": the connection broke off";
+        hint = ": the connection broke off before it was secure; try again, and see whether its "
+               "address begins with https:// or http://";
+        break;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+        hint = ": what answers there is no web server; is the port right?";
         break;
     default:
         return demur_fail(diag, DEMUR_ERR_IO, "cannot reach %.90s: %.120s", h->url,
                           h->why[0] ? h->why : curl_easy_strerror(code));
     }
-    return demur_fail(diag, DEMUR_ERR_IO, "cannot reach %.120s%s", h->url, hint);
+    return demur_fail(diag, DEMUR_ERR_IO, "cannot reach %.100s%s", h->url, hint);
 }
 
 enum demur_err http_send(struct http *h, enum http_method method, const char *path,

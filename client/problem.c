@@ -244,6 +244,22 @@ static void harmless(char *text)
     }
 }
 
+/* What to do about an answer that explains nothing: it is hardly the server's own. */
+static const char *advice(long status)
+{
+    if (status >= 300 && status < 400)
+        return "it points to another address, which is not followed: give the channel's own, and "
+               "log in to the network that you are in, if it wants that";
+    if (status == 413)
+        return "what was sent is larger than it, or a proxy before it, takes; tell the operator";
+    if (status == 429)
+        return "too much was asked of it at once; try again later";
+    if (status >= 500 && status != 501)
+        return "it, or a proxy before it, cannot answer now; try again later, and tell the "
+               "operator if it stays so";
+    return "is that address a channel's?";
+}
+
 enum demur_err problem_read(long status, struct span body, struct demur_diag *diag)
 {
     struct problem p = {0};
@@ -258,10 +274,13 @@ enum demur_err problem_read(long status, struct span body, struct demur_diag *di
             "the server wants the channel's reading token, or another one: ask whoever "
             "invited you");
     if (!p.detail[0])
-        return demur_fail(
-            diag, code,
-            "the server answered with status %ld and did not say why: is that address "
-            "a channel's?",
-            status);
+        return demur_fail(diag, code, "the server answered with status %ld and did not say why: %s",
+                          status, advice(status));
+    /* The server's version, not this one. */
+    if (code == DEMUR_ERR_UPGRADE)
+        return demur_fail_at(diag, code, (uint32_t)p.line, 0, p.field,
+                             "the server's version of demur is older than yours, and does not "
+                             "understand this; its operator has to upgrade it (%.100s)",
+                             p.detail);
     return demur_fail_at(diag, code, (uint32_t)p.line, 0, p.field, "%s", p.detail);
 }

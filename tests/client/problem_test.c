@@ -28,7 +28,13 @@ TEST(problem_documents_become_errors)
         {500, "{\"detail\":\"a\",\"line\":\"7\"}", DEMUR_ERR_IO, 0, "a", ""},
         {401, "{\"detail\":\"token\"}", DEMUR_ERR_FORBIDDEN, 0, "reading token", ""},
         {404, "<html>Not found</html>", DEMUR_ERR_UNKNOWN, 0, "is that address a channel's?", ""},
-        {502, "", DEMUR_ERR_IO, 0, "did not say why", ""},
+        {502, "", DEMUR_ERR_IO, 0, "did not say why: it, or a proxy before it", ""},
+        {302, "", DEMUR_ERR_IO, 0, "points to another address", ""},
+        {413, "<p>Too large", DEMUR_ERR_LIMIT, 0, "larger than it, or a proxy before it", ""},
+        {429, "", DEMUR_ERR_IO, 0, "try again later", ""},
+        {501, "", DEMUR_ERR_IO, 0, "is that address a channel's?", ""},
+        {400, "{\"type\":\"about:blank#upgrade\",\"detail\":\"no such type\",\"line\":2}",
+         DEMUR_ERR_UPGRADE, 2, "its operator has to upgrade it (no such type)", ""},
         {409, "<p>Conflict</p>", DEMUR_ERR_IO, 0, "did not say why", ""},
     };
     for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {
