@@ -136,7 +136,8 @@ static int policy_take(struct founding *f)
         err = cli_source_file(f->cli, &f->policy_text, given);
         if (err == DEMUR_ERR_UNKNOWN)
             err = demur_fail(&f->cli->diag, DEMUR_ERR_UNKNOWN,
-                             "there is no file %.100s, and demur carries no policy of that name",
+                             "there is no file %.100s, and demur carries no policy of that name; "
+                             "us-state-2-fam-070 and company are two that it has",
                              given);
         if (err)
             return cli_fail(f->cli, err);

@@ -159,7 +159,7 @@ static enum demur_err read_memo(struct cli *cli, struct cli_hand *hand, const ch
     for (size_t i = 0; !err && folder && i < r.letter.files_len; i++)
         err = save_attachment(cli, hand, &r, i, folder);
     if (!err && !folder && r.letter.files_len)
-        cli_note(cli, "--out DIR saves the attachment%s.", r.letter.files_len == 1 ? "" : "s");
+        cli_note(cli, "\n--out DIR saves the attachment%s.", r.letter.files_len == 1 ? "" : "s");
     demur_reading_free(&r);
     return err;
 }

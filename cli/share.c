@@ -6,10 +6,7 @@ static enum demur_err parse_card(struct cli *cli, struct demur_officer *officer)
 {
     struct demur_diag why = {0};
     return demur_officer_parse(officer, span_str(cli_option(cli, "with")), &why)
-               ? demur_fail(&cli->diag, DEMUR_ERR_SYNTAX,
-                            "--with wants an officer's card, the line that `demur whoami` shows "
-                            "them: %.150s",
-                            why.text)
+               ? demur_fail(&cli->diag, DEMUR_ERR_SYNTAX, "--with: %.200s", why.text)
                : DEMUR_OK;
 }
 

@@ -82,7 +82,7 @@ enum demur_err demur_policy_attribute_check(const struct demur_policy *policy,
     return demur_fail(diag, DEMUR_ERR_SYNTAX, "the attribute \"%.*s\" cannot be \"%.*s\"%s%.*s",
                       SPAN_ARG(one->name), SPAN_ARG(span_take(one->value, 64)),
                       a->values.len    ? ", only "
-                      : a->pattern.len ? ", it looks like "
+                      : a->pattern.len ? ", it has to look like "
                                        : ": no spaces, but letters, digits, \".\", \"_\", \"-\"",
                       SPAN_ARG(a->values.len ? a->values : a->pattern));
 }
