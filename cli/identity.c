@@ -181,12 +181,12 @@ static int identity_restore(struct cli *cli)
     if (err)
         return cli_fail(cli, err);
     if (!cli->json && cli->identity.handle[0])
-        printf(
-            "The identity of %s is restored, all but its ring keys, which no kit holds. Run\n"
-            "`demur renew` now: it gives you keys from next month on, and then you can file and\n"
-            "sign again. This month's key was given to the lost device, and nobody gets a\n"
-            "second one. If somebody else may have that device, run `demur rekey` as well.\n",
-            cli->identity.handle);
+        cli_say(stdout, 0,
+                "The identity of %s is restored, all but its ring keys, which no kit holds. Run "
+                "`demur renew` now: it gives you keys from next month on, and then you can file "
+                "and sign again. This month's key was given to the lost device, and nobody gets a "
+                "second one. If somebody else may have that device, run `demur rekey` as well.",
+                cli->identity.handle);
     else
         print_card(cli, "The identity is restored.");
     return CLI_OK;

@@ -50,10 +50,16 @@ static struct span attribute(const struct cli *cli, size_t i)
                      : span_of(NULL, 0);
 }
 
+/* From which month on: who joined anew has keys of this month too, but not in the log. */
 static void ring_months(const struct cli *cli, struct buf *out)
 {
-    if (cli->identity.has_chain)
-        demur_epoch_put(out, cli->identity.epoch);
+    uint32_t from = cli->identity.epoch;
+    uint32_t next = demur_time_epoch((int64_t)demur_client_view_time(cli->client)) + 1;
+    if (!cli->identity.has_chain)
+        return;
+    if (from < next && demur_ring_months(cli->client, &cli->identity) < 0)
+        from = next;
+    demur_epoch_put(out, from);
 }
 
 struct who {
