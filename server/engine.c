@@ -60,8 +60,6 @@ void demur_engine_close(struct demur_engine *e)
         return;
     demur_signer_stop(e->signer);
     demur_refold_stop(e->refold);
-    if (e->snapshots.wrong)
-        demur_snapshots_erase(&e->snapshots);
     demur_snapshots_close(&e->snapshots);
     demur_channel_free(e->channel);
     demur_store_close(e->store);

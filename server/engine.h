@@ -211,7 +211,7 @@ enum demur_err demur_folding_end(struct demur_folding *f) DEMUR_CHECKED; /* fold
 void demur_folding_free(struct demur_folding *f);
 /* recover.c */
 /* e->refold has come to an answer: OK, or VERIFY when the snapshot was wrong: nothing of
- * this engine is to be believed then, and closing it deletes the snapshots. */
+ * this engine is to be believed then, and the snapshots are deleted. */
 enum demur_err demur_engine_refolded(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
 enum demur_err demur_engine_recover(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
 /* engine.c: sign the store's head, and publish; note what an accepted entry means. */

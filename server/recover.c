@@ -136,7 +136,7 @@ enum demur_err demur_engine_refolded(struct demur_engine *e, struct demur_diag *
     demur_refold_stop(e->refold);
     e->refold = NULL;
     if (err == DEMUR_ERR_VERIFY) {
-        e->snapshots.wrong = true;
+        demur_snapshots_condemn(&e->snapshots);
         return demur_fail(diag, err,
                           "%.160s: it is deleted; start the server again, and it folds them all",
                           why.text);

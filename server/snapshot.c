@@ -27,7 +27,7 @@ const char *const demur_snapshot_names[] = {"fold.snapshot-a", "fold.snapshot-b"
 
 void demur_snapshots_init(struct demur_snapshots *s)
 {
-    *s = (struct demur_snapshots){.fds = {-1, -1}};
+    *s = (struct demur_snapshots){.fds = {-1, -1}, .lock = PTHREAD_MUTEX_INITIALIZER};
 }
 
 void demur_snapshots_open(struct demur_snapshots *s, const char *dir)
@@ -51,6 +51,7 @@ void demur_snapshots_close(struct demur_snapshots *s)
     for (size_t i = 0; i < DEMUR_SNAPSHOT_SLOTS; i++)
         if (s->fds[i] >= 0)
             close(s->fds[i]);
+    pthread_mutex_destroy(&s->lock);
 }
 
 static uint64_t length_of(int fd)
@@ -69,7 +70,14 @@ void demur_snapshots_erase(struct demur_snapshots *s)
     for (size_t i = 0; i < DEMUR_SNAPSHOT_SLOTS; i++)
         if (s->fds[i] >= 0 && (ftruncate(s->fds[i], 0) || fsync(s->fds[i])))
             demur_journal("%s could not be emptied: remove it", demur_snapshot_names[i]);
-    s->last = (struct demur_snapshot){0};
+}
+
+void demur_snapshots_condemn(struct demur_snapshots *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->wrong = true;
+    demur_snapshots_erase(s);
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* A position in a file; *failed once the system refused. */
@@ -366,7 +374,7 @@ static bool frame_write(int fd, struct demur_snapshot *s, const uint8_t secret[s
     return put(&at_end, tail, sizeof tail) && put(&at_start, head, sizeof head) && !fsync(fd);
 }
 
-enum demur_err demur_snapshot_write(struct demur_engine *e, struct demur_diag *diag)
+static enum demur_err write_older(struct demur_engine *e, struct demur_diag *diag)
 {
     struct demur_snapshot s = {.slot = e->snapshots.last.size ? !e->snapshots.last.slot : 0};
     struct place f = {.fd = e->snapshots.fds[s.slot], .at = HEAD_LEN};
@@ -394,5 +402,16 @@ enum demur_err demur_snapshot_write(struct demur_engine *e, struct demur_diag *d
     } else if (ftruncate(f.fd, 0)) {
         demur_journal("%s could not be emptied", demur_snapshot_names[s.slot]);
     }
+    return err;
+}
+
+enum demur_err demur_snapshot_write(struct demur_engine *e, struct demur_diag *diag)
+{
+    pthread_mutex_lock(&e->snapshots.lock);
+    enum demur_err err =
+        e->snapshots.wrong
+            ? demur_fail(diag, DEMUR_ERR_VERIFY, "the snapshot that this was started from is wrong")
+            : write_older(e, diag);
+    pthread_mutex_unlock(&e->snapshots.lock);
     return err;
 }

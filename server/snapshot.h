@@ -9,6 +9,8 @@
 #ifndef DEMUR_SERVER_SNAPSHOT_H
 #define DEMUR_SERVER_SNAPSHOT_H
 
+#include <pthread.h>
+
 #include "../core/base.h"
 
 struct demur_engine;
@@ -26,7 +28,8 @@ struct demur_snapshot {
 struct demur_snapshots {
     int fds[DEMUR_SNAPSHOT_SLOTS]; /* -1: cannot be had */
     struct demur_snapshot last;    /* loaded, or written since */
-    bool wrong;                    /* the log says something else: they are to be emptied */
+    bool wrong;                    /* the log says something else: none is written any more */
+    pthread_mutex_t lock;          /* while one is written, or they are emptied */
     uint64_t stood_us;             /* how long appends waited for the last write */
 };
 
@@ -55,8 +58,11 @@ enum demur_err demur_snapshot_load(struct demur_engine *e, int fd,
 enum demur_err demur_snapshot_hash(struct demur_engine *e, uint8_t out[static 32],
                                    struct demur_diag *diag) DEMUR_CHECKED;
 /* Write the state as it is into the older file. Commits wait while it is copied out, not
- * while it is hashed and synced. One thread at a time. After an error the newer one stands. */
+ * while it is hashed and synced. One thread at a time. After an error the newer one stands.
+ * VERIFY after demur_snapshots_condemn. */
 enum demur_err demur_snapshot_write(struct demur_engine *e, struct demur_diag *diag) DEMUR_CHECKED;
+/* Empty both, once no write is under way, and let none follow. */
+void demur_snapshots_condemn(struct demur_snapshots *s);
 /* Empty both. */
 void demur_snapshots_erase(struct demur_snapshots *s);
 

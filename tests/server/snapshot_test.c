@@ -3,6 +3,7 @@
  * thing than the log, whoever vouches for it, ends the server. */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #include "../../server/copy.h"
 #include "../../server/engine.h"
 #include "../../server/files.h"
+#include "../../server/refold.h"
 #include "fixture.h"
 
 #define FOUND_WITHIN_MS 60000 /* the log is folded again when nothing else runs */
@@ -248,6 +250,33 @@ TEST(snapshot_of_another_state_ends_the_server)
     told = 0;
     CHECK_ERR(demur_server_check(f->dir, fault_take, &told, &report, NULL), DEMUR_OK);
     CHECK(told == 0 && report.faults == 0);
+    fixture_free(f);
+}
+
+/* Deleted when it is said to be: whoever kills the server while it ends must not find it
+ * there at the next start. */
+TEST(snapshot_of_another_state_is_deleted_at_once)
+{
+    struct town_case k;
+    uint8_t seen[32];
+    struct demur_engine *e = NULL;
+    struct demur_diag diag = {0};
+    struct fixture *f = busy_new(&k, seen);
+    REQUIRE(f);
+    CHECK(invite(f, "unlucky"));
+    CHECK(fixture_stop(f, SIGTERM) == 0);
+    REQUIRE(forge(f));
+    CHECK(slot_size(f, 0) == f->w->entries_len);
+    REQUIRE(!demur_engine_open(&e, f->dir, false, NULL, &diag) && e->refold);
+    struct pollfd p = {demur_refold_fd(e->refold), POLLIN, 0};
+    CHECK(poll(&p, 1, FOUND_WITHIN_MS) == 1);
+    CHECK_ERR(demur_engine_refolded(e, &diag), DEMUR_ERR_VERIFY);
+    CHECK(strstr(diag.text, "it is deleted") != NULL);
+    CHECK(!demur_snapshots_any(&e->snapshots));
+    /* Nor does the state that was started from it get there again. */
+    CHECK_ERR(demur_snapshot_write(e, &diag), DEMUR_ERR_VERIFY);
+    CHECK(!demur_snapshots_any(&e->snapshots));
+    demur_engine_close(e);
     fixture_free(f);
 }
 
