@@ -2,8 +2,11 @@
 #include "../core/hash.h"
 #include "engine.h"
 
-/* Free bytes that a batch, its tiles and the signer's state find at least. */
+/* Free bytes that are left when a batch is committed, for its tiles, the signer's state and
+ * whatever else is written at the time. */
 #define DISK_KEPT ((uint64_t)64 << 20)
+/* What a record takes: a place in the WAL and one in the store, in whole pages both. */
+#define DISK_FOR(len) (2 * ((uint64_t)(len) + 4096))
 
 static void refuse(struct demur_append *a, enum demur_err err, const struct demur_diag *diag)
 {
@@ -103,24 +106,37 @@ static void group_verify(struct demur_engine *e, struct group *g)
     g->n = 0;
 }
 
+/* A commit that does not fit ends the server: there was room for each record when it came,
+ * but a thousand of them wait together. */
+static void room_check(struct demur_engine *e, struct demur_append *batch)
+{
+    struct demur_diag full = {0};
+    uint64_t need = DISK_KEPT;
+    for (struct demur_append *a = batch; a; a = a->next)
+        need += DISK_FOR(a->text.len);
+    if (!demur_engine_disk(e, need, NULL))
+        return;
+    need = DISK_KEPT;
+    for (struct demur_append *a = batch; a; a = a->next) {
+        enum demur_err err = a->state == DEMUR_APPEND_WAITING
+                                 ? demur_engine_disk(e, need + DISK_FOR(a->text.len), &full)
+                                 : DEMUR_OK;
+        if (err)
+            refuse(a, err, &full);
+        else if (a->state == DEMUR_APPEND_WAITING)
+            need += DISK_FOR(a->text.len);
+    }
+}
+
 void demur_engine_verify(struct demur_engine *e, struct demur_append *batch)
 {
     struct group g = {.n = 0};
-    struct demur_diag full = {0};
-    bool asked = false;
-    enum demur_err err = DEMUR_OK;
+    room_check(e, batch);
     for (struct demur_append *a = batch; a; a = a->next) {
-        if (!a->unverified)
+        if (!a->unverified || a->state != DEMUR_APPEND_WAITING)
             continue;
-        if (!asked)
-            err = demur_engine_disk(e, DISK_KEPT, &full);
-        asked = true;
-        if (err) {
-            refuse(a, err, &full);
-            continue;
-        }
         g.diags[g.n] = (struct demur_diag){0};
-        g.items[g.n] = (struct demur_verify_item){&a->record, &a->verdict, &g.diags[g.n], err};
+        g.items[g.n] = (struct demur_verify_item){&a->record, &a->verdict, &g.diags[g.n], DEMUR_OK};
         g.appends[g.n++] = a;
         if (g.n == AT_ONCE)
             group_verify(e, &g);

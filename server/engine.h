@@ -167,7 +167,7 @@ void demur_engine_prepare(struct demur_engine *e, struct demur_append *append);
  * or for what takes long: then it is to be prepared elsewhere. */
 bool demur_engine_prepare_now(struct demur_engine *e, struct demur_append *append) DEMUR_CHECKED;
 /* In the turn of a batch of prepared records, before it is folded: verify together what has
- * not been, and refuse what does not hold, or all that has not been when the disk is full. */
+ * not been, and refuse what does not hold, and what the disk has no room for. */
 void demur_engine_verify(struct demur_engine *e, struct demur_append *batch);
 /* Verify, fold, commit, sign, publish and answer a batch of prepared records (linked by
  * next, DEMUR_BATCH_MAX at most): each is answered, refusals before the commit unless they may rest

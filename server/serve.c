@@ -25,8 +25,10 @@
 #define FINISH_MS 30000     /* how long a stop waits for what is in flight */
 #define FINISH_FAILED_MS 2000
 #define DROP_S 10 /* and then for those that it cut off; MHD_stop_daemon ends the rest */
-/* The store's connections, a few a thread, sockets to the signer, epolls. */
-#define OWN_DESCRIPTORS 256
+/* Sockets to the signer, epolls, and a few for each thread that is no worker. */
+#define OWN_DESCRIPTORS 240
+/* A worker's connections to the store: its file and its WAL, for a read within a read. */
+#define WORKER_DESCRIPTORS 4
 
 struct server {
     const struct demur_server_config *config;
@@ -82,13 +84,21 @@ static enum demur_err modes_check(const struct server *s, struct demur_diag *dia
     return demur_fail(diag, DEMUR_ERR_FORBIDDEN, "%s", first.text);
 }
 
+/* One more than may be at proofs about rings, which take longest. */
+static size_t workers_wanted(void)
+{
+    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return (cpus > 2 ? (size_t)cpus : 2) + 1;
+}
+
 /* A descriptor for each connection and for what the server opens itself: it would
  * otherwise run out of them at the worst of times, in the middle of a commit. */
 static enum demur_err descriptors_take(const struct server *s, struct demur_diag *diag)
 {
     struct rlimit files;
     uint64_t connections = s->settings.limits[DEMUR_LIMIT_CONNECTIONS];
-    rlim_t need = (rlim_t)connections + OWN_DESCRIPTORS;
+    rlim_t need =
+        (rlim_t)connections + OWN_DESCRIPTORS + WORKER_DESCRIPTORS * (rlim_t)workers_wanted();
     if (getrlimit(RLIMIT_NOFILE, &files))
         return demur_fail(diag, DEMUR_ERR_IO, "cannot ask for the limit of file descriptors: %s",
                           strerror(errno));
@@ -130,7 +140,7 @@ static enum demur_err pem_load(uint8_t *out, struct span path, bool secret, stru
 static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
 {
     struct demur_service *v = &s->service;
-    long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t workers = workers_wanted();
     /* A proxy, and loopback, are one address for many. */
     bool per_address = !s->settings.behind_proxy && !s->address.loopback;
     v->uploads_per_address = per_address ? v->limits[DEMUR_LIMIT_UPLOADS_PER_ADDRESS] : UINT64_MAX;
@@ -143,12 +153,10 @@ static enum demur_err threads_start(struct server *s, struct demur_diag *diag)
     if (!err)
         err = demur_sequencer_start(&v->sequencer, v->engine, &v->metrics,
                                     v->limits[DEMUR_LIMIT_WAITING_APPENDS], s->alarm_fd, diag);
-    /* One more than may be at proofs about rings, which take longest. */
-    size_t most = cpus > 2 ? (size_t)cpus : 2;
     if (!err)
-        err = demur_workers_start(&v->workers, most + 1, diag);
+        err = demur_workers_start(&v->workers, workers, diag);
     if (!err)
-        err = demur_proofs_start(&v->proofs, v->engine, v->workers, &v->metrics, most, diag);
+        err = demur_proofs_start(&v->proofs, v->engine, v->workers, &v->metrics, workers - 1, diag);
     if (!err)
         err = demur_duties_start(&s->duties, v, diag);
     return err;

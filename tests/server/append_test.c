@@ -519,6 +519,11 @@ static uint64_t disk_free(void *ctx)
     return __atomic_load_n(&((struct disk *)ctx)->free, __ATOMIC_SEQ_CST);
 }
 
+static uint64_t last_len(const struct fixture *f)
+{
+    return fixture_record(f, f->w->entries_len - 1).len;
+}
+
 /* What does not fit is refused before it is folded, uploads before records; and
  * the server goes on. */
 TEST(append_on_a_full_disk)
@@ -539,8 +544,12 @@ TEST(append_on_a_full_disk)
     CHECK(fixture_ask(f, &a, "PUT", path, span_lit("blob")));
     CHECK_PROBLEM(&a, 507, "full");
     CHECK(!town_invite(f->w, 1, "") && fixture_send(f));
-    __atomic_store_n(&d->free, 10 << 20, __ATOMIC_SEQ_CST);
     CHECK(!town_invite(f->w, 2, ""));
+    /* Room for what else is written, but not for the record, twice. */
+    __atomic_store_n(&d->free, (64 << 20) + 8192 + last_len(f), __ATOMIC_SEQ_CST);
+    CHECK(post(f, last(f)));
+    CHECK_PROBLEM(&a, 503, "io");
+    __atomic_store_n(&d->free, 10 << 20, __ATOMIC_SEQ_CST);
     CHECK(post(f, last(f)));
     CHECK_PROBLEM(&a, 503, "io");
     CHECK(post(f, last(f) - 1)); /* is in the log already */
