@@ -91,7 +91,7 @@ enum demur_err handout_key(struct demur_client *c, struct demur_actor *actor,
 {
     struct demur_member_info member;
     struct demur_bytes blob = {0};
-    uint32_t place, n;
+    uint32_t place = 0, n = 0;
     if (sodium_memcmp(actor->handout, info->keys.hash, 32) == 0)
         return DEMUR_OK;
     enum demur_err err = find_place(c, actor, info, &member, &place, &n, diag);
