@@ -38,24 +38,12 @@ static bool circulate(struct live *l, struct live_round *out)
 {
     char path[256];
     const char *files[] = {path};
-    struct demur_draft *draft = NULL;
     struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_MEMBERS);
     snprintf(path, sizeof path, "%s/plan.txt", l->home);
     filing.files = files;
     filing.files_len = 1;
-    enum demur_err err = demur_path_write(path, span_lit("a plan"), &l->diag);
-    if (!err)
-        err = demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag);
-    if (!err)
-        err = demur_actor_from_phrase(&out->author, span_str(demur_draft_phrase(draft)),
-                                      l->f->w->fingerprint, &l->diag);
-    if (!err && demur_draft_link(draft, &out->link)) {
-        memcpy(out->id, demur_draft_dissent(draft), sizeof out->id);
-        err = demur_draft_send(draft, NULL, &l->diag);
-    }
-    demur_draft_free(draft);
-    CHECK_SAYS(err, DEMUR_OK, "");
-    return !err;
+    CHECK_SAYS(demur_path_write(path, span_lit("a plan"), &l->diag), DEMUR_OK, "");
+    return live_circulate_filing(l, 1, &filing, out);
 }
 
 static void all_members_read_it(struct live *l)

@@ -154,11 +154,11 @@ struct demur_filing live_memo(struct live *l, enum demur_audience audience)
     return f;
 }
 
-bool live_circulate(struct live *l, size_t i, enum demur_audience audience, struct live_round *out)
+bool live_circulate_filing(struct live *l, size_t i, const struct demur_filing *filing,
+                           struct live_round *out)
 {
     struct demur_draft *draft = NULL;
-    struct demur_filing filing = live_memo(l, audience);
-    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], &filing, &l->diag);
+    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[i], filing, &l->diag);
     if (!err)
         err = demur_actor_from_phrase(&out->author, span_str(demur_draft_phrase(draft)),
                                       l->f->w->fingerprint, &l->diag);
@@ -170,6 +170,12 @@ bool live_circulate(struct live *l, size_t i, enum demur_audience audience, stru
     if (err)
         test_failed(__FILE__, __LINE__, "circulating: %s", l->diag.text);
     return !err;
+}
+
+bool live_circulate(struct live *l, size_t i, enum demur_audience audience, struct live_round *out)
+{
+    struct demur_filing filing = live_memo(l, audience);
+    return live_circulate_filing(l, i, &filing, out);
 }
 
 enum demur_err live_sign(struct live *l, struct demur_actor *member, const struct live_round *r)

@@ -59,6 +59,8 @@ struct live_round {
 struct demur_filing live_memo(struct live *l, enum demur_audience audience);
 /* The i-th member circulates it; false after saying why not. */
 bool live_circulate(struct live *l, size_t i, enum demur_audience audience, struct live_round *out);
+bool live_circulate_filing(struct live *l, size_t i, const struct demur_filing *filing,
+                           struct live_round *out);
 /* Make a signature by its link, and send it. */
 enum demur_err live_sign(struct live *l, struct demur_actor *member, const struct live_round *r);
 /* Its signatures, or UINT64_MAX. */

@@ -7,20 +7,10 @@
 #define TIMES 4 /* fold.md: disclosures of a signature, renewals of a month's key */
 
 static const char policy[] =
-    "demur policy v1\n"
-    "policy roster\n  title Roster\n  calendar plain\n"
-    "role office\n  title Office\n"
-    "role keeper\n  title Keeper\n"
-    "eligible everyone\n"
-    "roster\n  kept-by keeper\n"
-    "ring\n  at-least 2 members\n"
-    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"
-    "attachments\n  at-most 2\n  each 1 MiB\n  together 2 MiB\n"
-    "distribution\n  must office\n"
-    "stage filed\n  title Filed\n"
-    "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"
-    "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"
-    "  to withdrawn\n";
+    TOWN_POLICY "stage filed\n  title Filed\n"
+                "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"
+                "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"
+                "  to withdrawn\n";
 
 /* Refused, in these words, as often as it is tried, and after a restart from a snapshot. */
 #define REFUSED(expr, code, words)                                                                 \

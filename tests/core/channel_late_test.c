@@ -4,17 +4,7 @@
 #define T0 1795186800u /* Friday 20 November 2026, 15:00 UTC */
 #define DAY 86400u
 
-static const char policy[] =
-    "demur policy v1\n"
-    "policy late\n  title Late\n  calendar plain\n"
-    "role office\n  title Office\n"
-    "role keeper\n  title Keeper\n"
-    "eligible everyone\n"
-    "roster\n  kept-by keeper\n"
-    "ring\n  at-least 2 members\n"
-    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"
-    "attachments\n  at-most 1\n  each 1 MiB\n  together 1 MiB\n"
-    "distribution\n  must office\n"
+static const char policy[] = TOWN_POLICY
     "stage filed\n  title Filed\n"
     "stage asked\n  title Asked\n"
     "stage replied\n  title Replied\n  final replied\n"

@@ -7,23 +7,13 @@
 #define RECORDS_MAX 80
 
 static const char policy[] =
-    "demur policy v1\n"
-    "policy many\n  title Many\n  calendar plain\n"
-    "role office\n  title Office\n"
-    "role keeper\n  title Keeper\n"
-    "eligible everyone\n"
-    "roster\n  kept-by keeper\n"
-    "ring\n  at-least 2 members\n"
-    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"
-    "attachments\n  at-most 3\n  each 1 MiB\n  together 2 MiB\n"
-    "distribution\n  must office\n"
-    "stage filed\n  title Filed\n"
-    "stage replied\n  title Replied\n  final replied\n"
-    "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"
-    "step reply\n  title Reply\n  by office\n  from filed\n  to replied\n"
-    "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"
-    "  to withdrawn\n"
-    "clock reply\n  title Reply\n  starts at filing\n  limit 5 days\n  met-by reply\n";
+    TOWN_POLICY "stage filed\n  title Filed\n"
+                "stage replied\n  title Replied\n  final replied\n"
+                "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"
+                "step reply\n  title Reply\n  by office\n  from filed\n  to replied\n"
+                "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"
+                "  to withdrawn\n"
+                "clock reply\n  title Reply\n  starts at filing\n  limit 5 days\n  met-by reply\n";
 
 static struct demur_record records[RECORDS_MAX];
 static struct demur_verify_item items[RECORDS_MAX];

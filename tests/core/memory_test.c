@@ -47,23 +47,13 @@ static bool disarm(void)
 }
 
 static const char policy[] =
-    "demur policy v1\n"
-    "policy memory\n  title Memory\n  calendar plain\n"
-    "role office\n  title Office\n"
-    "role keeper\n  title Keeper\n"
-    "eligible everyone\n"
-    "roster\n  kept-by keeper\n"
-    "ring\n  at-least 2 members\n"
-    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"
-    "attachments\n  at-most 2\n  each 1 MiB\n  together 2 MiB\n"
-    "distribution\n  must office\n"
-    "stage filed\n  title Filed\n"
-    "stage late\n  title Late\n"
-    "stage replied\n  title Replied\n  final replied\n"
-    "step reply\n  title Reply\n  by office\n  from filed or late\n  to replied\n"
-    "  document required\n"
-    "clock reply\n  title Reply\n  starts at filing\n  limit 10 days\n  met-by reply\n"
-    "  at-limit move-to late from filed\n";
+    TOWN_POLICY "stage filed\n  title Filed\n"
+                "stage late\n  title Late\n"
+                "stage replied\n  title Replied\n  final replied\n"
+                "step reply\n  title Reply\n  by office\n  from filed or late\n  to replied\n"
+                "  document required\n"
+                "clock reply\n  title Reply\n  starts at filing\n  limit 10 days\n  met-by reply\n"
+                "  at-limit move-to late from filed\n";
 
 /* A channel in which each kind of thing that takes memory has happened. */
 static struct town *busy_town(void)

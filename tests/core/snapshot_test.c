@@ -11,17 +11,7 @@
 #define T0 1795186800u /* a Friday, 20 November 2026, 15:00 UTC */
 #define DAY 86400u
 
-static const char policy[] =
-    "demur policy v1\n"
-    "policy plain\n  title Plain\n  calendar plain\n"
-    "role office\n  title Office\n"
-    "role keeper\n  title Keeper\n"
-    "eligible everyone\n"
-    "roster\n  kept-by keeper\n"
-    "ring\n  at-least 2 members\n"
-    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"
-    "attachments\n  at-most 3\n  each 1 MiB\n  together 2 MiB\n"
-    "distribution\n  must office\n"
+static const char policy[] = TOWN_POLICY
     "stage filed\n  title Filed\n"
     "stage late\n  title Late\n"
     "stage replied\n  title Replied\n  final replied\n"

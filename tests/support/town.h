@@ -63,6 +63,19 @@ struct town {
     struct buf out; /* over record: the record being written */
 };
 
+/* How the policy of a plain town begins; its stages, steps and clocks follow. */
+#define TOWN_POLICY                                                                                \
+    "demur policy v1\n"                                                                            \
+    "policy plain\n  title Plain\n  calendar plain\n"                                              \
+    "role office\n  title Office\n"                                                                \
+    "role keeper\n  title Keeper\n"                                                                \
+    "eligible everyone\n"                                                                          \
+    "roster\n  kept-by keeper\n"                                                                   \
+    "ring\n  at-least 2 members\n"                                                                 \
+    "filing\n  quota 9 each month\n  identity named\n  circulation at-most 60 days\n"              \
+    "attachments\n  at-most 3\n  each 1 MiB\n  together 2 MiB\n"                                   \
+    "distribution\n  must office\n"
+
 /* Found a channel at `now` with the calendars (name, text pairs) and policy;
  * fails the test and returns NULL when it cannot. Free with town_free. */
 struct town *town_new(uint64_t now, uint64_t seed, const char *const (*calendars)[2],
