@@ -77,7 +77,7 @@ void demur_channel_skip(struct demur_channel *c, uint64_t at, struct span entry)
  * what it returns is safe to use, but whether it is the meaning of some log only its
  * writer can vouch for. Raise the version whenever the same log comes to mean something
  * else, or the golden logs change. */
-#define DEMUR_FOLD_VERSION 4u
+#define DEMUR_FOLD_VERSION 5u
 #define DEMUR_SNAPSHOT_VERSION 3u /* of the form in bytes */
 struct demur_walk;
 void demur_channel_save(const struct demur_channel *c, struct demur_walk *w);

@@ -55,7 +55,7 @@ static enum demur_err check_bounds(const struct applying *a, const struct disclo
     if (card.size > CARD_MAX)
         return demur_fail_at(a->diag, DEMUR_ERR_LIMIT, 0, 0, "card",
                              "a name card has at most %u bytes", CARD_MAX);
-    if (known && known->signature != new->signature)
+    if (known && known->times && known->signature != new->signature)
         return demur_fail_at(a->diag, DEMUR_ERR_FORBIDDEN, 0, 0, "tag",
                              "this member has disclosed another signature on this revision, and a "
                              "member has only one");
@@ -78,6 +78,13 @@ static enum demur_err room(struct applying *a, struct dissent *d)
                : demur_fail(a->diag, DEMUR_ERR_MEMORY, "out of memory");
 }
 
+void channel_disclosures_forget(struct demur_channel *c, uint32_t member)
+{
+    for (uint32_t i = 0; i < c->disclosures_len; i++)
+        if (c->disclosures[i].member == member)
+            c->disclosures[i].times = 0;
+}
+
 enum demur_err channel_apply_disclose(struct applying *a)
 {
     struct demur_channel *c = a->c;
@@ -88,6 +95,9 @@ enum demur_err channel_apply_disclose(struct applying *a)
         return demur_fail_at(a->diag, DEMUR_ERR_UNKNOWN, 0, 0, "dissent",
                              "there is no such dissent");
     enum demur_err err = find_member(a, &new.member);
+    if (!err && d->withdrawn && !d->filed)
+        err =
+            demur_fail(a->diag, DEMUR_ERR_STAGE, "this dissent was withdrawn before it was filed");
     if (err)
         return err;
     demur_record_key(a->r, DEMUR_FIELD_TAG, tag);
@@ -100,8 +110,9 @@ enum demur_err channel_apply_disclose(struct applying *a)
     if ((err = check_bounds(a, &new, known)) || (err = room(a, d)))
         return err;
     if (known) {
-        /* `room` may have moved it. */
-        find(c, &new)->times++;
+        known = find(c, &new); /* `room` may have moved it */
+        known->signature = new.signature;
+        known->times++;
     } else {
         channel_disclosure_key(key, c, &new);
         demur_index_put(&c->by.disclosures, key, c->disclosures_len);

@@ -147,8 +147,7 @@ struct epoch_key *channel_month_key(const struct member *m, uint32_t epoch)
     return NULL;
 }
 
-/* Each key is kept for ever, so that no other member can give it. A new invitation, which
- * takes the roster's keeper, begins the count anew. */
+/* Each key is kept for ever, so that no other member can give it. */
 static enum demur_err check_renewals(struct applying *a, const struct member *m, size_t n,
                                      uint32_t first)
 {
@@ -247,6 +246,15 @@ static void put_identity(struct applying *a, struct member *m, const uint8_t key
     channel_known_add(a->c, key)->member = place_of(a->c, m) + 1;
 }
 
+/* Whoever had the keys before may have used up what they let do; a new invitation takes the
+ * roster's keeper. */
+static void begin_counts(struct demur_channel *c, struct member *m)
+{
+    for (size_t i = 0; i < m->keys_len; i++)
+        m->keys[i].renewed = 0;
+    channel_disclosures_forget(c, place_of(c, m));
+}
+
 enum demur_err channel_apply_member(struct applying *a)
 {
     struct member *m;
@@ -267,10 +275,12 @@ enum demur_err channel_apply_member(struct applying *a)
         (err = check_ring_keys(a, m, keys, &n, &first)))
         return err;
     m->invited = false;
-    if (m->joined_index == NONE)
-        m->joined_index = a->c->size;
     put_identity(a, m, a->by);
     put_ring_keys(a, m, keys, n, first);
+    if (m->joined_index == NONE)
+        m->joined_index = a->c->size;
+    else
+        begin_counts(a->c, m);
     return DEMUR_OK;
 }
 

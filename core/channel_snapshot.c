@@ -454,7 +454,7 @@ static void walk_disclosures(struct demur_walk *w, struct demur_channel *c)
         walk_place(w, &d->signature, c->tags_len);
         walk_place(w, &d->member, c->members_len);
         demur_walk_u32(w, &d->times);
-        demur_walk_require(w, d->times >= 1 && d->times <= DISCLOSURES_MAX);
+        demur_walk_require(w, d->times <= DISCLOSURES_MAX);
         if (!w->loading || w->err)
             continue;
         channel_disclosure_key(key, c, d);

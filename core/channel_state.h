@@ -359,6 +359,8 @@ enum demur_err channel_apply_disclose(struct applying *a);
  * revision as well. */
 void channel_disclosure_key(uint8_t out[static 32], const struct demur_channel *c,
                             const struct disclosure *d);
+/* Count a member's disclosures anew. */
+void channel_disclosures_forget(struct demur_channel *c, uint32_t member);
 
 /* channel_case.c: step, say, share, open, withdraw, appeal, expunge */
 enum demur_err channel_apply_step(struct applying *a);

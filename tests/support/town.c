@@ -252,12 +252,12 @@ static void put_epoch(struct buf *out, uint32_t epoch)
     demur_put_text(out, DEMUR_FIELD_EPOCH, buf_span(&b));
 }
 
-static enum demur_err join_from(struct town *w, size_t i, uint32_t first_epoch)
+static enum demur_err join_from(struct town *w, size_t i, uint32_t first_epoch, size_t months)
 {
     struct town_member *m = &w->members[i];
     uint8_t entropy[64], proof[64];
     m->first_epoch = first_epoch;
-    for (size_t k = 0; k < 13; k++) {
+    for (size_t k = 0; k < months; k++) {
         test_random(&w->seed, entropy, 64);
         demur_ring_key_from_seed(m->ring_secret[k], m->ring_key[k], entropy);
     }
@@ -266,11 +266,11 @@ static enum demur_err join_from(struct town *w, size_t i, uint32_t first_epoch)
     demur_put_bytes(&w->out, DEMUR_FIELD_INVITATION, span_of(m->invitation.public_key, 32));
     demur_put_text(&w->out, DEMUR_FIELD_RECIPIENT, span_str(m->key.recipient));
     put_epoch(&w->out, m->first_epoch);
-    demur_put_bytes(&w->out, DEMUR_FIELD_RING_KEYS, span_of(m->ring_key, sizeof m->ring_key));
+    demur_put_bytes(&w->out, DEMUR_FIELD_RING_KEYS, span_of(m->ring_key, 32 * months));
     test_random(&w->seed, entropy, 64);
-    enum demur_err err =
-        demur_possession_prove(proof, (const uint8_t(*)[32])m->ring_secret,
-                               (const uint8_t(*)[32])m->ring_key, 13, buf_span(&w->out), entropy);
+    enum demur_err err = demur_possession_prove(proof, (const uint8_t(*)[32])m->ring_secret,
+                                                (const uint8_t(*)[32])m->ring_key, months,
+                                                buf_span(&w->out), entropy);
     if (err)
         return err;
     demur_put_bytes(&w->out, DEMUR_FIELD_POSSESSION, span_of(proof, 64));
@@ -280,10 +280,10 @@ static enum demur_err join_from(struct town *w, size_t i, uint32_t first_epoch)
 
 enum demur_err town_join(struct town *w, size_t i)
 {
-    return join_from(w, i, demur_time_epoch((int64_t)w->now));
+    return join_from(w, i, demur_time_epoch((int64_t)w->now), 13);
 }
 
-enum demur_err town_rejoin(struct town *w, size_t i, uint32_t first_epoch)
+enum demur_err town_rejoin_for(struct town *w, size_t i, uint32_t first_epoch, size_t months)
 {
     struct town_member *m = &w->members[i];
     town_key_make(w, &m->invitation);
@@ -294,7 +294,12 @@ enum demur_err town_rejoin(struct town *w, size_t i, uint32_t first_epoch)
     if (err)
         return err;
     town_key_make(w, &m->key);
-    return join_from(w, i, first_epoch);
+    return join_from(w, i, first_epoch, months);
+}
+
+enum demur_err town_rejoin(struct town *w, size_t i, uint32_t first_epoch)
+{
+    return town_rejoin_for(w, i, first_epoch, 13);
 }
 
 enum demur_err town_revoke(struct town *w, size_t i)

@@ -112,6 +112,7 @@ enum demur_err town_join(struct town *w, size_t i);
 /* Member i lost its device: the keeper invites it anew, and it joins with other keys, those of
  * its ring from a later month on. Or it is removed. */
 enum demur_err town_rejoin(struct town *w, size_t i, uint32_t first_epoch);
+enum demur_err town_rejoin_for(struct town *w, size_t i, uint32_t first_epoch, size_t months);
 enum demur_err town_revoke(struct town *w, size_t i);
 /* Member i, within 13 months of joining, gives another ring key for a month; or goes
  * on with another identity key. */
