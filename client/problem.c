@@ -207,6 +207,15 @@ static bool parse(struct problem *p, struct span body)
     return !r.failed && r.rest.len == 0;
 }
 
+/* What only this side can know: how its memory is, which keys it has, what verifies, what
+ * it has room for, which text it wants. From a server it is that one cannot answer: it
+ * must not pass for what was found out here. */
+static bool is_ours_to_say(enum demur_err code)
+{
+    return code == DEMUR_ERR_MEMORY || code == DEMUR_ERR_KEY || code == DEMUR_ERR_VERIFY ||
+           code == DEMUR_ERR_SPACE || code == DEMUR_ERR_TEXT;
+}
+
 /* The error that a name or, without one, a status stands for. That something was
  * overtaken by the log, which is for good, only a server of ours says, by name: 409
  * comes from other programs in between too. */
@@ -215,7 +224,7 @@ static enum demur_err code_of(const struct problem *p, long status)
     const char *name = strchr(p->type, '#');
     for (int code = DEMUR_ERR_SYNTAX; name && code <= DEMUR_ERR_IO; code++)
         if (strcmp(demur_err_name((enum demur_err)code), name + 1) == 0)
-            return (enum demur_err)code;
+            return is_ours_to_say((enum demur_err)code) ? DEMUR_ERR_IO : (enum demur_err)code;
     switch (status) {
     case 400:
         return DEMUR_ERR_SYNTAX;

@@ -89,8 +89,9 @@ static enum demur_err open_direct(struct demur_client *c, const struct demur_age
 {
     struct demur_bytes file = {0};
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
-    if (!err)
-        err = reading_open(key, demur_bytes_span(&file), out, diag);
+    if (err)
+        return err;
+    err = reading_open(key, demur_bytes_span(&file), out, diag);
     if (err == DEMUR_ERR_KEY)
         err = demur_fail(diag, err,
                          "this was not sealed to you: ask somebody who can read it to share it");

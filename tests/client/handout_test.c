@@ -137,19 +137,26 @@ static void the_roster_moves_on(struct live *l)
 
 TEST(handout_the_roster_moves_on) { live_run(the_roster_moves_on); }
 
+/* A client of the same copy's channel behind somebody who meddles; NULL after saying why not. */
+static struct demur_client *behind(struct live *l, struct between *b)
+{
+    struct demur_client *c = NULL;
+    if (!between_start(b, l->f->port))
+        return NULL;
+    struct demur_client_options o = live_options(l, "meddled");
+    o.url = b->url;
+    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
+    return c;
+}
+
 /* Its blobs wait in the outbox, all of them, and are sent from there. */
 static void what_waits_is_whole(struct live *l)
 {
     struct between between = {0};
-    struct demur_client *c = NULL;
     struct demur_draft *draft = NULL;
     struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_MEMBERS);
     char id[33] = "";
-    if (!between_start(&between, l->f->port))
-        return;
-    struct demur_client_options o = live_options(l, "meddled");
-    o.url = between.url;
-    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
+    struct demur_client *c = behind(l, &between);
     if (c) {
         CHECK_SAYS(demur_draft_make(&draft, c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
         between.meddle = "POST /append";
@@ -181,3 +188,33 @@ static void a_false_key_is_seen(struct live *l)
 }
 
 TEST(handout_a_false_key_is_seen) { live_run(a_false_key_is_seen); }
+
+/* A server that answers as if the member's key had not opened what it never sent. */
+static void a_server_frames_nobody(struct live *l)
+{
+    struct between between = {0};
+    struct live_round r;
+    struct demur_dissent_info info;
+    struct demur_reading memo = {0};
+    struct demur_actor reader = l->member[3];
+    char path[80] = "GET /blob/";
+    struct demur_client *c = behind(l, &between);
+    if (c && circulate(l, &r)) {
+        CHECK_SAYS(demur_client_sync(l->c, &l->diag), DEMUR_OK, "");
+        CHECK_SAYS(case_find(l->c, r.id, &info, &l->diag), DEMUR_OK, "");
+        between.answer = "HTTP/1.1 403 Forbidden\r\nContent-Type: application/problem+json\r\n"
+                         "Connection: close\r\n\r\n{\"type\":\"x#key\",\"detail\":\"no\"}";
+        sodium_bin2hex(path + 10, sizeof path - 10, info.memo.hash, 32);
+        between.meddle = path;
+        CHECK_SAYS(demur_read_memo(c, &reader, r.id, NULL, &memo, &l->diag), DEMUR_ERR_IO, "no");
+        sodium_bin2hex(path + 10, sizeof path - 10, info.keys.hash, 32);
+        demur_actor_wipe(&reader);
+        reader = l->member[3];
+        CHECK_SAYS(demur_read_memo(c, &reader, r.id, NULL, &memo, &l->diag), DEMUR_ERR_IO, "no");
+    }
+    demur_actor_wipe(&reader);
+    demur_client_close(c);
+    between_stop(&between);
+}
+
+TEST(handout_a_server_frames_nobody) { live_run(a_server_frames_nobody); }

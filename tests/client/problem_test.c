@@ -15,7 +15,7 @@ TEST(problem_documents_become_errors)
          "{\"type\":\"about:blank#stale\",\"title\":\"x\",\"status\":409,\"detail\":\"read it "
          "first\",\"field\":\"on\",\"line\":3,\"latest\":\"00ff\"}\n",
          DEMUR_ERR_STALE, 3, "read it first", "on"},
-        {403, "{\"type\":\"about:blank#verification\",\"detail\":\"no\"}", DEMUR_ERR_VERIFY, 0,
+        {403, "{\"type\":\"about:blank#forbidden\",\"detail\":\"no\"}", DEMUR_ERR_FORBIDDEN, 0,
          "no", ""},
         {400, "{\"detail\":\"\\u00e9\\\"\\\\ \\ud83d\\ude00\\n\"}", DEMUR_ERR_SYNTAX, 0,
          "\xC3\xA9\"\\ \xF0\x9F\x98\x80 ", ""},
@@ -44,6 +44,21 @@ TEST(problem_documents_become_errors)
             strcmp(diag.field, cases[i].field) != 0 || diag.line != cases[i].line)
             test_failed(__FILE__, __LINE__, "case %zu: %s, %s:%u, %s", i, demur_err_name(got),
                         diag.field, diag.line, diag.text);
+    }
+}
+
+/* What is known here alone, no server says. */
+TEST(problem_names_of_our_own_are_not_taken)
+{
+    static const enum demur_err ours[] = {DEMUR_ERR_MEMORY, DEMUR_ERR_KEY, DEMUR_ERR_VERIFY,
+                                          DEMUR_ERR_SPACE, DEMUR_ERR_TEXT};
+    for (size_t i = 0; i < DEMUR_COUNT(ours); i++) {
+        char body[80];
+        struct demur_diag diag = {0};
+        snprintf(body, sizeof body, "{\"type\":\"x#%s\",\"detail\":\"y\"}",
+                 demur_err_name(ours[i]));
+        CHECK_ERR(problem_read(403, span_str(body), &diag), DEMUR_ERR_IO);
+        CHECK(diag.code == DEMUR_ERR_IO && strcmp(diag.text, "y") == 0);
     }
 }
 
