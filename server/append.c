@@ -62,7 +62,7 @@ static bool prepare(struct demur_engine *e, struct demur_append *a, bool wait)
         return false;
     if (demur_engine_sound(e, &a->diag)) {
         a->state = DEMUR_APPEND_UNKNOWN;
-    } else if (demur_blobs_check(e, a)) {
+    } else if (demur_blobs_check(e, a, false)) {
         a->unverified = !proves(&a->record);
         if (!a->unverified)
             err =

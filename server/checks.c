@@ -22,18 +22,19 @@ static void hex_of(char out[static 65], const uint8_t hash[static 32])
 }
 
 static bool blob_check(struct demur_engine *e, struct demur_append *a,
-                       const struct demur_blob_ref *blob)
+                       const struct demur_blob_ref *blob, bool in_order)
 {
     struct demur_store_blob stored;
     char name[65];
     hex_of(name, blob->hash);
-    if (demur_expunged(&e->expunge, blob->hash)) {
+    enum demur_err err = demur_store_blob_stat(e->store, &stored, blob->hash, &a->diag);
+    /* Out of order, the record that expunged it may yet be lost; not if it is destroyed. */
+    if ((in_order || err == DEMUR_ERR_UNKNOWN) && demur_expunged(&e->expunge, blob->hash)) {
         a->state = DEMUR_APPEND_REFUSED;
         demur_fail(&a->diag, DEMUR_ERR_FORBIDDEN,
                    "the blob %s was expunged: no record can name it any more", name);
         return false;
     }
-    enum demur_err err = demur_store_blob_stat(e->store, &stored, blob->hash, &a->diag);
     if (err == DEMUR_ERR_UNKNOWN) {
         a->state = DEMUR_APPEND_LACKS;
         demur_fail(&a->diag, DEMUR_ERR_MISSING,
@@ -100,14 +101,14 @@ static bool release_check(struct demur_engine *e, struct demur_append *a)
     return !err;
 }
 
-bool demur_blobs_check(struct demur_engine *e, struct demur_append *a)
+bool demur_blobs_check(struct demur_engine *e, struct demur_append *a, bool in_order)
 {
     struct demur_blob_ref blobs[DEMUR_RECORD_FIELDS_MAX];
     size_t n = demur_record_blobs(&a->record, blobs, DEMUR_COUNT(blobs));
     if (!sizes_check(a))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!blob_check(e, a, &blobs[i]))
+        if (!blob_check(e, a, &blobs[i], in_order))
             return false;
     return release_check(e, a);
 }

@@ -110,7 +110,7 @@ static enum demur_err sequence_one(struct turn *t, struct demur_append *a, struc
         return DEMUR_OK;
     }
     /* Checked before; but a blob may have been swept or deleted since. */
-    if (!demur_blobs_check(t->e, a)) {
+    if (!demur_blobs_check(t->e, a, true)) {
         refuse(t, a);
         return DEMUR_OK;
     }

@@ -185,8 +185,9 @@ enum demur_err demur_engine_receipt(struct demur_engine *e, struct demur_store_b
 /* ---- parts of the above, each in its file --------------------------------- */
 
 /* checks.c: is every blob stored that the record names, and fits? And for
- * `file`, the release key? LACKS or REFUSED go into append; false then. */
-bool demur_blobs_check(struct demur_engine *e, struct demur_append *append);
+ * `file`, the release key? LACKS or REFUSED go into append; false then. What may yet be lost
+ * with the batch under way is held against the record only `in_order`, in a batch itself. */
+bool demur_blobs_check(struct demur_engine *e, struct demur_append *append, bool in_order);
 /* The text of a policy or calendar record; empty for the rest. */
 enum demur_err demur_record_text(struct demur_engine *e, const struct demur_record *record,
                                  struct demur_store_bytes *out,

@@ -1,6 +1,7 @@
 /* Expunging: what an accepted `expunge` names is answered with 410 from then on
  * and is in no file of the channel any more, whatever interrupts the server. */
-#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+#define _GNU_SOURCE /* MAP_ANONYMOUS, pthread_timedjoin_np */
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sodium.h>
@@ -281,10 +282,12 @@ static void bomb_at(void *ctx, enum demur_server_point point)
 
 static void reap(struct fixture *f)
 {
-    int how = 0;
-    waitpid(f->server, &how, 0);
-    f->server = -1;
+    int how = 0, ms = 0;
+    while (waitpid(f->server, &how, WNOHANG) == 0 && ms++ < 60000)
+        usleep(1000);
     CHECK(WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL);
+    if (ms < 60000)
+        f->server = -1;
 }
 
 /* Killed after the entry was published and before anything was deleted, between
@@ -345,6 +348,7 @@ TEST(expunge_survives_being_killed)
 
 /* Stands, once it is closed, before an upload is kept. */
 struct gate {
+    enum demur_server_point point;
     uint64_t *clock_s;
     bool closed, reached;
 };
@@ -357,11 +361,36 @@ static uint64_t gate_clock(void *ctx)
 static void gate_at(void *ctx, enum demur_server_point point)
 {
     struct gate *g = ctx;
-    if (point != DEMUR_POINT_UPLOADED || !__atomic_load_n(&g->closed, __ATOMIC_SEQ_CST))
+    if (point != g->point || !__atomic_load_n(&g->closed, __ATOMIC_SEQ_CST))
         return;
     __atomic_store_n(&g->reached, true, __ATOMIC_SEQ_CST);
     for (int ms = 0; ms < 30000 && __atomic_load_n(&g->closed, __ATOMIC_SEQ_CST); ms += 10)
         usleep(10000);
+}
+
+static struct fixture *gated_new(struct gate **out, struct demur_server_hooks *hooks,
+                                 enum demur_server_point point)
+{
+    struct gate *g =
+        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct fixture *f = g != MAP_FAILED ? fixture_new() : NULL;
+    if (!f)
+        return NULL;
+    *g = (struct gate){.clock_s = f->clock_s, .point = point};
+    *hooks = (struct demur_server_hooks){g, gate_at, gate_clock, NULL};
+    *out = g;
+    f->hooks = hooks;
+    if (fixture_people(f, 6) && fixture_stop(f, SIGTERM) == 0 && fixture_start(f, NULL))
+        return f;
+    fixture_free(f);
+    return NULL;
+}
+
+static bool gate_reached(struct gate *g)
+{
+    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
+        usleep(10000);
+    return __atomic_load_n(&g->reached, __ATOMIC_SEQ_CST);
 }
 
 struct putting {
@@ -386,14 +415,10 @@ TEST(expunge_leaves_nothing_of_an_upload_at_the_same_time)
     uint8_t memo[32];
     struct ended d;
     pthread_t thread;
-    struct gate *g =
-        mmap(NULL, sizeof *g, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    struct fixture *f = fixture_new();
-    REQUIRE(f != NULL && g != MAP_FAILED);
-    struct demur_server_hooks hooks = {g, gate_at, gate_clock, NULL};
-    *g = (struct gate){.clock_s = f->clock_s};
-    f->hooks = &hooks;
-    REQUIRE(fixture_people(f, 6) && fixture_stop(f, SIGTERM) == 0 && fixture_start(f, NULL));
+    struct gate *g;
+    struct demur_server_hooks hooks;
+    struct fixture *f = gated_new(&g, &hooks, DEMUR_POINT_UPLOADED);
+    REQUIRE(f != NULL);
     REQUIRE(ended_new(f, 1, 0, &d) && withdrawn(f, &d) && years_pass(f));
     blob_start(f, &d.memo, memo);
     struct buf b = buf_over(bytes, sizeof bytes);
@@ -403,17 +428,66 @@ TEST(expunge_leaves_nothing_of_an_upload_at_the_same_time)
     path_of(p.path, sizeof p.path, "/blob/", d.memo.hash);
     __atomic_store_n(&g->closed, true, __ATOMIC_SEQ_CST);
     REQUIRE(pthread_create(&thread, NULL, put_blob, &p) == 0);
-    for (int ms = 0; ms < 20000 && !__atomic_load_n(&g->reached, __ATOMIC_SEQ_CST); ms += 10)
-        usleep(10000);
+    CHECK(gate_reached(g));
     REQUIRE(expunge_write(f, &d, d.memo.hash, d.message.hash) && fixture_send(f));
     CHECK(gone_from_disk(f, memo));
     __atomic_store_n(&g->closed, false, __ATOMIC_SEQ_CST);
     pthread_join(thread, NULL);
-    CHECK(g->reached);
     CHECK_PROBLEM(&p.answer, 410, "expunged");
     CHECK(gone_from_disk(f, memo));
     CHECK(fixture_stop(f, SIGTERM) == 0);
     CHECK(!on_disk(f, memo));
+    fixture_free(f);
+    munmap(g, sizeof *g);
+}
+
+static void *send_record(void *f) { return fixture_send(f) ? f : NULL; }
+
+/* A message of the author's in the blob that is being expunged, and what it is answered. */
+static void *say_again(void *arg)
+{
+    struct putting *p = arg;
+    return fixture_ask(p->f, &p->answer, "POST", "/append", p->bytes) ? p : NULL;
+}
+
+/* Until the end of a blob is in the published log it may never be: no record is refused for
+ * it before that. */
+TEST(expunge_refuses_nothing_for_what_may_be_lost)
+{
+    static struct putting p;
+    static uint8_t text[8192];
+    struct ended d;
+    struct gate *g;
+    struct demur_server_hooks hooks;
+    pthread_t sending, saying;
+    struct fixture *f = gated_new(&g, &hooks, DEMUR_POINT_FOLDED);
+    struct buf again = buf_over(text, sizeof text);
+    REQUIRE(f != NULL && ended_new(f, 1, 0, &d) && withdrawn(f, &d) && years_pass(f));
+    struct town_key key = d.k.key;
+    town_begin(f->w, DEMUR_RECORD_SAY);
+    town_put_on(f->w, &d.k);
+    demur_put_blob(&f->w->out, DEMUR_FIELD_MESSAGE, &d.message);
+    demur_put_signature(&f->w->out, DEMUR_FIELD_SIG, key.secret);
+    buf_put_span(&again, buf_span(&f->w->out));
+    REQUIRE(expunge_write(f, &d, d.memo.hash, d.message.hash));
+    __atomic_store_n(&g->closed, true, __ATOMIC_SEQ_CST);
+    REQUIRE(pthread_create(&sending, NULL, send_record, f) == 0);
+    CHECK(gate_reached(g));
+    p.f = f;
+    p.bytes = buf_span(&again);
+    REQUIRE(pthread_create(&saying, NULL, say_again, &p) == 0);
+    struct timespec soon;
+    void *answered = NULL;
+    clock_gettime(CLOCK_REALTIME, &soon);
+    soon.tv_sec++;
+    CHECK(pthread_timedjoin_np(saying, &answered, &soon) == ETIMEDOUT);
+    __atomic_store_n(&g->closed, false, __ATOMIC_SEQ_CST);
+    if (!answered)
+        pthread_join(saying, &answered);
+    pthread_join(sending, NULL);
+    CHECK(answered != NULL);
+    CHECK_PROBLEM(&p.answer, 403, "forbidden");
+    CHECK(fixture_stop(f, SIGTERM) == 0);
     fixture_free(f);
     munmap(g, sizeof *g);
 }
