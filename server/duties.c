@@ -69,12 +69,13 @@ static void tick(struct demur_duties *d)
 /* Unnames a few at a time with the fold held, so that no commit comes between a
  * check of blobs and the batch; their bytes go while commits go on, and a few a look, so
  * that a stop need not wait for all of them. */
-static enum demur_err sweep_all(struct demur_engine *e, int64_t before, uint64_t *total,
+static enum demur_err sweep_all(struct demur_duties *d, int64_t before, uint64_t *total,
                                 struct demur_diag *diag)
 {
+    struct demur_engine *e = d->service->engine;
     uint64_t n = SWEEP_SLICE;
     enum demur_err err = DEMUR_OK;
-    while (!err && n == SWEEP_SLICE) {
+    while (!err && n == SWEEP_SLICE && !atomic_load(&d->ending)) {
         n = 0;
         demur_engine_read(e);
         err = demur_store_sweep(e->store, before, SWEEP_SLICE, &n, diag);
@@ -103,7 +104,7 @@ static void sweep(struct demur_duties *d)
     uint64_t n = 0;
     int64_t before =
         (int64_t)(demur_engine_clock(e) - d->service->limits[DEMUR_LIMIT_BLOB_SECONDS]);
-    if (sweep_all(e, before, &n, &diag))
+    if (sweep_all(d, before, &n, &diag))
         demur_journal("not all blobs were swept: %s", diag.text);
     d->reclaiming = true; /* also what an upload could not remove itself */
     if (n)
@@ -145,26 +146,28 @@ static void warm_up(struct demur_duties *d)
         demur_journal("the store cannot be searched: %s", diag.text);
 }
 
+static bool is_due(const struct demur_duties *d, uint64_t *next_us, uint64_t period_us)
+{
+    uint64_t now_us = demur_now_us();
+    if (atomic_load(&d->ending) || now_us < *next_us)
+        return false;
+    *next_us = now_us + period_us;
+    return true;
+}
+
 static void look(struct demur_duties *d)
 {
     if (!d->warm)
         warm_up(d);
-    uint64_t now_us = demur_now_us();
-    if (now_us >= d->snapshot_next_us) {
-        d->snapshot_next_us = now_us + MINUTE_US;
+    if (is_due(d, &d->snapshot_next_us, MINUTE_US))
         demur_duties_snapshot(d, false);
-    }
-    if (now_us >= d->destroy_next_us)
+    if (is_due(d, &d->destroy_next_us, 0))
         demur_duties_destroy(d);
-    if (now_us >= d->tick_next_us) {
-        d->tick_next_us = now_us + MINUTE_US / 6;
+    if (is_due(d, &d->tick_next_us, MINUTE_US / 6))
         tick(d);
-    }
-    if (now_us >= d->sweep_next_us) {
-        d->sweep_next_us = now_us + MINUTE_US;
+    if (is_due(d, &d->sweep_next_us, MINUTE_US))
         sweep(d);
-    }
-    if (d->reclaiming)
+    if (d->reclaiming && !atomic_load(&d->ending))
         reclaim(d);
 }
 

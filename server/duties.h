@@ -18,9 +18,9 @@ struct demur_duties {
     /* --- */
     pthread_t thread;
     bool started;
-    pthread_mutex_t lock; /* of what follows */
+    atomic_bool ending;
+    pthread_mutex_t lock; /* held when `ending` is set */
     pthread_cond_t end;
-    bool ending;
 };
 
 /* Look what is due, twice a second, until demur_duties_end. *d stays until the sequencer
