@@ -131,6 +131,8 @@ for name in names_of("wire"):
         compare(f"wire {name}", *(requests(pathlib.Path(f, "wire", name)) for f in folders))
         compared += 1
 for name in names_of("ch"):
+    if name.startswith("log.db"):
+        continue  # its tables are compared; how many pages they take hangs on random keys
     sizes = [pathlib.Path(f, "ch", name).stat().st_size for f in folders]
     if sizes[0] == sizes[1] != sizes[2]:
         faults.append(f"ch/{name}: {sizes} bytes")
