@@ -582,7 +582,7 @@ struct demur_granted {
         DEMUR_GRANTED_BY_OFFICER,
     } granter;
     /* It rests on a root key that was replaced since: that one's word, or the word of an
-     * officer whose own last grant rests on it. */
+     * officer of whose grants, by which this one was made, any rests on it. */
     bool replaced;
 };
 /* All grants in force, as the copy has them, in the order of the log; *out is freed by the

@@ -3,97 +3,90 @@
 #include <stdlib.h>
 
 #include "../core/encode.h"
-#include "../core/table.h"
-#include "../core/tile.h"
+#include "../core/policy.h"
 #include "internal.h"
 
+/* One that the fold accepted: what it refused grants nothing and vouches for nobody. */
 struct granting {
-    uint8_t holder[32];
+    struct demur_role_grant grant;
     struct demur_granted g;
 };
 
-/* Every grant that was ever accepted, and every root, in the order of the log. */
 struct granted_list {
     struct demur_client *c;
-    struct granting *all;
-    size_t len, cap;
-    uint8_t (*roots)[32];
-    size_t roots_len, roots_cap;
+    struct granting *all; /* in the order of the log */
+    size_t len;
 };
 
-static enum demur_err take_root(struct granted_list *l, struct demur_diag *diag)
-{
-    uint8_t key[32];
-    if (!demur_record_key(l->c->record, DEMUR_FIELD_ROOT_KEY, key))
-        return DEMUR_OK;
-    if (!demur_grow(&l->roots, &l->roots_cap, l->roots_len + 1, sizeof *l->roots))
-        return no_memory(diag);
-    memcpy(l->roots[l->roots_len++], key, 32);
-    return DEMUR_OK;
-}
-
-static void put_card(struct demur_granted *g, const uint8_t holder[static 32],
-                     struct span recipient)
+static void put_card(struct demur_granted *g, const struct demur_holder *holder)
 {
     struct buf b = buf_over(g->officer, sizeof g->officer - 1);
     buf_put_str(&b, "demur-officer1:");
-    demur_base64_encode(&b, span_of(holder, 32));
+    demur_base64_encode(&b, span_of(holder->key, 32));
     buf_put_byte(&b, ':');
-    buf_put_span(&b, recipient);
+    buf_put_str(&b, holder->recipient);
 }
 
-static enum demur_err take_grant(struct granted_list *l, uint64_t index, uint64_t at,
+/* When, and by whom, is in its entry. */
+static enum demur_err take_entry(struct demur_client *c, struct demur_granted *g,
                                  struct demur_diag *diag)
 {
-    const struct demur_record *r = l->c->record;
-    struct granting n = {.g = {.index = index, .at = at}};
-    if (!span_eq_str(demur_record_get(r, DEMUR_FIELD_CHANGE), "holds"))
-        return DEMUR_OK;
-    if (!demur_grow(&l->all, &l->cap, l->len + 1, sizeof n))
-        return no_memory(diag);
-    demur_record_key(r, DEMUR_FIELD_HOLDER, n.holder);
-    demur_record_key(r, DEMUR_FIELD_BY, n.g.by);
-    (void)copy_text(n.g.role, sizeof n.g.role, demur_record_get(r, DEMUR_FIELD_ROLE));
-    (void)copy_text(n.g.attribute, sizeof n.g.attribute, demur_record_get(r, DEMUR_FIELD_FOR));
-    put_card(&n.g, n.holder, demur_record_get(r, DEMUR_FIELD_RECIPIENT));
-    l->all[l->len++] = n;
-    return DEMUR_OK;
-}
-
-static enum demur_err take_record(struct granted_list *l, uint64_t index, struct span entry,
-                                  struct demur_diag *diag)
-{
-    uint64_t at;
+    struct demur_bytes entry = {0};
     struct span record;
-    if (demur_entry_parse(&at, &record, entry, NULL) != DEMUR_OK ||
-        !(span_starts(record, "demur role ") || span_starts(record, "demur rotate ") ||
-          span_starts(record, "demur channel ")) ||
-        demur_record_parse(l->c->record, record, NULL) != DEMUR_OK)
-        return DEMUR_OK;
-    return l->c->record->type == DEMUR_RECORD_ROLE ? take_grant(l, index, at, diag)
-                                                   : take_root(l, diag);
+    enum demur_err err = demur_client_entry(c, g->index, &entry, diag);
+    if (!err)
+        err = demur_entry_parse(&g->at, &record, demur_bytes_span(&entry), diag);
+    if (!err)
+        err = demur_record_parse(c->record, record, diag);
+    if (!err)
+        demur_record_key(c->record, DEMUR_FIELD_BY, g->by);
+    demur_bytes_free(&entry);
+    return err;
 }
 
 static enum demur_err take_all(struct granted_list *l, struct demur_diag *diag)
 {
+    struct demur_role_grant one;
+    size_t n = 0;
     enum demur_err err = DEMUR_OK;
-    for (uint64_t i = 0; !err && i < l->c->size;) {
-        struct demur_bytes bundle = {0};
-        struct span rest, entry;
-        uint64_t first = i;
-        err = entries_read(l->c, i / DEMUR_TILE_WIDTH, &bundle, diag);
-        rest = demur_bytes_span(&bundle);
-        for (; !err && i < l->c->size && demur_bundle_next(&rest, &entry); i++)
-            err = take_record(l, i, entry, diag);
-        if (!err && i == first)
-            err = demur_fail(diag, DEMUR_ERR_IO, "the copy's entries cannot be read again");
-        demur_bytes_free(&bundle);
+    while (demur_channel_grant(l->c->channel, n, &one))
+        n++;
+    if (!(l->all = calloc(n + 1, sizeof *l->all)))
+        return no_memory(diag);
+    for (; !err && l->len < n; l->len++) {
+        struct granting *to = &l->all[l->len];
+        const struct demur_holder *h = &to->grant.holder;
+        (void)demur_channel_grant(l->c->channel, l->len, &to->grant);
+        to->g.index = h->granted_index;
+        to->g.acting = h->acting;
+        (void)copy_text(to->g.role, sizeof to->g.role, h->role);
+        (void)copy_text(to->g.attribute, sizeof to->g.attribute, h->attribute);
+        put_card(&to->g, h);
+        err = take_entry(l->c, &to->g, diag);
     }
     return err;
 }
 
-/* By whom, and does it rest on a root that was replaced? An officer's word rests on what the
- * officer was granted last before. */
+/* In doubt, in the very second in which it was ended, it counts. */
+static bool ran(const struct demur_role_grant *g, uint64_t at)
+{
+    return g->ended_at >= at && (g->until == 0 || at <= g->until);
+}
+
+/* Did `before` let its holder make the grant `g`? */
+static bool lets(const struct granted_list *l, const struct granting *before,
+                 const struct demur_granted *g)
+{
+    if (memcmp(before->grant.holder.key, g->by, 32) != 0 || !ran(&before->grant, g->at))
+        return false;
+    const struct demur_policy *p = demur_channel_policy_before(l->c->channel, g->index);
+    return p &&
+           demur_policy_may_grant(p, demur_set_of(demur_policy_role(p, span_str(before->g.role))),
+                                  demur_policy_role(p, span_str(g->role)));
+}
+
+/* By whom, and does it rest on a root that was replaced? An officer's word rests on every
+ * grant that let the officer give it; who had none that did was the root then. */
 static void judge(const struct granted_list *l, size_t i)
 {
     struct demur_granted *g = &l->all[i].g;
@@ -103,28 +96,13 @@ static void judge(const struct granted_list *l, size_t i)
         g->granter = DEMUR_GRANTED_BY_ROOT;
         return;
     }
-    g->granter = DEMUR_GRANTED_BY_OFFICER;
-    for (size_t k = 0; k < l->roots_len; k++)
-        if (memcmp(g->by, l->roots[k], 32) == 0)
-            g->granter = DEMUR_GRANTED_BY_REPLACED_ROOT;
-    g->replaced = g->granter == DEMUR_GRANTED_BY_REPLACED_ROOT;
-    for (size_t k = i; g->granter == DEMUR_GRANTED_BY_OFFICER && k-- > 0;)
-        if (memcmp(l->all[k].holder, g->by, 32) == 0) {
-            g->replaced = l->all[k].g.replaced;
-            return;
+    g->granter = DEMUR_GRANTED_BY_REPLACED_ROOT;
+    for (size_t k = 0; k < i; k++)
+        if (lets(l, &l->all[k], g)) {
+            g->granter = DEMUR_GRANTED_BY_OFFICER;
+            g->replaced |= l->all[k].g.replaced;
         }
-}
-
-static bool in_force(const struct granted_list *l, struct granting *n)
-{
-    struct demur_holder h;
-    uint64_t now = demur_client_view_time(l->c);
-    for (size_t i = 0; demur_channel_holder(l->c->channel, span_str(n->g.role), now, i, &h); i++)
-        if (h.granted_index == n->g.index) {
-            n->g.acting = h.acting;
-            return true;
-        }
-    return false;
+    g->replaced |= g->granter == DEMUR_GRANTED_BY_REPLACED_ROOT;
 }
 
 enum demur_err demur_client_grants(struct demur_client *client, struct demur_granted **out,
@@ -133,16 +111,16 @@ enum demur_err demur_client_grants(struct demur_client *client, struct demur_gra
     struct granted_list l = {.c = client};
     struct demur_granted *list = NULL;
     size_t n = 0;
+    uint64_t now = demur_client_view_time(client);
     enum demur_err err = take_all(&l, diag);
     if (!err && !(list = calloc(l.len + 1, sizeof *list)))
         err = no_memory(diag);
     for (size_t i = 0; !err && i < l.len; i++) {
         judge(&l, i);
-        if (in_force(&l, &l.all[i]))
+        if (l.all[i].grant.ended_at == UINT64_MAX && ran(&l.all[i].grant, now))
             list[n++] = l.all[i].g;
     }
     free(l.all);
-    free(l.roots);
     *out = list;
     *len = n;
     return err;

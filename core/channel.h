@@ -110,6 +110,10 @@ const struct demur_policy *demur_channel_policy(const struct demur_channel *c,
 const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c,
                                                    const uint8_t entry[static 32]);
 
+/* The policy that was in force when entry `index` came; NULL when there was none. */
+const struct demur_policy *demur_channel_policy_before(const struct demur_channel *c,
+                                                       uint64_t index);
+
 /* Until when what is opened at `at` under this policy may circulate: 0 not at all, or the
  * calendar does not reach so far; UINT64_MAX without a limit. */
 uint64_t demur_channel_circulation_last(const struct demur_channel *c, const struct demur_policy *p,
@@ -134,6 +138,14 @@ bool demur_channel_holder(const struct demur_channel *c, struct span role, uint6
                           struct demur_holder *out);
 bool demur_channel_holds(const struct demur_channel *c, const uint8_t key[static 32],
                          struct span role, uint64_t now);
+/* Every grant that was accepted, of roles that were ended too, in the order of the log: the
+ * i-th; false past the end. */
+struct demur_role_grant {
+    struct demur_holder holder;
+    uint64_t ended_at; /* UINT64_MAX: nobody ended it */
+    uint64_t until;    /* its own last second; 0: open-ended */
+};
+bool demur_channel_grant(const struct demur_channel *c, size_t i, struct demur_role_grant *out);
 
 /* Members. */
 struct demur_member_info {

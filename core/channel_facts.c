@@ -31,6 +31,15 @@ const struct demur_policy *demur_channel_policy_of(const struct demur_channel *c
     return channel_policy_by(c, entry, &policy) ? c->policies[policy].policy : NULL;
 }
 
+const struct demur_policy *demur_channel_policy_before(const struct demur_channel *c,
+                                                       uint64_t index)
+{
+    for (uint32_t i = c->policies_len; i-- > 0;)
+        if (c->policies[i].index < index)
+            return c->policies[i].policy;
+    return NULL;
+}
+
 static void holder_fill(const struct role_grant *g, struct demur_holder *out)
 {
     memcpy(out->key, g->key, 32);
@@ -63,6 +72,16 @@ bool demur_channel_holds(const struct demur_channel *c, const uint8_t key[static
         if (channel_grant_runs(&c->roles[i - 1], now) && span_eq_str(role, c->roles[i - 1].role))
             return true;
     return false;
+}
+
+bool demur_channel_grant(const struct demur_channel *c, size_t i, struct demur_role_grant *out)
+{
+    if (i >= c->roles_len)
+        return false;
+    const struct role_grant *g = &c->roles[i];
+    *out = (struct demur_role_grant){.ended_at = g->ended_at, .until = g->until};
+    holder_fill(g, &out->holder);
+    return true;
 }
 
 size_t demur_channel_members(const struct demur_channel *c) { return c->members_len; }

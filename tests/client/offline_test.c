@@ -325,3 +325,106 @@ TEST(offline_refused_entries_are_kept_as_evidence)
     CHECK(system(command) == 0);
     town_free(w);
 }
+
+/* ---- by whose word roles are held ---- */
+
+static const char desks[] =
+    "demur policy v1\n"
+    "policy desks\n  title Desks\n  calendar plain\n"
+    "role office\n  title Office\n"
+    "role keeper\n  title Keeper\n"
+    "role desk\n  title Desk\n"
+    "role board\n  title Board\n"
+    "role press\n  title Press\n  granted-by desk\n"
+    "eligible everyone\n"
+    "roster\n  kept-by keeper\n"
+    "ring\n  at-least 2 members\n"
+    "filing\n  quota 9 each month\n  identity named\n"
+    "distribution\n  must office\n"
+    "stage filed\n  title Filed\n"
+    "stage withdrawn\n  title Withdrawn\n  final withdrawn\n"
+    "step withdraw\n  title Withdraw\n  by author\n  taken-as withdraw\n  from filed\n"
+    "  to withdrawn\n";
+
+/* Officer `by` grants a role to officer `to`; what comes next is a second later. */
+static enum demur_err hand_on(struct town *w, size_t by, size_t to, const char *role)
+{
+    struct town_key root = w->root;
+    w->root = w->officers[by];
+    town_begin_role(w, to, role, "holds");
+    w->officers[by] = w->root; /* its `seq` */
+    w->root = root;
+    demur_put_signature(&w->out, DEMUR_FIELD_SIG, w->officers[by].secret);
+    enum demur_err err = town_keep(w, w->now, span_of(NULL, 0));
+    w->now++;
+    return err;
+}
+
+static void root_grants(struct town *w, size_t to, const char *role)
+{
+    CHECK_ERR(town_grant(w, to, role), DEMUR_OK);
+    w->now++;
+}
+
+static void check_granted(struct demur_client *c, uint64_t index, enum demur_granter by,
+                          bool replaced, int line)
+{
+    struct demur_granted *list = NULL;
+    size_t n = 0, i = 0;
+    CHECK_ERR(demur_client_grants(c, &list, &n, NULL), DEMUR_OK);
+    while (i < n && list[i].index != index)
+        i++;
+    if (i == n)
+        test_failed(__FILE__, line, "entry %llu is not listed", (unsigned long long)index);
+    else if (list[i].granter != by || list[i].replaced != replaced)
+        test_failed(__FILE__, line, "%s of entry %llu: by %d, %d", list[i].role,
+                    (unsigned long long)index, (int)list[i].granter, (int)list[i].replaced);
+    free(list);
+}
+#define CHECK_GRANTED(index, by, replaced) check_granted(c, index, by, replaced, __LINE__)
+
+TEST(offline_grants_rest_on_what_let_them_be_made)
+{
+    struct town *w = town_plain(FOUNDED, 2, desks);
+    REQUIRE(w);
+    char folder[64] = "/tmp/demur-copy-XXXXXX", command[128];
+    struct town_key after;
+    REQUIRE(mkdtemp(folder));
+    town_key_make(w, &after);
+    uint64_t old = w->entries_len;
+    root_grants(w, 0, "board");
+    root_grants(w, 1, "desk");
+    CHECK_ERR(rotate_root(w, &w->next_root, &after), DEMUR_OK);
+    w->root = w->next_root;
+    w->now++;
+    /* Neither a grant that the fold refused nor another role makes its holder's word good. */
+    CHECK_ERR(hand_on(w, 3, 1, "desk"), DEMUR_ERR_FORBIDDEN);
+    root_grants(w, 1, "board");
+    uint64_t tainted = w->entries_len;
+    CHECK_ERR(hand_on(w, 1, 2, "press"), DEMUR_OK);
+    /* Whoever the operator calls a root, by an entry that the fold refused, was none. */
+    root_grants(w, 4, "desk");
+    CHECK_ERR(rotate_root(w, &w->officers[4], &after), DEMUR_ERR_FORBIDDEN);
+    CHECK_ERR(town_keep(w, w->now, span_of(NULL, 0)), DEMUR_ERR_FORBIDDEN);
+    uint64_t good = w->entries_len;
+    CHECK_ERR(hand_on(w, 4, 5, "press"), DEMUR_OK);
+    /* Granted anew, its word is as good as the new root's. */
+    CHECK_ERR(town_end_role(w, 1, "desk"), DEMUR_OK);
+    w->now++;
+    root_grants(w, 1, "desk");
+    uint64_t anew = w->entries_len;
+    CHECK_ERR(hand_on(w, 1, 3, "press"), DEMUR_OK);
+    write_copy(w, folder);
+    struct demur_client *c = open_copy(w, folder);
+    REQUIRE(c);
+    CHECK(demur_channel_refused(demur_client_channel(c)) == 2);
+    CHECK_GRANTED(old, DEMUR_GRANTED_BY_REPLACED_ROOT, true);
+    CHECK_GRANTED(tainted, DEMUR_GRANTED_BY_OFFICER, true);
+    CHECK_GRANTED(good, DEMUR_GRANTED_BY_OFFICER, false);
+    CHECK_GRANTED(anew - 1, DEMUR_GRANTED_BY_ROOT, false);
+    CHECK_GRANTED(anew, DEMUR_GRANTED_BY_OFFICER, false);
+    demur_client_close(c);
+    snprintf(command, sizeof command, "rm -rf '%s'", folder);
+    CHECK(system(command) == 0);
+    town_free(w);
+}

@@ -1,5 +1,6 @@
 /* Who stands behind what: roles that policies drop, rings and their rosters, keys. */
 #include "../../core/hash.h"
+#include "../../core/policy.h"
 #include "../support/town.h"
 
 #define T0 1795186800u /* a Friday, 20 November 2026, 15:00 UTC */
@@ -52,6 +53,39 @@ TEST(channel_tells_a_grant_before_a_filing_from_one_after_it)
     REQUIRE(demur_channel_holder(w->c, span_lit("office"), w->now, 0, &before));
     REQUIRE(demur_channel_holder(w->c, span_lit("office"), w->now, 1, &after));
     CHECK(before.granted_index < d.filed_index && d.filed_index < after.granted_index);
+    town_free(w);
+}
+
+/* All that were granted, as they came and went, and what the policy was then. */
+TEST(channel_lists_every_grant_that_was_accepted)
+{
+    struct town *w = town_plain(T0, 2, POLICY("role board\n  title Board\n"));
+    REQUIRE(w);
+    struct demur_role_grant g;
+    size_t n = 0;
+    while (demur_channel_grant(w->c, n, &g))
+        n++;
+    const struct demur_policy *first = demur_channel_policy_before(w->c, w->entries_len);
+    uint64_t granted = w->entries_len;
+    CHECK_ERR(town_grant(w, 1, "board"), DEMUR_OK);
+    CHECK_ERR(town_grant(w, 1, "board"), DEMUR_ERR_REPLAY);
+    REQUIRE(demur_channel_grant(w->c, n, &g));
+    CHECK(g.holder.granted_index == granted && g.ended_at == UINT64_MAX && g.until == 0);
+    CHECK(span_eq_str(g.holder.role, "board"));
+    CHECK(memcmp(g.holder.key, w->officers[1].public_key, 32) == 0);
+    uint64_t amended = w->entries_len;
+    CHECK_ERR(town_policy(w, span_lit(PLAIN)), DEMUR_OK);
+    CHECK_ERR(town_end_role(w, 1, "board"), DEMUR_OK);
+    REQUIRE(demur_channel_grant(w->c, n, &g));
+    CHECK(g.holder.granted_index == granted && g.ended_at == w->now);
+    CHECK(!demur_channel_grant(w->c, n + 1, &g));
+    REQUIRE(first != NULL);
+    CHECK(demur_policy_role(first, span_lit("board")) >= 0);
+    CHECK(demur_channel_policy_before(w->c, amended) == first);
+    const struct demur_policy *then = demur_channel_policy_before(w->c, amended + 1);
+    REQUIRE(then != NULL);
+    CHECK(then != first && demur_policy_role(then, span_lit("board")) < 0);
+    CHECK(demur_channel_policy_before(w->c, 0) == NULL);
     town_free(w);
 }
 
