@@ -173,7 +173,7 @@ struct span demur_client_checkpoint(const struct demur_client *client);
 #define DEMUR_FINDING_TEXT 256
 struct demur_finding {
     uint64_t time_s;
-    uint32_t rules;                /* DEMUR_FOLD_VERSION of whoever found it */
+    uint32_t rules;                /* DEMUR_FOLD_VERSION of whoever found it; 0: not known */
     char kind[24];                 /* "refused-entry", "fork", "broken-receipt", … */
     char text[DEMUR_FINDING_TEXT]; /* one sentence without full stop */
     char path[512];                /* the evidence file; empty when it could not be written */

@@ -56,9 +56,11 @@ void evidence_put(struct buf *out, const struct demur_finding *f, const struct e
     buf_put_str(out, HEAD);
     put_field(out, "time", when);
     put_field(out, "kind", f->kind);
-    buf_put_str(out, "rules ");
-    buf_put_u64(out, f->rules);
-    buf_put_byte(out, '\n');
+    if (f->rules) {
+        buf_put_str(out, "rules ");
+        buf_put_u64(out, f->rules);
+        buf_put_byte(out, '\n');
+    }
     put_field(out, "text", f->text);
     for (size_t i = 0; i < n; i++) {
         buf_put_str(out, "\n== ");
@@ -140,23 +142,32 @@ static bool take_line(struct span *rest, const char *name, char *out, size_t cap
     return copy_text(out, cap, span_skip(line, strlen(name)));
 }
 
+/* Files of before this line was there have none: 0, of rules that nobody knows. */
+static bool take_rules(struct demur_finding *f, struct span *rest)
+{
+    char rules[16];
+    uint64_t version = 0;
+    if (span_starts(*rest, "rules ") &&
+        (!take_line(rest, "rules ", rules, sizeof rules) ||
+         !span_u64(span_str(rules), UINT32_MAX, &version) || version == 0))
+        return false;
+    f->rules = (uint32_t)version;
+    return true;
+}
+
 static bool take_head(struct demur_finding *f, struct span *rest)
 {
-    char when[32], again[32], rules[16];
-    uint64_t version;
+    char when[32], again[32];
     int64_t time = 0;
     if (!span_starts(*rest, HEAD))
         return false;
     *rest = span_skip(*rest, sizeof HEAD - 1);
     if (!take_line(rest, "time ", when, sizeof when) ||
         !take_line(rest, "kind ", f->kind, sizeof f->kind) || !demur_name_ok(span_str(f->kind)) ||
-        !take_line(rest, "rules ", rules, sizeof rules) ||
-        !span_u64(span_str(rules), UINT32_MAX, &version) || version == 0 ||
-        !take_line(rest, "text ", f->text, sizeof f->text) ||
+        !take_rules(f, rest) || !take_line(rest, "text ", f->text, sizeof f->text) ||
         demur_time_parse(&time, span_str(when), NULL) != DEMUR_OK || time < 0)
         return false;
     f->time_s = (uint64_t)time;
-    f->rules = (uint32_t)version;
     time_text(again, f->time_s);
     return strcmp(again, when) == 0;
 }
@@ -187,7 +198,7 @@ enum demur_err evidence_parse(struct evidence *out, struct span text, struct dem
     if (text.len > DEMUR_EVIDENCE_MAX)
         return demur_fail(diag, DEMUR_ERR_LIMIT, "that is too long to be an evidence file");
     if (!take_head(&e.finding, &text))
-        return unreadable(diag, "its first five lines are not what they should be");
+        return unreadable(diag, "its first lines are not what they should be");
     while (text.len) {
         if (e.parts_len == DEMUR_COUNT(e.parts))
             return demur_fail(diag, DEMUR_ERR_LIMIT, "this evidence file has too many parts");

@@ -39,6 +39,11 @@ static enum demur_err other_rules(const struct demur_finding *f, struct demur_di
                           "of demur knows them up to %u: it proves nothing here; upgrade before "
                           "you judge it",
                           f->rules, DEMUR_FOLD_VERSION);
+    if (!f->rules)
+        return demur_fail(diag, DEMUR_ERR_VERIFY,
+                          "this proves nothing against the operator: it does not say under which "
+                          "version of a channel's rules it was found, and under this one the entry "
+                          "may be right; `demur audit` tells");
     return demur_fail(diag, DEMUR_ERR_VERIFY,
                       "this proves nothing against the operator: it was found under version %u of "
                       "a channel's rules, and this version of demur goes by %u, under which the "

@@ -174,7 +174,9 @@ TEST(evidence_is_read_strictly)
         {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 4\ntext x\n\n== keys, 1 "
          "bytes\nx",
          DEMUR_ERR_VERIFY},
-        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n", DEMUR_ERR_SYNTAX},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\ntext x\n", DEMUR_ERR_VERIFY},
+        {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules\ntext x\n",
+         DEMUR_ERR_SYNTAX},
         {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 0\ntext x\n",
          DEMUR_ERR_SYNTAX},
         {"demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\nrules 04\ntext x\n",
@@ -206,6 +208,10 @@ TEST(evidence_under_other_rules)
         {"refused-entry", DEMUR_FOLD_VERSION + 1, DEMUR_ERR_UPGRADE, "upgrade before you judge it"},
         {"fork", DEMUR_FOLD_VERSION + 1, DEMUR_ERR_VERIFY, "does not hold the checkpoints"},
         {"broken-receipt", 1, DEMUR_ERR_VERIFY, "does not hold the checkpoints"},
+        /* Of before files said what they were judged by. */
+        {"refused-entry", 0, DEMUR_ERR_VERIFY, "does not say under which version"},
+        {"fork", 0, DEMUR_ERR_VERIFY, "does not hold the checkpoints"},
+        {"broken-receipt", 0, DEMUR_ERR_VERIFY, "does not hold the checkpoints"},
     };
     static const uint8_t fingerprint[32] = {1};
     for (size_t i = 0; i < DEMUR_COUNT(cases); i++) {

@@ -252,21 +252,36 @@ static void write_kept(const char *folder)
     write_file(folder, "evidence/fork-1.txt",
                span_lit("demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind fork\n"
                         "rules 1\ntext the log signed two histories\n"));
+    /* Of before files said what rules they are of. */
+    write_file(folder, "evidence/broken-receipt-1.txt",
+               span_lit("demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind broken-receipt\n"
+                        "text the log does not hold what it gave a receipt for\n"));
+    write_file(folder, "evidence/refused-entry-1.txt",
+               span_lit("demur evidence v1\ntime 2026-01-01T00:00:00Z\nkind refused-entry\n"
+                        "text the operator put entry 1 into the log\n"));
+}
+
+static const struct demur_finding *kept(const struct demur_finding *f, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strstr(f[i].text, text))
+            return &f[i];
+    return NULL;
 }
 
 static void upgraded(struct town *w, const char *folder)
 {
-    struct demur_finding f[3];
+    struct demur_finding f[4];
     write_kept(folder);
     struct demur_client *c = open_copy(w, folder);
     REQUIRE(c);
-    REQUIRE(demur_client_findings(c) == 3);
-    for (size_t i = 0; i < 3; i++)
+    REQUIRE(demur_client_findings(c) == 4);
+    for (size_t i = 0; i < 4; i++)
         CHECK(demur_client_finding(c, i, &f[i]));
-    bool fork = strcmp(f[0].kind, "fork") == 0;
-    CHECK(fork || strcmp(f[1].kind, "fork") == 0);
-    CHECK(strstr(f[fork ? 1 : 0].text, "entry 4 ") && strstr(f[2].text, "entry 3 "));
-    CHECK(f[2].rules == DEMUR_FOLD_VERSION && !strstr(f[2].text, "at a wrong hour"));
+    const struct demur_finding *anew = kept(f, 4, "entry 3 "), *older = kept(f, 4, "a receipt for");
+    CHECK(kept(f, 4, "two histories") && kept(f, 4, "entry 4 "));
+    CHECK(older && older->rules == 0);
+    CHECK(anew && anew->rules == DEMUR_FOLD_VERSION && !strstr(anew->text, "at a wrong hour"));
     demur_client_close(c);
 }
 
