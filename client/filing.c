@@ -6,6 +6,9 @@
 #include "../core/civil.h"
 #include "filing.h"
 
+#define DAY_S 86400u
+#define NOON_S 43200u
+
 /* ---- who files ---- */
 
 static enum demur_err check_naming(const struct making *m, struct demur_diag *diag)
@@ -92,23 +95,39 @@ static enum demur_err know_channel(struct making *m, struct demur_diag *diag)
 
 /* ---- circulation ---- */
 
+/* The last noon that is not after it; 0: there is none. */
+static uint64_t last_noon(uint64_t last)
+{
+    return last < NOON_S ? 0 : (last - NOON_S) / DAY_S * DAY_S + NOON_S;
+}
+
 /* What can be told beforehand of a window, which ends at noon: the fold has the last word. */
 static enum demur_err check_window(const struct making *m, struct demur_diag *diag)
 {
     if (!m->policy->circulation)
         return demur_fail(diag, DEMUR_ERR_FORBIDDEN,
                           "the policy does not let a memo circulate before it is filed: file it");
-    uint64_t now = demur_client_now(m->c);
-    if (m->filing->until <= now)
+    uint64_t now = demur_client_now(m->c), until = m->filing->until;
+    uint64_t last = demur_channel_circulation_last(m->c->channel, m->policy, now);
+    if (until > now && until <= last)
+        return DEMUR_OK;
+    if (!last)
+        return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
+                             "the policy's calendar does not reach far enough to tell how long a "
+                             "memo may circulate: file it, or have the root put a newer calendar "
+                             "in force");
+    if (last_noon(last) <= now)
+        return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
+                             "no day fits: the policy lets a memo circulate for so short a time "
+                             "that it is over before the next noon (UTC), which is when a window "
+                             "ends: try again shortly before a noon, or file the memo");
+    if (until <= now)
         return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
                              "the window for signatures would be over before it begins: name a "
                              "later day");
-    uint64_t last = demur_channel_circulation_last(m->c->channel, m->policy, now);
-    if (m->filing->until <= last)
-        return DEMUR_OK;
     char day[16];
     struct buf b = buf_over(day, sizeof day - 1);
-    demur_date_put(&b, demur_day_date((int32_t)((last - 43200) / 86400)));
+    demur_date_put(&b, demur_day_date((int32_t)(last_noon(last) / DAY_S)));
     day[b.len] = 0;
     return demur_fail_at(diag, DEMUR_ERR_TIME, 0, 0, "until",
                          "the policy does not let a memo circulate that long: name %s at the "

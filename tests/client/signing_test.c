@@ -345,6 +345,32 @@ static void the_policy_is_the_openings(struct live *l)
 
 TEST(signing_the_policy_is_the_openings) { live_run(the_policy_is_the_openings); }
 
+static enum demur_err until(struct live *l, uint64_t when)
+{
+    struct demur_draft *draft = NULL;
+    struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_INVITED);
+    filing.until = when;
+    enum demur_err err = demur_draft_make(&draft, l->c, &l->member[1], &filing, &l->diag);
+    demur_draft_free(draft);
+    return err;
+}
+
+/* A window ends at a noon: where the policy's is shorter than the way there, none is named. */
+static void a_window_of_hours(struct live *l)
+{
+    REQUIRE(amend(l, "circulation at-most 14 days", "circulation at-most 6 hours"));
+    uint64_t now = demur_client_now(l->c), day = now / DAY * DAY + DAY, noon = day + DAY / 2;
+    live_wait(l, day + 20 * 3600 - now);
+    CHECK_SAYS(until(l, noon), DEMUR_ERR_TIME, "no day fits");
+    CHECK_SAYS(until(l, noon + DAY), DEMUR_ERR_TIME, "no day fits");
+    live_wait(l, 14 * 3600); /* ten in the morning */
+    CHECK_SAYS(until(l, noon + 2 * DAY), DEMUR_ERR_TIME, "at the latest");
+    CHECK_SAYS(until(l, noon), DEMUR_ERR_TIME, "name a later day");
+    CHECK_SAYS(until(l, noon + DAY), DEMUR_OK, "");
+}
+
+TEST(signing_a_window_of_hours) { live_run(a_window_of_hours); }
+
 /* A policy may name its offices in any order; a card names them in their own. */
 static void disclosed_to_many_offices(struct live *l)
 {
