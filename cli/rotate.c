@@ -165,7 +165,9 @@ static int rotate_root(struct cli *cli)
     code = cli_case_sent(cli, err, &sent, "%s is the channel's root now.", cli->home);
     if (!err && !cli->json)
         cli_note(cli, "What the old root granted stays: `demur policy --grants` lists it. End what "
-                      "its owner did not grant.");
+                      "its owner did not grant. Other things that it put into force stay too: read "
+                      "`demur policy --text`, put right with `demur amend` what is wrong, and "
+                      "change the log's and the server's key with `demur rotate`.");
     return cli_case_end(cli, &hand, code);
 }
 
