@@ -4,7 +4,7 @@
 #include "../core/encode.h"
 #include "engine.h"
 
-/* Sizes of sealed blobs, memo.md section 4. Where the fold knows a tighter
+/* Sizes of sealed blobs, memo.md section 5. Where the fold knows a tighter
  * limit, it says so itself. */
 static const struct {
     enum demur_field field;
