@@ -449,11 +449,15 @@ enum demur_err case_act_role(const struct demur_client *c, const struct demur_di
 enum demur_err case_record(struct demur_client *c, uint64_t index, struct demur_bytes *entry,
                            uint64_t *at, struct demur_diag *diag);
 
-/* handout.c: the key that opens what circulates among the members, into actor->circulation,
- * for an identity that is one of them. KEY, in words that say what to do, when it was not
- * sealed to them; VERIFY. */
-enum demur_err handout_key(struct demur_client *c, struct demur_actor *actor,
-                           const struct demur_dissent_info *info, struct demur_diag *diag);
+/* handout.c: for an identity that is one of the members among whom a memo circulates, a blob of
+ * it, sealed, into *file, and the key that opens it into actor->circulation. The blob is fetched
+ * before the key is looked for, so that the server cannot tell who has none: *file may be there,
+ * and is the caller's to free, after an error too. KEY, in words that say what to do, when the
+ * key was not sealed to them; VERIFY. */
+enum demur_err handout_open(struct demur_client *c, struct demur_actor *actor,
+                            const struct demur_dissent_info *info,
+                            const struct demur_blob_ref *sealed, struct demur_bytes *file,
+                            struct demur_diag *diag);
 /* reading.c: sync, find the dissent, and see that a phrase is its own. */
 enum demur_err read_begin(struct demur_client *c, const struct demur_actor *actor,
                           const char *dissent, struct demur_dissent_info *info,
@@ -492,6 +496,8 @@ struct reading_source {
     char role_found[DEMUR_WORD_MAX + 1]; /* in which the memo was opened; else empty */
     bool shared;                         /* it is a copy that somebody shared */
     char shared_by[DEMUR_WORD_MAX + 1];  /* in which role; empty: the author */
+    bool handed; /* it circulates among the members, and was fetched as one of them, whatever came
+                  * of it */
 };
 /* The plaintext of the source, with its padding. An officer's opening is logged
  * first where the memo or an attachment is asked for. The log names the original, so

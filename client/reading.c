@@ -232,18 +232,19 @@ static enum demur_err read_wrapped(struct demur_client *c, struct demur_actor *a
 
 /* What circulates among the members, for one of them. */
 static enum demur_err read_handed(struct demur_client *c, struct demur_actor *actor,
-                                  const struct demur_dissent_info *info,
+                                  struct reading_source *s, const struct demur_dissent_info *info,
                                   const struct demur_blob_ref *blob, struct demur_bytes *out,
                                   struct demur_diag *diag)
 {
-    enum demur_err err = handout_key(c, actor, info, diag);
-    if (err)
-        return err;
-    err = open_direct(c, &actor->circulation, blob, out, diag);
-    return err == DEMUR_ERR_KEY
-               ? demur_fail(diag, DEMUR_ERR_VERIFY,
-                            "the key that its author sealed to you does not open this text")
-               : err;
+    struct demur_bytes file = {0};
+    enum demur_err err = handout_open(c, actor, info, blob, &file, diag);
+    s->handed = file.p != NULL;
+    if (!err && (err = reading_open(&actor->circulation, demur_bytes_span(&file), out, diag)) ==
+                    DEMUR_ERR_KEY)
+        err = demur_fail(diag, DEMUR_ERR_VERIFY,
+                         "the key that its author sealed to you does not open this text");
+    demur_bytes_free(&file);
+    return err;
 }
 
 enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
@@ -266,7 +267,7 @@ enum demur_err reading_plain(struct demur_client *c, struct demur_actor *actor,
     if (wrapped && info.filed_at)
         err = read_wrapped(c, actor, s, &blob, &info, out, diag);
     else if (wrapped && actor->identity && info.keys.size)
-        err = read_handed(c, actor, &info, &blob, out, diag);
+        err = read_handed(c, actor, s, &info, &blob, out, diag);
     else
         err = open_direct(c, &actor->keys.age, &blob, out, diag);
     /* Not sealed to this officer, or not theirs to open. */
@@ -419,7 +420,9 @@ enum demur_err demur_read_memo(struct demur_client *client, struct demur_actor *
     err = read_letter(client, actor, &source, &r, diag);
     err = say_closed(actor, &info, err, diag);
     struct demur_diag why = {0};
-    if (!err && reading_card(client, actor, &info, &r, &why) != DEMUR_OK)
+    /* A member to whom it does not open asks for the card like those to whom it does. */
+    bool ask = !err || (source.handed && (err == DEMUR_ERR_KEY || err == DEMUR_ERR_VERIFY));
+    if (ask && reading_card(client, actor, &info, &r, &why) != DEMUR_OK)
         memcpy(r.card_text, why.text, sizeof r.card_text);
     if (err)
         demur_reading_free(&r);

@@ -173,6 +173,20 @@ static enum demur_err narrow(struct signer *s, const struct demur_signing *g,
                : narrowing_refuse(&s->narrow, s->attributes, s->attributes_len, diag);
 }
 
+/* To whom the memo does not open asks for its attachments all the same, as those to whom it
+ * does: the server must not see whom the author left out. */
+static void ask_alike(const struct signer *s)
+{
+    struct demur_blob_ref blob;
+    for (size_t i = 0;
+         demur_channel_dissent_attachment(s->c->channel, span_str(s->info.id), i, &blob); i++) {
+        struct demur_bytes sealed = {0};
+        if (demur_client_blob(s->c, &blob, &sealed, NULL) != DEMUR_OK)
+            return;
+        demur_bytes_free(&sealed);
+    }
+}
+
 /* Read what is signed, and every attachment of it, as the holder of the link or as one of the
  * members that it was sealed to. */
 static enum demur_err read_all(struct signer *s, const struct demur_link *link,
@@ -182,6 +196,8 @@ static enum demur_err read_all(struct signer *s, const struct demur_link *link,
     if (link)
         demur_actor_from_link(&reader, link);
     enum demur_err err = demur_read_memo(s->c, &reader, s->info.id, NULL, &s->memo, diag);
+    if (!link && (err == DEMUR_ERR_KEY || err == DEMUR_ERR_VERIFY))
+        ask_alike(s);
     for (size_t i = 0; !err && i < s->memo.letter.files_len; i++) {
         struct demur_bytes plain = {0};
         err = demur_read_attachment(s->c, &reader, &s->memo, i, &plain, diag);

@@ -95,6 +95,9 @@ static void serve_one(struct between *b, int fd, char *text)
     size_t head, len = read_request(b, fd, text, &head);
     if (!len)
         return;
+    size_t at = strlen(b->noted), line = strcspn(text, "\r\n");
+    if (b->note && strncmp(text, b->note, strlen(b->note)) == 0)
+        snprintf(b->noted + at, sizeof b->noted - at, "%.*s\n", (int)line, text);
     bool meddle = b->meddle && strncmp(text, b->meddle, strlen(b->meddle)) == 0;
     if (!meddle || b->after)
         pass_on(b, text, len, meddle ? -1 : fd);

@@ -18,6 +18,10 @@ struct between {
     /* Bytes of a body that are taken in 100 ms; 0: as they come. */
     size_t pace;
     bool stall; /* take the head of one request, and nothing more from anybody */
+    /* The first lines of the requests that begin with `note`, one behind the other. NULL: none.
+     * To be read and changed between requests only, as above. */
+    const char *note;
+    char noted[4096];
     int listener;
     uint16_t port; /* the server's */
     pthread_t thread;

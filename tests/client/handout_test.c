@@ -174,6 +174,55 @@ static void what_waits_is_whole(struct live *l)
 
 TEST(handout_what_waits_is_whole) { live_run(what_waits_is_whole); }
 
+/* What of the dissent's blobs is asked for by a member who reads it, or signs it. */
+static enum demur_err note(struct live *l, struct demur_client *c, struct between *b,
+                           const struct demur_actor *member, const char *id, bool signs)
+{
+    struct demur_actor reader = *member;
+    struct demur_reading memo = {0};
+    struct demur_signature_made made;
+    const struct demur_signing g = {.dissent = id};
+    b->noted[0] = 0;
+    enum demur_err err = signs ? demur_signature_make(c, &reader, &g, &made, &l->diag)
+                               : demur_read_memo(c, &reader, id, NULL, &memo, &l->diag);
+    if (!err && signs)
+        err = demur_signature_drop(c, id, &l->diag);
+    demur_reading_free(&memo);
+    demur_actor_wipe(&reader);
+    return err;
+}
+
+/* Whose stanza does not open asks the server for the same as the others. */
+static void the_server_sees_nobody_left_out(struct live *l)
+{
+    struct between between = {0};
+    struct live_round r;
+    struct demur_identity next_id;
+    struct demur_actor next;
+    char asked[4096];
+    struct demur_client *c = behind(l, &between);
+    if (c && circulate(l, &r)) {
+        demur_identity_replace(&next_id, &l->member_id[4], l->c);
+        demur_actor_from_identity(&next, &next_id);
+        CHECK_SAYS(demur_act_rekey(l->c, &l->member[4], &next_id, NULL, &l->diag), DEMUR_OK, "");
+        CHECK_SAYS(demur_client_sync(c, &l->diag), DEMUR_OK, "");
+        between.note = "GET /blob/";
+        for (int signs = 0; signs < 2; signs++) {
+            CHECK_SAYS(note(l, c, &between, &l->member[3], r.id, signs), DEMUR_OK, "");
+            memcpy(asked, between.noted, sizeof asked);
+            CHECK_SAYS(note(l, c, &between, &next, r.id, signs), DEMUR_ERR_KEY, "another key");
+            if (!asked[0] || strcmp(asked, between.noted) != 0)
+                test_failed(__FILE__, __LINE__, "who reads it:\n%swho does not:\n%s", asked,
+                            between.noted);
+        }
+        demur_actor_wipe(&next);
+    }
+    demur_client_close(c);
+    between_stop(&between);
+}
+
+TEST(handout_the_server_sees_nobody_left_out) { live_run(the_server_sees_nobody_left_out); }
+
 /* The key that a member was handed opens this text, or its author has handed out another. */
 static void a_false_key_is_seen(struct live *l)
 {
