@@ -54,15 +54,64 @@ enum demur_err making_handout(struct making *m, struct demur_diag *diag)
 
 /* ---- reading ---- */
 
-static enum demur_err not_for_you(const struct demur_member_info *member, struct demur_diag *diag)
+/* An entry before which the present text cannot have been sealed: that of the text before it,
+ * or for the first the one at which its ring was pinned. */
+static uint64_t sealed_after(const struct demur_client *c, const struct demur_dissent_info *info)
 {
+    struct demur_event e;
+    uint64_t before = info->roster, last = info->roster;
+    for (size_t i = 0; demur_channel_event(c->channel, span_str(info->id), i, &e); i++)
+        if (e.type == DEMUR_RECORD_CIRCULATE || e.type == DEMUR_RECORD_REVISE) {
+            before = last;
+            last = e.index;
+        }
+    return before;
+}
+
+/* Does the roster have this key for the member since an entry at or behind `from`? */
+static enum demur_err is_new(struct demur_client *c, const uint8_t key[static 32], uint64_t from,
+                             bool *is, struct demur_diag *diag)
+{
+    enum demur_err err = DEMUR_OK;
+    *is = false;
+    for (uint64_t i = from; !err && !*is && i < c->size; i++) {
+        struct demur_bytes entry = {0};
+        uint8_t brought[32];
+        uint64_t at;
+        err = case_record(c, i, &entry, &at, diag);
+        bool brings = !err && (c->record->type == DEMUR_RECORD_REKEY
+                                   ? demur_record_key(c->record, DEMUR_FIELD_KEY, brought)
+                                   : c->record->type == DEMUR_RECORD_MEMBER &&
+                                         demur_record_key(c->record, DEMUR_FIELD_BY, brought));
+        *is = brings && memcmp(brought, key, 32) == 0;
+        demur_bytes_free(&entry);
+    }
+    return err;
+}
+
+/* Who asks for the link tells the author who they are: that is for a reader to decide who knows
+ * why they are left out. */
+static enum demur_err not_for_you(struct demur_client *c, const struct demur_actor *actor,
+                                  const struct demur_dissent_info *info,
+                                  const struct demur_member_info *member, struct demur_diag *diag)
+{
+    bool other = memcmp(member->key, actor->keys.public_key, 32) != 0;
+    enum demur_err err = DEMUR_OK;
+    if (member->revoked)
+        return demur_fail(diag, DEMUR_ERR_KEY,
+                          "this text was sealed to the members without you, who were removed from "
+                          "the roster: you need the link that its author sends");
+    if (!other)
+        err = is_new(c, member->key, sealed_after(c, info), &other, diag);
+    if (err)
+        return err;
     return demur_fail(diag, DEMUR_ERR_KEY,
-                      member->revoked
-                          ? "this text was sealed to the members without you, who were removed "
-                            "from the roster: you need the link that its author sends"
-                          : "this text was sealed to another key of yours than this identity's, "
-                            "the one that the roster had then: you need the link that its author "
-                            "sends");
+                      other ? "this text was sealed to another key of yours than this identity's: "
+                              "the roster has changed yours; you need the link that its author "
+                              "sends"
+                            : "its author did not seal this text to you, as they should have: the "
+                              "roster has had no other key of yours since; to ask for the link "
+                              "would tell its author who you are");
 }
 
 /* The place of this identity in the ring, and how many are in it. */
@@ -110,5 +159,5 @@ enum demur_err handout_open(struct demur_client *c, struct demur_actor *actor,
     demur_bytes_free(&blob);
     if (!err)
         memcpy(actor->handout, info->keys.hash, 32);
-    return err == DEMUR_ERR_KEY ? not_for_you(&member, diag) : err;
+    return err == DEMUR_ERR_KEY ? not_for_you(c, actor, info, &member, diag) : err;
 }

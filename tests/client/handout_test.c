@@ -223,6 +223,24 @@ static void the_server_sees_nobody_left_out(struct live *l)
 
 TEST(handout_the_server_sees_nobody_left_out) { live_run(the_server_sees_nobody_left_out); }
 
+/* Who was left out though their key has not changed learns that, and no false reason. */
+static void who_is_left_out_is_told(struct live *l)
+{
+    struct live_round r;
+    struct demur_identity left_id;
+    struct demur_actor left;
+    REQUIRE(circulate(l, &r));
+    left_id = l->member_id[3];
+    demur_actor_from_identity(&left, &left_id);
+    /* As if the author had sealed it to another key. */
+    const uint8_t secret[32] = {2};
+    demur_age_identity_init(&left.keys.age, secret);
+    CHECK_SAYS(read_all(l, &left, r.id), DEMUR_ERR_KEY, "would tell its author who you are");
+    demur_actor_wipe(&left);
+}
+
+TEST(handout_who_is_left_out_is_told) { live_run(who_is_left_out_is_told); }
+
 /* The key that a member was handed opens this text, or its author has handed out another. */
 static void a_false_key_is_seen(struct live *l)
 {
