@@ -3,11 +3,17 @@
 
 /* Whoever reads goes on having time as long as they read. The request outlives
  * the last call. */
+static void read_on(struct demur_request *r, uint64_t offset)
+{
+    demur_conn_reads(r->conn);
+    demur_request_progress(r, offset);
+}
+
 static ssize_t blob_read(void *cls, uint64_t offset, char *out, size_t max)
 {
     struct demur_request *r = cls;
     size_t len;
-    demur_request_progress(r, offset);
+    read_on(r, offset);
     if (demur_store_blob_read(r->service->engine->store, r->reply.blob, offset, (uint8_t *)out, max,
                               &len, NULL) ||
         !len)
@@ -20,9 +26,19 @@ static ssize_t body_read(void *cls, uint64_t offset, char *out, size_t max)
 {
     struct demur_request *r = cls;
     size_t left = r->reply.body_len - (size_t)offset, n = max < left ? max : left;
-    demur_request_progress(r, offset);
+    read_on(r, offset);
     memcpy(out, r->reply.body + offset, n);
     return (ssize_t)n;
+}
+
+static bool in_blocks(const struct demur_reply *reply)
+{
+    return reply->body_len > DEMUR_BLOB_BLOCK;
+}
+
+size_t demur_answer_memory(const struct demur_reply *reply)
+{
+    return reply->body_len + (in_blocks(reply) ? DEMUR_BLOB_BLOCK : 0);
 }
 
 static struct MHD_Response *response_make(struct demur_request *r)
@@ -32,7 +48,7 @@ static struct MHD_Response *response_make(struct demur_request *r)
     if (reply->is_blob)
         return MHD_create_response_from_callback(reply->blob_size, DEMUR_BLOB_BLOCK, blob_read, r,
                                                  NULL);
-    if (reply->body_len > DEMUR_PROGRESS)
+    if (in_blocks(reply))
         return MHD_create_response_from_callback(reply->body_len, DEMUR_BLOB_BLOCK, body_read, r,
                                                  NULL);
     if (!reply->body)

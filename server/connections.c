@@ -4,11 +4,15 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 #include "metrics.h"
 
 #define BUCKETS 1024
+/* Who reads is slow when what moves their deadline takes so many times as long as they
+ * may stand still. */
+#define SLOW_PARTS 3
 
 struct demur_conn {
     int fd;
@@ -16,7 +20,9 @@ struct demur_conn {
     enum demur_conn_turn turn;
     uint64_t from;                       /* a keyed hash of the address */
     uint64_t got_on_us, end_us;          /* end: 0 for none */
-    uint64_t holds;                      /* bytes of answers */
+    atomic_uint_fast64_t read_us;        /* when some of its answer was last taken */
+    uint64_t holds, shares;              /* bytes of answers, and those in its address' share */
+    uint64_t left;                       /* what it held when it ended */
     struct demur_conn *older, *newer;    /* among those of its turn */
     struct demur_conn *neighbour, **way; /* in its bucket */
 };
@@ -31,6 +37,7 @@ struct demur_connections {
     pthread_mutex_t lock;
     size_t max, per_address;
     size_t n, displaced;
+    uint64_t spare;                        /* left by the ended, and given to nobody yet */
     struct queue queues[DEMUR_CONN_TURNS]; /* of those that have not ended */
     struct demur_conn *buckets[BUCKETS];   /* all, by address */
     uint8_t hash_key[crypto_shorthash_KEYBYTES];
@@ -105,6 +112,9 @@ static void end(struct demur_connections *all, struct demur_conn *c)
     shutdown(c->fd, SHUT_RDWR);
     leave_queue(all, c);
     c->ended = true;
+    c->left = c->holds;
+    all->spare += c->holds;
+    c->holds = c->shares = 0;
 }
 
 static void displace(struct demur_connections *all, struct demur_conn *c)
@@ -128,13 +138,52 @@ static struct demur_conn *who_gives_way(struct demur_connections *all, const uin
     return of ? newcomer : NULL;
 }
 
-/* What others of that address hold. */
-static uint64_t held_from(const struct demur_connections *all, const struct demur_conn *but)
+/* What others of that address have of its share. */
+static uint64_t shared_from(const struct demur_connections *all, const struct demur_conn *but)
 {
     uint64_t bytes = 0;
     for (const struct demur_conn *c = all->buckets[but->from % BUCKETS]; c; c = c->neighbour)
-        bytes += c != but && c->from == but->from ? c->holds : 0;
+        bytes += c != but && c->from == but->from ? c->shares : 0;
     return bytes;
+}
+
+/* What it would lose to one of its address, or to anybody when `to` is NULL: nothing if it
+ * has read something, and a block, lately enough. */
+static uint64_t loses(struct demur_conn *c, const struct demur_conn *to, uint64_t still_until,
+                      uint64_t slow_until)
+{
+    if (to && (c == to || c->from != to->from))
+        return 0;
+    if (atomic_load(&c->read_us) > still_until && c->got_on_us > slow_until)
+        return 0;
+    return to ? c->shares : c->holds;
+}
+
+static uint64_t before(uint64_t now, uint64_t us) { return now > us ? now - us : 0; }
+
+/* Who stands still for longest goes first, to a factor of two, and who reads slowly last;
+ * nobody if all of them would not do. */
+static bool answers_displace(struct demur_connections *all, const struct demur_conn *to,
+                             uint64_t bytes, uint64_t still_us)
+{
+    const struct queue *q = &all->queues[DEMUR_CONN_REQUEST];
+    uint64_t now = demur_now_us(), there = 0, n;
+    uint64_t still = before(now, still_us), slow = before(now, still_us * SLOW_PARTS);
+    for (struct demur_conn *c = q->oldest; c; c = c->newer)
+        there += loses(c, to, still, slow);
+    if (there < bytes)
+        return false;
+    for (int part = 8; part >= 0; part = part ? part / 2 : -1) {
+        uint64_t stood = part ? before(now, still_us * (unsigned)part) : still;
+        for (struct demur_conn *c = q->oldest, *newer; c && bytes; c = newer) {
+            newer = c->newer;
+            if (!(n = loses(c, to, stood, part ? 0 : slow)))
+                continue;
+            displace(all, c);
+            bytes -= n < bytes ? n : bytes;
+        }
+    }
+    return !bytes;
 }
 
 static size_t count_from(const struct demur_connections *all, uint64_t from, bool uploading)
@@ -169,6 +218,7 @@ struct demur_conn *demur_conn_add(struct demur_connections *all, int fd,
     conn->fd = fd;
     conn->from = from_hash(all, from);
     conn->got_on_us = demur_now_us();
+    atomic_init(&conn->read_us, conn->got_on_us);
     conn->end_us = end_after(seconds);
     pthread_mutex_lock(&all->lock);
     struct demur_conn **bucket = &all->buckets[conn->from % BUCKETS];
@@ -209,6 +259,7 @@ void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn,
         leave_queue(all, conn);
         join_queue(all, conn, turn);
         conn->got_on_us = demur_now_us();
+        atomic_store(&conn->read_us, conn->got_on_us);
         conn->end_us = turn == DEMUR_CONN_SERVER ? 0 : end_after(seconds);
         if (all->queues[DEMUR_CONN_REQUEST].n > all->max / 2)
             displace(all, all->queues[DEMUR_CONN_REQUEST].oldest);
@@ -228,42 +279,62 @@ bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn, u
     return taken;
 }
 
-bool demur_conn_hold(struct demur_connections *all, struct demur_conn *conn, uint64_t bytes,
-                     uint64_t max)
+void demur_conn_reads(struct demur_conn *conn)
 {
-    if (!conn)
+    if (conn)
+        atomic_store(&conn->read_us, demur_now_us());
+}
+
+/* How many bytes others of its address have to give up for it to have so many more. */
+static uint64_t share_lacks(const struct demur_connections *all, const struct demur_conn *conn,
+                            uint64_t bytes, uint64_t share)
+{
+    uint64_t others = shared_from(all, conn),
+             room = share > conn->shares ? share - conn->shares : 0;
+    room = room > bytes ? room - bytes : 0;
+    return others > room ? others - room : 0;
+}
+
+bool demur_conn_hold(struct demur_connections *all, struct demur_conn *conn, uint64_t bytes,
+                     uint64_t share, uint64_t still_us)
+{
+    if (!conn || !bytes)
         return true;
     pthread_mutex_lock(&all->lock);
-    uint64_t others = held_from(all, conn);
-    bool taken = !others || (others <= max && conn->holds + bytes <= max - others);
-    if (taken)
+    bool shared = share != UINT64_MAX;
+    uint64_t lacks = shared ? share_lacks(all, conn, bytes, share) : 0;
+    bool taken = !lacks || answers_displace(all, conn, lacks, still_us);
+    if (taken) {
         conn->holds += bytes;
+        conn->shares += shared ? bytes : 0;
+    }
     pthread_mutex_unlock(&all->lock);
     return taken;
 }
 
-void demur_conn_over(struct demur_connections *all, struct demur_conn *conn)
+uint64_t demur_conn_over(struct demur_connections *all, struct demur_conn *conn)
 {
     if (!conn)
-        return;
+        return 0;
     pthread_mutex_lock(&all->lock);
+    uint64_t spare = conn->left < all->spare ? conn->left : all->spare;
+    uint64_t given = conn->left - spare;
+    all->spare -= spare;
     conn->uploading = false;
-    conn->holds = 0;
+    conn->holds = conn->shares = conn->left = 0;
     pthread_mutex_unlock(&all->lock);
+    return given;
 }
 
-void demur_connections_relieve(struct demur_connections *all, uint64_t bytes, uint64_t still_us)
+uint64_t demur_connections_relieve(struct demur_connections *all, uint64_t bytes, uint64_t still_us)
 {
-    uint64_t now = demur_now_us(), freed = 0;
     pthread_mutex_lock(&all->lock);
-    struct demur_conn *c = all->queues[DEMUR_CONN_REQUEST].oldest, *newer;
-    for (; c && freed < bytes && c->got_on_us + still_us <= now; c = newer) {
-        newer = c->newer;
-        freed += c->holds;
-        if (c->holds)
-            displace(all, c);
-    }
+    uint64_t given = 0;
+    if (all->spare >= bytes || answers_displace(all, NULL, bytes - all->spare, still_us))
+        given = bytes;
+    all->spare -= given;
     pthread_mutex_unlock(&all->lock);
+    return given;
 }
 
 void demur_conn_distrust(struct demur_connections *all, struct demur_conn *conn)

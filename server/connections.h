@@ -10,7 +10,8 @@
  * quarter of `max` stays free, so that the listening socket is always served. Who
  * has no request under way gives way before who has one, and who has one may
  * take half of the places at most. The same holds within one address's share. Where
- * memory for answers is short, who reads one and does not get on loses it.
+ * memory for answers is short, or an address' share of it, who reads one and does not get
+ * on loses it: who stands still for longest first, and who reads slowly last.
  *
  * Of the address it keeps a keyed hash, as long as the connection lasts. Thread-safe.
  */
@@ -50,15 +51,22 @@ void demur_conn_allow(struct demur_connections *all, struct demur_conn *conn,
  * are under way. It ends with demur_conn_over. */
 bool demur_conn_upload(struct demur_connections *all, struct demur_conn *conn,
                        uint64_t max) DEMUR_CHECKED;
-/* Its answer holds so many bytes more; false, and nothing counted, when all of the same
- * address would hold more than `max` then, unless it is the only one that holds any. */
+/* Some more of its answer was taken. Does not move its end, and takes no lock. */
+void demur_conn_reads(struct demur_conn *conn);
+/* Its answer holds so many bytes more, of its address' share, or of none (UINT64_MAX).
+ * Where others of its address have too much of the share for that, those who have read
+ * nothing for so long are shut down; false, and nothing done, when that would not do.
+ * Whoever is the only one that has some of the share may have any answer. */
 bool demur_conn_hold(struct demur_connections *all, struct demur_conn *conn, uint64_t bytes,
-                     uint64_t max) DEMUR_CHECKED;
-/* Its request is over: it uploads nothing any more, and holds nothing. */
-void demur_conn_over(struct demur_connections *all, struct demur_conn *conn);
-/* Answers need so many bytes: shut down who holds some and has not got on for so long,
- * who for longest first, until that much is about to come free. */
-void demur_connections_relieve(struct demur_connections *all, uint64_t bytes, uint64_t still_us);
+                     uint64_t share, uint64_t still_us) DEMUR_CHECKED;
+/* Its request is over: it uploads nothing any more, and holds nothing. Returns how many
+ * of the bytes that it held demur_connections_relieve has given to others. */
+uint64_t demur_conn_over(struct demur_connections *all, struct demur_conn *conn);
+/* Answers lack so many bytes: returns them, as of those that connections still hold which
+ * have been shut down, if need be now, since they have read nothing for so long. 0, and
+ * nothing done, when that would not do. */
+uint64_t demur_connections_relieve(struct demur_connections *all, uint64_t bytes,
+                                   uint64_t still_us) DEMUR_CHECKED;
 
 /* What it sent did not hold: until it ends, what else it sends is looked at apart. */
 void demur_conn_distrust(struct demur_connections *all, struct demur_conn *conn);

@@ -24,7 +24,7 @@ static void reply_count(struct demur_request *r)
 {
     enum demur_memory_use use =
         r->route->body == DEMUR_BODY_MEMORY ? DEMUR_MEMORY_SMALL : DEMUR_MEMORY_ANSWER;
-    if (!demur_request_memory(r, use, r->reply.body_len))
+    if (!demur_request_memory(r, use, demur_answer_memory(&r->reply)))
         demur_reply_busy(&r->reply);
 }
 
@@ -160,7 +160,7 @@ static void completed(void *cls, struct MHD_Connection *connection, void **con_c
     *con_cls = NULL;
     demur_conn_allow(http->service->connections, r->conn, DEMUR_CONN_IDLE,
                      http->service->limits[DEMUR_LIMIT_IDLE_SECONDS]);
-    demur_conn_over(http->service->connections, r->conn);
+    r->memory -= (size_t)demur_conn_over(http->service->connections, r->conn);
     if (!r->upload) {
         demur_intake_end(r);
         return;

@@ -10,28 +10,36 @@
 /* Who reads nothing for this part of `body-seconds` is passed over when memory is short. */
 #define STILL_PART 12
 
-static bool count(struct demur_service *s, enum demur_memory_use use, size_t n)
+static uint64_t still_us(const struct demur_service *s)
+{
+    return s->limits[DEMUR_LIMIT_BODY_SECONDS] * 1000000 / STILL_PART;
+}
+
+/* `given`: bytes that are counted, and that others have lost for its sake. */
+static bool count(struct demur_service *s, uint64_t most, size_t n, uint64_t given)
+{
+    size_t held = atomic_load(&s->memory), rest;
+    bool fits;
+    /* Never more than is taken: whoever asks for too much would be in others' way. */
+    do {
+        rest = held - (size_t)given;
+        fits = !n || (n <= most && rest <= most - n);
+    } while (!atomic_compare_exchange_weak(&s->memory, &held, fits ? rest + n : rest));
+    return fits;
+}
+
+bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n)
 {
     uint64_t all = s->limits[DEMUR_LIMIT_MEMORY];
     uint64_t most = use == DEMUR_MEMORY_UPLOAD   ? all / 2
                     : use == DEMUR_MEMORY_ANSWER ? all / 4 * 3
                                                  : all;
-    size_t held = atomic_load(&s->memory);
-    /* Never more than is taken: whoever asks for too much would be in others' way. */
-    do
-        if (n && (held > most || n > most - held))
-            return false;
-    while (!atomic_compare_exchange_weak(&s->memory, &held, held + n));
-    return true;
-}
-
-bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n)
-{
-    bool taken = count(s, use, n);
-    if (!taken && use == DEMUR_MEMORY_ANSWER)
-        demur_connections_relieve(s->connections, n,
-                                  s->limits[DEMUR_LIMIT_BODY_SECONDS] * 1000000 / STILL_PART);
-    return taken;
+    if (count(s, most, n, 0))
+        return true;
+    if (use != DEMUR_MEMORY_ANSWER || n > most)
+        return false;
+    uint64_t held = atomic_load(&s->memory), lacks = held > most - n ? held - (most - n) : 0;
+    return count(s, most, n, demur_connections_relieve(s->connections, lacks, still_us(s)));
 }
 
 void demur_memory_give(struct demur_service *s, size_t n) { atomic_fetch_sub(&s->memory, n); }
@@ -39,10 +47,12 @@ void demur_memory_give(struct demur_service *s, size_t n) { atomic_fetch_sub(&s-
 bool demur_request_memory(struct demur_request *r, enum demur_memory_use use, size_t n)
 {
     struct demur_service *s = r->service;
+    /* What is no more than a block is nobody's share: a checkpoint is there for all. */
+    uint64_t share = n > DEMUR_BLOB_BLOCK ? s->answers_per_address : UINT64_MAX;
     if (!demur_memory_take(s, use, n))
         return false;
     if (use == DEMUR_MEMORY_ANSWER &&
-        !demur_conn_hold(s->connections, r->conn, n, s->answers_per_address)) {
+        !demur_conn_hold(s->connections, r->conn, n, share, still_us(s))) {
         demur_memory_give(s, n);
         return false;
     }

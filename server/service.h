@@ -43,7 +43,7 @@ struct demur_service {
 /* Who wants memory: uploads get a half of the limit, answers three quarters, and
  * small requests (records, release keys) with their answers all of it. So
  * whoever fills it with the former two keeps nobody from filing. And where answers
- * have none left, those who read theirs and do not get on lose it. */
+ * have none left, or an address none of its share, those who do not read theirs lose it. */
 enum demur_memory_use { DEMUR_MEMORY_UPLOAD, DEMUR_MEMORY_ANSWER, DEMUR_MEMORY_SMALL };
 /* Count bytes against the memory limit; false, and nothing counted, above it. */
 bool demur_memory_take(struct demur_service *s, enum demur_memory_use use, size_t n) DEMUR_CHECKED;
@@ -98,7 +98,7 @@ struct demur_reply {
     bool challenge; /* WWW-Authenticate */
 };
 
-/* Bytes in memory of a blob that is being sent. */
+/* Bytes in memory of a blob that is being sent, or of what else is sent in blocks. */
 #define DEMUR_BLOB_BLOCK ((size_t)64 << 10)
 
 struct demur_request {

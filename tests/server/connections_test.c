@@ -171,6 +171,14 @@ TEST(connections_whose_time_is_over)
     crowd_end(&c);
 }
 
+#define HOUR ((uint64_t)3600000000)
+
+/* Nobody has stood still for so long. */
+static bool hold(struct crowd *c, size_t i, uint64_t bytes, uint64_t share)
+{
+    return demur_conn_hold(c->all, c->conn[i], bytes, share, HOUR);
+}
+
 TEST(connections_of_one_address_hold_their_part)
 {
     struct crowd c;
@@ -178,40 +186,90 @@ TEST(connections_of_one_address_hold_their_part)
     for (int i = 0; i < 3; i++)
         come(&c, "10.0.0.1");
     come(&c, "10.0.0.2");
-    CHECK(demur_conn_hold(c.all, c.conn[0], 60, 100));
-    CHECK(!demur_conn_hold(c.all, c.conn[1], 41, 100));
-    CHECK(demur_conn_hold(c.all, c.conn[1], 40, 100));
-    CHECK(!demur_conn_hold(c.all, c.conn[0], 1, 100));
-    CHECK(demur_conn_hold(c.all, c.conn[3], 100, 100));
-    demur_conn_over(c.all, c.conn[0]);
-    CHECK(demur_conn_hold(c.all, c.conn[2], 60, 100));
-    demur_conn_over(c.all, c.conn[1]);
-    demur_conn_over(c.all, c.conn[2]);
-    CHECK(demur_conn_hold(c.all, c.conn[1], 500, 100)); /* one alone may hold any one answer */
-    CHECK(!demur_conn_hold(c.all, c.conn[2], 1, 100));
-    CHECK(!demur_conn_hold(c.all, c.conn[2], UINT64_MAX, 100));
+    CHECK(hold(&c, 0, 60, 100));
+    CHECK(!hold(&c, 1, 41, 100));
+    CHECK(hold(&c, 1, 40, 100));
+    CHECK(!hold(&c, 0, 1, 100));
+    CHECK(hold(&c, 0, 1, UINT64_MAX)); /* of nobody's share */
+    CHECK(hold(&c, 0, 0, 100));
+    CHECK(hold(&c, 3, 100, 100));
+    CHECK(demur_conn_over(c.all, c.conn[0]) == 0);
+    CHECK(hold(&c, 2, 60, 100));
+    CHECK(demur_conn_over(c.all, c.conn[1]) == 0);
+    CHECK(demur_conn_over(c.all, c.conn[2]) == 0);
+    CHECK(hold(&c, 1, 500, 100)); /* one alone may hold any one answer */
+    CHECK(!hold(&c, 2, 1, 100));
+    CHECK(!hold(&c, 2, UINT64_MAX - 1, 100));
+    crowd_end(&c);
+}
+
+TEST(connections_make_room_among_those_of_their_address)
+{
+    struct crowd c;
+    REQUIRE(crowd_init(&c, 32, 0));
+    come(&c, "10.0.0.2");
+    for (int i = 1; i < 5; i++)
+        come(&c, "10.0.0.1");
+    for (size_t i = 0; i < 4; i++) {
+        demur_conn_allow(c.all, c.conn[i], DEMUR_CONN_REQUEST, 60);
+        CHECK(hold(&c, i, 30, 100));
+    }
+    CHECK(!hold(&c, 4, 30, 100));
+    open_are(&c, "ooooo");
+    CHECK(demur_conn_hold(c.all, c.conn[4], 30, 100, 0));
+    open_are(&c, "o.ooo");
+    CHECK(demur_conn_hold(c.all, c.conn[4], 200, 100, 0)); /* only as the only one */
+    open_are(&c, "o...o");
     crowd_end(&c);
 }
 
 TEST(connections_that_read_nothing_lose_their_answers)
 {
     struct crowd c;
-    const uint64_t hour = 3600000000;
     REQUIRE(crowd_init(&c, 32, 0));
     for (int i = 0; i < 6; i++) {
         come(&c, "10.0.0.1");
         demur_conn_allow(c.all, c.conn[i], DEMUR_CONN_REQUEST, 60);
     }
-    for (int i = 1; i < 5; i++)
-        CHECK(demur_conn_hold(c.all, c.conn[i], 10, UINT64_MAX));
-    demur_connections_relieve(c.all, 15, hour); /* nobody stood still for so long */
+    for (size_t i = 1; i < 5; i++)
+        CHECK(hold(&c, i, 10, UINT64_MAX));
+    CHECK(demur_connections_relieve(c.all, 15, HOUR) == 0); /* nobody stood still for so long */
     open_are(&c, "oooooo");
     demur_conn_allow(c.all, c.conn[1], DEMUR_CONN_REQUEST, 60); /* it reads */
     demur_conn_allow(c.all, c.conn[2], DEMUR_CONN_SERVER, 0);   /* it waits for us */
-    demur_connections_relieve(c.all, 15, 0);
+    CHECK(demur_connections_relieve(c.all, 31, 0) == 0);        /* more than they hold */
+    open_are(&c, "oooooo");
+    CHECK(demur_connections_relieve(c.all, 15, 0) == 15);
     open_are(&c, "ooo..o");
     CHECK(demur_connections_displaced(c.all) == 2);
-    demur_connections_relieve(c.all, 15, 0);
+    CHECK(demur_connections_relieve(c.all, 5, 0) == 5); /* what is left of those */
+    open_are(&c, "ooo..o");
+    CHECK(demur_connections_relieve(c.all, 5, 0) == 5);
     open_are(&c, "o.o..o");
+    uint64_t given = 0;
+    for (size_t i = 0; i < 6; i++)
+        given += demur_conn_over(c.all, c.conn[i]);
+    CHECK(given == 25);
+    CHECK(demur_connections_relieve(c.all, 1, 0) == 0);
+    crowd_end(&c);
+}
+
+/* Who gets little of an answer in a long time, but has read just now, is the last to lose it. */
+TEST(connections_that_read_slowly_lose_their_answers_last)
+{
+    struct crowd c;
+    const uint64_t still = 300000;
+    REQUIRE(crowd_init(&c, 32, 0));
+    for (size_t i = 0; i < 2; i++) {
+        come(&c, "10.0.0.1");
+        demur_conn_allow(c.all, c.conn[i], DEMUR_CONN_REQUEST, 60);
+        CHECK(hold(&c, i, 10, UINT64_MAX));
+    }
+    usleep((unsigned)still * 4);
+    demur_conn_reads(c.conn[0]);
+    CHECK(demur_connections_relieve(c.all, 10, still) == 10);
+    open_are(&c, "o.");
+    CHECK(demur_connections_relieve(c.all, 10, still) == 10);
+    open_are(&c, "..");
     crowd_end(&c);
 }

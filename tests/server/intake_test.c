@@ -1,6 +1,10 @@
 /* What requests hold of the memory limit, counted from many threads. */
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <sodium.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "../../server/service.h"
 #include "../test.h"
@@ -71,4 +75,120 @@ TEST(memory_has_a_part_for_each_use)
     CHECK(atomic_load(&s->memory) == 0);
     demur_connections_free(s->connections);
     free(s);
+}
+
+/* ---- answers ------------------------------------------------------------------ */
+
+#define MIB ((size_t)1 << 20)
+#define READERS 4
+
+/* Clients of whom everybody stands still from the start: `body-seconds` is 0. */
+struct readers {
+    struct demur_service *service;
+    struct demur_request by[READERS];
+    int ends[READERS][2];
+};
+
+static bool readers_init(struct readers *r, uint64_t memory, uint64_t per_address)
+{
+    struct sockaddr_in from = {.sin_family = AF_INET};
+    *r = (struct readers){.service = calloc(1, sizeof *r->service)};
+    if (!r->service || !(r->service->connections = demur_connections_new(64, 0)))
+        return false;
+    r->service->limits[DEMUR_LIMIT_MEMORY] = memory;
+    r->service->answers_per_address = per_address;
+    from.sin_addr.s_addr = htonl(0x0a000001);
+    for (size_t i = 0; i < READERS; i++) {
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, r->ends[i]))
+            return false;
+        r->by[i] = (struct demur_request){
+            .service = r->service,
+            .conn = demur_conn_add(r->service->connections, r->ends[i][0],
+                                   (const struct sockaddr *)&from, 60),
+        };
+        demur_conn_allow(r->service->connections, r->by[i].conn, DEMUR_CONN_REQUEST, 60);
+    }
+    return true;
+}
+
+static bool answer_to(struct readers *r, size_t i, size_t n)
+{
+    return demur_request_memory(&r->by[i], DEMUR_MEMORY_ANSWER, n);
+}
+
+static size_t displaced(struct readers *r)
+{
+    return demur_connections_displaced(r->service->connections);
+}
+
+/* As when their requests are over, whoever has given way. */
+static void readers_over(struct readers *r)
+{
+    for (size_t i = 0; i < READERS; i++) {
+        r->by[i].memory -= (size_t)demur_conn_over(r->service->connections, r->by[i].conn);
+        demur_memory_give(r->service, r->by[i].memory);
+        r->by[i].memory = 0;
+    }
+    CHECK(atomic_load(&r->service->memory) == 0);
+}
+
+static void readers_end(struct readers *r)
+{
+    readers_over(r);
+    for (size_t i = 0; i < READERS; i++) {
+        demur_conn_remove(r->service->connections, r->by[i].conn);
+        close(r->ends[i][0]);
+        close(r->ends[i][1]);
+    }
+    demur_connections_free(r->service->connections);
+    free(r->service);
+}
+
+TEST(memory_for_answers_is_made_within_an_address)
+{
+    struct readers r;
+    REQUIRE(readers_init(&r, 256 * MIB, 48 * MIB));
+    CHECK(answer_to(&r, 0, 24 * MIB) && answer_to(&r, 1, 24 * MIB));
+    CHECK(answer_to(&r, 2, 300) && answer_to(&r, 2, DEMUR_BLOB_BLOCK)); /* of nobody's share */
+    CHECK(displaced(&r) == 0);
+    CHECK(answer_to(&r, 3, 24 * MIB));
+    CHECK(displaced(&r) == 1);
+    readers_end(&r);
+    REQUIRE(readers_init(&r, 256 * MIB, 48 * MIB));
+    CHECK(answer_to(&r, 0, 49 * MIB)); /* alone it may have any answer */
+    CHECK(answer_to(&r, 1, 0) && answer_to(&r, 1, 300));
+    CHECK(displaced(&r) == 0);
+    CHECK(answer_to(&r, 2, MIB));
+    CHECK(displaced(&r) == 1);
+    readers_end(&r);
+}
+
+TEST(memory_that_somebody_loses_is_theirs_for_whom_it_is_taken)
+{
+    struct readers r;
+    REQUIRE(readers_init(&r, 64 * MIB, UINT64_MAX));
+    for (size_t i = 0; i < 3; i++)
+        CHECK(answer_to(&r, i, 16 * MIB));
+    CHECK(answer_to(&r, 3, 10 * MIB)); /* the first loses 16, and 6 of them are over */
+    CHECK(displaced(&r) == 1);
+    CHECK(atomic_load(&r.service->memory) == 48 * MIB);
+    CHECK(answer_to(&r, 3, 6 * MIB)); /* nobody else loses anything for those */
+    CHECK(displaced(&r) == 0);
+    CHECK(answer_to(&r, 3, MIB));
+    CHECK(displaced(&r) == 1);
+    readers_end(&r);
+}
+
+TEST(memory_that_would_not_do_is_taken_from_nobody)
+{
+    struct readers r;
+    REQUIRE(readers_init(&r, 64 * MIB, UINT64_MAX));
+    for (size_t i = 0; i < 3; i++)
+        CHECK(answer_to(&r, i, 1000));
+    CHECK(!answer_to(&r, 3, 64 * MIB)); /* more than answers ever have */
+    CHECK(demur_memory_take(r.service, DEMUR_MEMORY_UPLOAD, 31 * MIB));
+    CHECK(!answer_to(&r, 3, 18 * MIB)); /* what they hold is not what is lacking */
+    CHECK(displaced(&r) == 0);
+    demur_memory_give(r.service, 31 * MIB);
+    readers_end(&r);
 }
