@@ -144,10 +144,8 @@ static bool find_blob(const struct demur_client *c, const struct demur_dissent_i
             return true;
     *wrapped = false;
     for (size_t i = 0; demur_channel_event(c->channel, id, i, &event); i++) {
-        /* Name cards, and what was sealed to one officer: the fold takes neither. */
-        bool other = event.type == DEMUR_RECORD_COSIGN || event.type == DEMUR_RECORD_DISCLOSE ||
-                     event.type == DEMUR_RECORD_SHARE;
-        if (!other && event.blob.size && memcmp(event.blob.hash, hash, 32) == 0) {
+        if (demur_channel_names_writing(event.type) && event.blob.size &&
+            memcmp(event.blob.hash, hash, 32) == 0) {
             *out = event.blob;
             return true;
         }

@@ -241,6 +241,9 @@ struct demur_event {
 };
 bool demur_channel_event(const struct demur_channel *c, struct span id, size_t i,
                          struct demur_event *out);
+/* Does the blob of such an event hold what was written to be read, so that it can be shared? A
+ * name card tells who somebody is, and a shared copy was sealed to one officer by one sharer. */
+bool demur_channel_names_writing(enum demur_record_type type);
 /* Clocks. Times are unix seconds; due is the last second in time. */
 enum demur_clock_state {
     DEMUR_CLOCK_WAITING, /* not started */

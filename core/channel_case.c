@@ -248,9 +248,7 @@ enum demur_err channel_apply_say(struct applying *a)
     return DEMUR_OK;
 }
 
-/* A name card tells who somebody is, and a shared copy was sealed to one officer by one
- * sharer: neither was written to be read. */
-static bool names_writing(enum demur_record_type type)
+bool demur_channel_names_writing(enum demur_record_type type)
 {
     return type != DEMUR_RECORD_COSIGN && type != DEMUR_RECORD_DISCLOSE &&
            type != DEMUR_RECORD_SHARE;
@@ -268,8 +266,8 @@ static bool is_source(const struct demur_channel *c, const struct dissent *d,
         if (d->attachments[i].blob == blob)
             return true;
     for (size_t i = 0; i < d->events_len; i++)
-        if (names_writing((enum demur_record_type)d->events[i].type) && d->events[i].blob.size &&
-            d->events[i].blob.blob == blob)
+        if (demur_channel_names_writing((enum demur_record_type)d->events[i].type) &&
+            d->events[i].blob.size && d->events[i].blob.blob == blob)
             return true;
     return false;
 }
