@@ -8,7 +8,11 @@
 #include "filing.h"
 
 static const char *const kinds[] = {"memo", "document", "message"};
-static const char *const cards[] = {"none", "closed", "named", "worthless"};
+static const char *const cards[] = {
+    [DEMUR_CARD_NONE] = "none",          [DEMUR_CARD_CLOSED] = "closed",
+    [DEMUR_CARD_NAMED] = "named",        [DEMUR_CARD_WORTHLESS] = "worthless",
+    [DEMUR_CARD_ABSENT] = "absent",      [DEMUR_CARD_OTHER] = "other",
+    [DEMUR_CARD_UNREACHED] = "unreached"};
 
 /* Who wrote it, as far as the reader can know. */
 static void print_author(const struct demur_reading *r)

@@ -7,7 +7,22 @@
 #include "cells.h"
 #include "commands.h"
 
-#define ABSENT_TOLD 5 /* by their entries; of many, the number says more */
+#define MISSED_TOLD 5 /* by their entries; of many, the number says more */
+
+/* Cards that were not to be had: a name may be missing. */
+static const struct {
+    enum demur_card_state state;
+    const char *what, *json, *why;
+} missed[] = {
+    {DEMUR_CARD_ABSENT, "not there", "cards_not_there",
+     "A card that is not there was destroyed, or the server withholds it."},
+    {DEMUR_CARD_OTHER, "not as logged", "cards_not_as_logged",
+     "For a card that is not as logged, the server sent something else than the log names: it, or "
+     "somebody in between, is broken or lies."},
+    {DEMUR_CARD_UNREACHED, "not fetched", "cards_not_fetched",
+     "A card that was not fetched may be there: the server did not answer for it. Try again "
+     "later."},
+};
 
 struct signatures {
     struct demur_dissent_info info;
@@ -38,35 +53,50 @@ struct printing {
 
 static void print_cell(const char *as, size_t n) { printf("  %-46s %12zu", as, n); }
 
+/* A card that may name somebody, of a signature of which all others do not. */
+static bool is_in(const struct demur_signature *s, enum demur_card_state state)
+{
+    bool nameless = s->card == DEMUR_CARD_CLOSED || s->card == DEMUR_CARD_WORTHLESS;
+    return (s->unsure && nameless ? DEMUR_CARD_UNREACHED : s->card) == state;
+}
+
 static size_t count_cards(const struct signatures *s, enum demur_card_state state)
 {
     size_t n = 0;
     for (size_t i = 0; i < s->len; i++)
-        n += s->list[i].card == state;
+        n += is_in(&s->list[i], state);
+    return n;
+}
+
+static size_t print_missed(const struct signatures *s, size_t m)
+{
+    size_t n = count_cards(s, missed[m].state);
+    for (size_t i = 0, told = 0; i < s->len && told < MISSED_TOLD; i++)
+        if (is_in(&s->list[i], missed[m].state)) {
+            told++;
+            printf("  card %s, of the signature in entry %llu\n", missed[m].what,
+                   (unsigned long long)s->list[i].index);
+        }
+    if (n > MISSED_TOLD)
+        printf("  cards %s, of %zu more signatures\n", missed[m].what, n - MISSED_TOLD);
     return n;
 }
 
 static void print_names(const struct signatures *s)
 {
-    size_t named = count_cards(s, DEMUR_CARD_NAMED), absent = count_cards(s, DEMUR_CARD_ABSENT);
+    size_t told = count_cards(s, DEMUR_CARD_NAMED), n[DEMUR_COUNT(missed)];
     puts("\nNames on the cards that are sealed to you");
     for (size_t i = 0; i < s->len; i++)
         if (s->list[i].card == DEMUR_CARD_NAMED)
             printf("  %s (%s)%s%s\n", s->list[i].name, s->list[i].handle,
                    s->list[i].author ? ", the author" : "",
                    s->list[i].disclosed ? ", disclosed later" : "");
-    for (size_t i = 0, told = 0; i < s->len && told < ABSENT_TOLD; i++)
-        if (s->list[i].card == DEMUR_CARD_ABSENT) {
-            told++;
-            printf("  card not there, of the signature in entry %llu\n",
-                   (unsigned long long)s->list[i].index);
-        }
-    if (absent > ABSENT_TOLD)
-        printf("  cards not there, of %zu more signatures\n", absent - ABSENT_TOLD);
-    printf("  %zu %swithout a name that you can read\n", s->len - named - absent,
-           named + absent ? "more " : "");
-    if (absent)
-        cli_say(stdout, 2, "  A card that is not there was destroyed, or the server withholds it.");
+    for (size_t m = 0; m < DEMUR_COUNT(missed); m++)
+        told += n[m] = print_missed(s, m);
+    printf("  %zu %swithout a name that you can read\n", s->len - told, told ? "more " : "");
+    for (size_t m = 0; m < DEMUR_COUNT(missed); m++)
+        if (n[m])
+            cli_say(stdout, 2, "  %s", missed[m].why);
 }
 
 static void print_text(struct cli *cli, const struct printing *p)
@@ -107,11 +137,13 @@ static void put_names(struct demur_json *j, const struct signatures *s)
         demur_json_close(j, '}');
     }
     demur_json_close(j, ']');
-    demur_json_open(j, "cards_not_there", '['); /* the entries of their signatures */
-    for (size_t i = 0; i < s->len; i++)
-        if (s->list[i].card == DEMUR_CARD_ABSENT)
-            demur_json_number(j, NULL, s->list[i].index);
-    demur_json_close(j, ']');
+    for (size_t m = 0; m < DEMUR_COUNT(missed); m++) {
+        demur_json_open(j, missed[m].json, '['); /* the entries of their signatures */
+        for (size_t i = 0; i < s->len; i++)
+            if (is_in(&s->list[i], missed[m].state))
+                demur_json_number(j, NULL, s->list[i].index);
+        demur_json_close(j, ']');
+    }
 }
 
 static void put_json(struct demur_json *j, const void *ctx)
@@ -157,6 +189,19 @@ static enum demur_err show(struct cli *cli, const struct signatures *s)
     return err;
 }
 
+/* Names that are there, and could not be read, are no success. */
+static enum demur_err all_had(struct cli *cli, const struct signatures *s)
+{
+    size_t other = count_cards(s, DEMUR_CARD_OTHER), late = count_cards(s, DEMUR_CARD_UNREACHED);
+    if (other)
+        return demur_fail(&cli->diag, DEMUR_ERR_VERIFY,
+                          "%zu of the name cards are not what the log names", other);
+    if (late)
+        return demur_fail(&cli->diag, DEMUR_ERR_IO,
+                          "%zu of the name cards could not be fetched: try again later", late);
+    return DEMUR_OK;
+}
+
 static int run_signatures(struct cli *cli)
 {
     struct cli_hand hand = {0};
@@ -178,8 +223,15 @@ static int run_signatures(struct cli *cli)
         err = demur_fail(&cli->diag, DEMUR_ERR_UNKNOWN, "there is no dissent %s", id);
     if (!err)
         err = show(cli, &s);
+    bool shown = !err;
+    if (!err && s.names)
+        err = all_had(cli, &s);
     free(s.list);
-    int code = err ? cli_fail(cli, err) : CLI_OK;
+    int code = err ? cli_exit_code(err) : CLI_OK;
+    if (err && shown)
+        cli_note(cli, "demur signatures: %s.", cli->diag.text);
+    else if (err)
+        code = cli_fail(cli, err);
     return s.names ? cli_case_end(cli, &hand, code) : code;
 }
 

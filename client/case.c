@@ -116,7 +116,8 @@ static enum demur_err find_part(struct demur_client *c, const struct demur_disse
     if (err)
         return err;
     memcpy(out->handle, card.handle, sizeof out->handle);
-    out->unnamed = (card.card == DEMUR_CARD_NONE || card.card == DEMUR_CARD_CLOSED) &&
+    out->unnamed = (card.card == DEMUR_CARD_NONE || card.card == DEMUR_CARD_CLOSED ||
+                    card.card == DEMUR_CARD_ABSENT) &&
                    sealed_to(c, info, writer);
     demur_reading_free(&card);
     return DEMUR_OK;

@@ -480,7 +480,9 @@ enum demur_card_state {
     DEMUR_CARD_CLOSED,    /* unnamed, or sealed to others: nobody can tell which */
     DEMUR_CARD_NAMED,     /* opened, and every claim in it holds */
     DEMUR_CARD_WORTHLESS, /* opened, and it does not hold for this memo or this roster */
-    DEMUR_CARD_ABSENT     /* destroyed, or withheld: the server does not hand it out */
+    DEMUR_CARD_ABSENT,    /* destroyed, or withheld: the server says that it has none */
+    DEMUR_CARD_OTHER,     /* the server sent something else than the log names */
+    DEMUR_CARD_UNREACHED  /* not to be had now: nobody answers, or not with a card */
 };
 struct demur_reading {
     struct demur_bytes text;    /* the whole letter, padding off */
@@ -489,7 +491,7 @@ struct demur_reading {
     uint8_t by[32];             /* zero: the author */
     enum demur_card_state card;
     char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
-    char card_text[256]; /* why a card is WORTHLESS, or CLOSED since it was not to be had */
+    char card_text[256]; /* why a card is WORTHLESS, or was not to be had */
     char dissent[33];
     char role[DEMUR_WORD_MAX + 1]; /* under which it was read; empty for the author */
     /* Not the original but a copy that this role (empty: the author) shared. A memo's is
@@ -525,6 +527,7 @@ struct demur_signature {
     char as[400];   /* the subsets that it proves, apart by a space; empty: none */
     uint64_t ring;  /* among how many it hides its maker */
     bool disclosed; /* the card is one that came later */
+    bool unsure;    /* one that came later was not to be had now, as UNREACHED */
     enum demur_card_state card;
     char handle[DEMUR_WORD_MAX + 1], name[DEMUR_NAME_MAX + 1]; /* of a NAMED card */
     char dissent[33]; /* what it stands behind; of a claim alone */

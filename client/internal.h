@@ -467,7 +467,7 @@ enum demur_err reading_open(const struct demur_age_identity *key, struct span fi
                             struct demur_bytes *out, struct demur_diag *diag);
 /* reading_card.c */
 /* What the name card of the filing comes to for this actor: card, handle, name,
- * card_text of *out. Errors: those of fetching it; then nothing is known. */
+ * card_text of *out. Errors: those of fetching it; card of *out tells then what became of it. */
 enum demur_err reading_card(struct demur_client *c, const struct demur_actor *actor,
                             const struct demur_dissent_info *info, struct demur_reading *out,
                             struct demur_diag *diag);

@@ -232,6 +232,7 @@ static enum demur_err code_of(const struct problem *p, long status)
     case 403:
         return DEMUR_ERR_FORBIDDEN;
     case 404:
+    case 410:
         return DEMUR_ERR_UNKNOWN;
     case 413:
         return DEMUR_ERR_LIMIT;

@@ -99,6 +99,21 @@ enum demur_err card_hold(struct demur_client *c, const struct demur_dissent_info
     return err ? err : check_roster(c, info, card, diag);
 }
 
+/* What an error of fetching a card says of it. */
+static enum demur_card_state not_had(enum demur_err err)
+{
+    switch (err) {
+    case DEMUR_OK:
+        return DEMUR_CARD_CLOSED;
+    case DEMUR_ERR_UNKNOWN:
+        return DEMUR_CARD_ABSENT;
+    case DEMUR_ERR_VERIFY:
+        return DEMUR_CARD_OTHER;
+    default:
+        return DEMUR_CARD_UNREACHED;
+    }
+}
+
 enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor *actor,
                                const struct demur_dissent_info *info,
                                const struct demur_blob_ref *blob, const uint8_t tag[static 32],
@@ -107,10 +122,13 @@ enum demur_err reading_card_of(struct demur_client *c, const struct demur_actor 
     struct demur_bytes file = {0}, plain = {0};
     struct demur_card card;
     struct demur_diag why = {0};
-    out->card = DEMUR_CARD_CLOSED;
-    if (case_not_expunged(c, info, blob->hash, NULL) != DEMUR_OK)
+    out->card = DEMUR_CARD_ABSENT;
+    if (case_not_expunged(c, info, blob->hash, &why) != DEMUR_OK) {
+        memcpy(out->card_text, why.text, sizeof out->card_text);
         return DEMUR_OK;
+    }
     enum demur_err err = demur_client_blob(c, blob, &file, diag);
+    out->card = not_had(err);
     if (err)
         return err;
     err = reading_open(&actor->keys.age, demur_bytes_span(&file), &plain, &why);

@@ -60,18 +60,12 @@ static enum demur_err fetch_card(struct listing *l, const struct demur_blob_ref 
                                  struct demur_diag *diag)
 {
     struct demur_diag why = {0};
-    enum demur_err err = case_not_expunged(l->c, &l->info, card->hash, &why);
-    if (!err && l->unreached == UNREACHED_MAX)
-        err = DEMUR_ERR_IO;
-    else if (!err) {
-        err = reading_card_of(l->c, l->reader, &l->info, card, tag, out, &why);
-        l->unreached = err == DEMUR_ERR_IO ? l->unreached + 1 : 0;
-    }
-    if (err == DEMUR_ERR_MEMORY)
-        return no_memory(diag);
-    if (err)
-        out->card = DEMUR_CARD_ABSENT;
-    return DEMUR_OK;
+    out->card = DEMUR_CARD_UNREACHED;
+    if (l->unreached == UNREACHED_MAX)
+        return DEMUR_OK;
+    enum demur_err err = reading_card_of(l->c, l->reader, &l->info, card, tag, out, &why);
+    l->unreached = out->card == DEMUR_CARD_UNREACHED ? l->unreached + 1 : 0;
+    return err == DEMUR_ERR_MEMORY ? no_memory(diag) : DEMUR_OK;
 }
 
 /* The card that came with the signature. */
@@ -108,9 +102,8 @@ static enum demur_err read_disclosed(struct listing *l, struct demur_signature *
         s->disclosed = true;
         memcpy(s->handle, r.handle, sizeof s->handle);
         memcpy(s->name, r.name, sizeof s->name);
-    } else if (r.card == DEMUR_CARD_ABSENT) {
-        s->card = r.card;
     }
+    s->unsure = s->unsure || r.card == DEMUR_CARD_UNREACHED;
     return DEMUR_OK;
 }
 

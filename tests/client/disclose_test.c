@@ -12,6 +12,12 @@ static const char not_there[] =
     "HTTP/1.1 404 Not Found\r\nContent-Type: application/problem+json\r\n"
     "Connection: close\r\n\r\n{\"type\":\"about:blank#unknown\",\"detail\":\"no such blob\"}";
 
+static const char expunged[] = "HTTP/1.1 410 Gone\r\nConnection: close\r\n\r\n"
+                               "{\"type\":\"about:blank#expunged\",\"detail\":\"destroyed\"}";
+static const char other[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsomething else";
+static const char no_memory_there[] = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
+                                      "{\"type\":\"x#memory\",\"detail\":\"out of memory\"}";
+
 /* A client behind somebody who meddles. */
 static struct demur_client *behind(struct live *l, struct between *b)
 {
@@ -78,10 +84,10 @@ static void a_lost_answer_discloses_once(struct live *l)
         CHECK(cards(l, l->c, &officer, &r, DEMUR_CARD_NAMED) == 1);
         CHECK_SAYS(demur_act_disclose(l->c, member, r.id, NULL, &sent, &l->diag), DEMUR_OK, "");
         CHECK(sent.earlier && disclosures(l, &r) == 2);
-        /* A card that is not there any more may be replaced, but not for ever. */
         between.meddle = "GET /blob/";
-        between.answer = not_there;
         between.after = false;
+        /* A card that is not there any more may be replaced, but not for ever. */
+        between.answer = not_there;
         for (size_t n = 3; n <= 4; n++) {
             CHECK_SAYS(demur_act_disclose(c, member, r.id, NULL, &sent, &l->diag), DEMUR_OK, "");
             CHECK(!sent.earlier && disclosures(l, &r) == n);
@@ -158,17 +164,26 @@ static bool one_signs(struct live *l, struct live_round *r, uint8_t tag[static 3
 
 static void a_strangers_disclosure_hides_nothing(struct live *l)
 {
+    struct between between = {0};
     struct live_round r;
     struct demur_blob_ref junk;
+    char path[80] = "GET /blob/";
     uint8_t tag[32];
     REQUIRE(one_signs(l, &r, tag));
+    struct demur_client *c = behind(l, &between);
     CHECK_SAYS(blob_put(l->c, span_lit("this is no card"), &junk, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(disclose_as(l, 3, &r, tag, &junk), DEMUR_OK, "");
     CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_CLOSED) == 2);
+    sodium_bin2hex(path + 10, sizeof path - 10, junk.hash, 32);
+    between.meddle = path;
+    between.answer = not_there;
+    CHECK(c && cards(l, c, &l->office, &r, DEMUR_CARD_CLOSED) == 2);
     CHECK_SAYS(demur_act_disclose(l->c, &l->member[2], r.id, &r.link, NULL, &l->diag), DEMUR_OK,
                "");
     CHECK_SAYS(disclose_as(l, 4, &r, tag, &junk), DEMUR_OK, "");
     CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_NAMED) == 1);
+    demur_client_close(c);
+    between_stop(&between);
 }
 
 TEST(disclose_a_strangers_hides_nothing) { live_run(a_strangers_disclosure_hides_nothing); }
@@ -243,18 +258,24 @@ static void a_withheld_card_hides_no_other(struct live *l)
             if (e.type == DEMUR_RECORD_COSIGN)
                 card = e.blob;
         sodium_bin2hex(path + 10, sizeof path - 10, card.hash, 32);
-        static const char *const answers[] = {
-            not_there, lost, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsomething else"};
+        static const struct {
+            const char *answer;
+            enum demur_card_state want;
+        } answers[] = {{not_there, DEMUR_CARD_ABSENT},
+                       {expunged, DEMUR_CARD_ABSENT},
+                       {lost, DEMUR_CARD_UNREACHED},
+                       {no_memory_there, DEMUR_CARD_UNREACHED},
+                       {other, DEMUR_CARD_OTHER}};
         between.meddle = path;
         for (size_t i = 0; i < DEMUR_COUNT(answers); i++) {
-            between.answer = answers[i];
+            between.answer = answers[i].answer;
             CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_NAMED) == 3);
-            CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_ABSENT) == 1);
+            CHECK(cards(l, c, &l->office, &r, answers[i].want) == 1);
         }
         /* A server that answers for none is not asked a thousand times. */
         between.meddle = "GET /blob/";
         between.answer = lost;
-        CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_ABSENT) == 5);
+        CHECK(cards(l, c, &l->office, &r, DEMUR_CARD_UNREACHED) == 5);
     }
     demur_client_close(c);
     between_stop(&between);
