@@ -413,7 +413,8 @@ enum demur_err demur_act_unsign(struct demur_client *client, struct demur_actor 
 /* Tell the offices whose signature it is: a name card for one that was unnamed. The log shows
  * everybody that this member disclosed a signature. link: as for signing; NULL once it is filed.
  * Done again, it gives the receipt of the first time, unless an office has a new holder or the
- * card is not there any more: then a new card is made. LIMIT when that was too often. */
+ * card is not there any more: then a new card is made. LIMIT when that was too often; the errors
+ * of fetching the card when it cannot be seen whether it is there. */
 enum demur_err demur_act_disclose(struct demur_client *client, struct demur_actor *member,
                                   const char *dissent, const struct demur_link *link,
                                   struct demur_sent *sent, struct demur_diag *diag) DEMUR_CHECKED;

@@ -419,11 +419,12 @@ static enum demur_err is_own_disclosure(struct signer *s, const struct demur_eve
 }
 
 /* Is it disclosed already, to those who hold the roles now, in a card that is there? The
- * entry then. */
+ * entry then. Only so many can be sent: none is, unless the server says that it is gone. */
 static enum demur_err find_disclosed(struct signer *s, const struct span *roles, size_t n,
                                      bool *found, uint64_t *index, struct demur_diag *diag)
 {
     struct demur_event e;
+    struct demur_diag why = {0};
     enum demur_err err = DEMUR_OK;
     *found = false;
     for (size_t i = 0; !err && demur_channel_event(s->c->channel, span_str(s->info.id), i, &e);
@@ -435,11 +436,18 @@ static enum demur_err find_disclosed(struct signer *s, const struct span *roles,
             continue;
         if ((err = case_not_expunged(s->c, &s->info, e.blob.hash, diag)))
             return err;
-        *found = demur_client_blob(s->c, &e.blob, &card, NULL) == DEMUR_OK;
+        err = demur_client_blob(s->c, &e.blob, &card, &why);
+        *found = !err;
         *index = e.index;
         demur_bytes_free(&card);
         if (*found)
             return DEMUR_OK;
+        if (err != DEMUR_ERR_UNKNOWN)
+            return demur_fail(diag, err,
+                              "your card in entry %llu could not be looked for, and no other is "
+                              "sent before that: %.120s",
+                              (unsigned long long)e.index, why.text);
+        err = DEMUR_OK;
     }
     return err;
 }

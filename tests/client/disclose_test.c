@@ -17,6 +17,7 @@ static const char expunged[] = "HTTP/1.1 410 Gone\r\nConnection: close\r\n\r\n"
 static const char other[] = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nsomething else";
 static const char no_memory_there[] = "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n"
                                       "{\"type\":\"x#memory\",\"detail\":\"out of memory\"}";
+static const char *const no_card[] = {lost, other, no_memory_there};
 
 /* A client behind somebody who meddles. */
 static struct demur_client *behind(struct live *l, struct between *b)
@@ -84,8 +85,14 @@ static void a_lost_answer_discloses_once(struct live *l)
         CHECK(cards(l, l->c, &officer, &r, DEMUR_CARD_NAMED) == 1);
         CHECK_SAYS(demur_act_disclose(l->c, member, r.id, NULL, &sent, &l->diag), DEMUR_OK, "");
         CHECK(sent.earlier && disclosures(l, &r) == 2);
+        /* One that cannot be looked for is not replaced: there are only four. */
         between.meddle = "GET /blob/";
         between.after = false;
+        for (size_t i = 0; i < DEMUR_COUNT(no_card); i++) {
+            between.answer = no_card[i];
+            CHECK(demur_act_disclose(c, member, r.id, NULL, &sent, &l->diag) != DEMUR_OK);
+            CHECK(strstr(l->diag.text, "could not be looked for") && disclosures(l, &r) == 2);
+        }
         /* A card that is not there any more may be replaced, but not for ever. */
         between.answer = not_there;
         for (size_t n = 3; n <= 4; n++) {
