@@ -19,18 +19,6 @@ static const char no_memory_there[] = "HTTP/1.1 403 Forbidden\r\nConnection: clo
                                       "{\"type\":\"x#memory\",\"detail\":\"out of memory\"}";
 static const char *const no_card[] = {lost, other, no_memory_there};
 
-/* A client behind somebody who meddles. */
-static struct demur_client *behind(struct live *l, struct between *b)
-{
-    struct demur_client *c = NULL;
-    if (!between_start(b, l->f->port))
-        return NULL;
-    struct demur_client_options o = live_options(l, "meddled");
-    o.url = b->url;
-    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
-    return c;
-}
-
 static size_t disclosures(struct live *l, const struct live_round *r)
 {
     struct demur_event e;
@@ -61,7 +49,7 @@ static void a_lost_answer_discloses_once(struct live *l)
     struct demur_sent sent = {0};
     struct demur_identity id;
     struct demur_actor officer, *member = &l->member[4];
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     if (c && live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
         CHECK_SAYS(live_sign(l, member, &r), DEMUR_OK, "");
         between.meddle = "POST /append";
@@ -113,7 +101,7 @@ static void a_lost_answer_renews_once(struct live *l)
     struct between between = {0};
     struct demur_sent sent = {0};
     struct demur_actor *member = &l->member[3];
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     if (c) {
         CHECK_SAYS(demur_client_sync(l->c, &l->diag), DEMUR_OK, "");
         uint64_t size = demur_channel_size(l->c->channel);
@@ -177,7 +165,7 @@ static void a_strangers_disclosure_hides_nothing(struct live *l)
     char path[80] = "GET /blob/";
     uint8_t tag[32];
     REQUIRE(one_signs(l, &r, tag));
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     CHECK_SAYS(blob_put(l->c, span_lit("this is no card"), &junk, &l->diag), DEMUR_OK, "");
     CHECK_SAYS(disclose_as(l, 3, &r, tag, &junk), DEMUR_OK, "");
     CHECK(cards(l, l->c, &l->office, &r, DEMUR_CARD_CLOSED) == 2);
@@ -250,7 +238,7 @@ static void a_withheld_card_hides_no_other(struct live *l)
     struct demur_blob_ref card;
     struct demur_signature_made made;
     char path[80] = "GET /blob/";
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     if (c && live_circulate(l, 1, DEMUR_AUDIENCE_INVITED, &r)) {
         const struct demur_signing g = {.dissent = r.id, .link = &r.link, .named = true};
         for (size_t i = 2; i < 6; i++) {

@@ -73,26 +73,6 @@ static void all_members_read_it(struct live *l)
 
 TEST(handout_all_members_read_it) { live_run(all_members_read_it); }
 
-static bool join(struct live *l, struct demur_identity *id)
-{
-    char line[DEMUR_INVITATION_MAX];
-    struct buf b = buf_over(line, sizeof line);
-    struct demur_invitation invitation;
-    const struct span team = span_lit("team=blue");
-    enum demur_err err = demur_invitation_new(l->c, NULL, &b, &l->diag);
-    if (!err)
-        err = demur_act_invite(l->c, &l->office, buf_span(&b), &team, 1, NULL, &l->diag);
-    if (!err)
-        err = demur_invitation_parse(&invitation, buf_span(&b), &l->diag);
-    if (!err)
-        err = demur_identity_from_invitation(id, &invitation, "Late", demur_client_now(l->c),
-                                             &l->diag);
-    if (!err)
-        err = demur_act_join(l->c, id, &invitation, NULL, &l->diag);
-    CHECK_SAYS(err, DEMUR_OK, "");
-    return !err;
-}
-
 /* A member who signs the present text by its name alone. */
 static enum demur_err sign(struct live *l, struct demur_actor *member, const char *id)
 {
@@ -107,7 +87,8 @@ static void the_roster_moves_on(struct live *l)
     struct live_round r;
     struct demur_identity late_id, next_id;
     struct demur_actor late, next, removed = l->member[5], linked;
-    REQUIRE(circulate(l, &r) && join(l, &late_id));
+    REQUIRE(circulate(l, &r));
+    CHECK_SAYS(live_join(l, &late_id, "Late"), DEMUR_OK, "");
     demur_actor_from_identity(&late, &late_id);
     demur_identity_replace(&next_id, &l->member_id[4], l->c);
     demur_actor_from_identity(&next, &next_id);
@@ -137,18 +118,6 @@ static void the_roster_moves_on(struct live *l)
 
 TEST(handout_the_roster_moves_on) { live_run(the_roster_moves_on); }
 
-/* A client of the same copy's channel behind somebody who meddles; NULL after saying why not. */
-static struct demur_client *behind(struct live *l, struct between *b)
-{
-    struct demur_client *c = NULL;
-    if (!between_start(b, l->f->port))
-        return NULL;
-    struct demur_client_options o = live_options(l, "meddled");
-    o.url = b->url;
-    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
-    return c;
-}
-
 /* Its blobs wait in the outbox, all of them, and are sent from there. */
 static void what_waits_is_whole(struct live *l)
 {
@@ -156,7 +125,7 @@ static void what_waits_is_whole(struct live *l)
     struct demur_draft *draft = NULL;
     struct demur_filing filing = live_memo(l, DEMUR_AUDIENCE_MEMBERS);
     char id[33] = "";
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     if (c) {
         CHECK_SAYS(demur_draft_make(&draft, c, &l->member[1], &filing, &l->diag), DEMUR_OK, "");
         between.meddle = "POST /append";
@@ -200,7 +169,7 @@ static void the_server_sees_nobody_left_out(struct live *l)
     struct demur_identity next_id;
     struct demur_actor next;
     char asked[4096];
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     if (c && circulate(l, &r)) {
         demur_identity_replace(&next_id, &l->member_id[4], l->c);
         demur_actor_from_identity(&next, &next_id);
@@ -265,7 +234,7 @@ static void a_server_frames_nobody(struct live *l)
     struct demur_reading memo = {0};
     struct demur_actor reader = l->member[3];
     char path[80] = "GET /blob/";
-    struct demur_client *c = behind(l, &between);
+    struct demur_client *c = live_behind(l, &between);
     if (c && circulate(l, &r)) {
         CHECK_SAYS(demur_client_sync(l->c, &l->diag), DEMUR_OK, "");
         CHECK_SAYS(case_find(l->c, r.id, &info, &l->diag), DEMUR_OK, "");

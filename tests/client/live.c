@@ -1,4 +1,5 @@
 #include "live.h"
+#include "between.h"
 
 #include <sodium.h>
 #include <sys/stat.h>
@@ -57,9 +58,9 @@ enum demur_err live_officer(struct live *l, struct demur_identity *id, struct de
     return err ? err : demur_act_grant(l->c, &l->root, &grant, NULL, &l->diag);
 }
 
-static enum demur_err member(struct live *l, size_t i)
+enum demur_err live_join(struct live *l, struct demur_identity *id, const char *name)
 {
-    char line[DEMUR_INVITATION_MAX], name[32];
+    char line[DEMUR_INVITATION_MAX];
     struct buf b = buf_over(line, sizeof line);
     struct demur_invitation invitation;
     const struct span team = span_lit("team=blue");
@@ -68,14 +69,21 @@ static enum demur_err member(struct live *l, size_t i)
         err = demur_act_invite(l->c, &l->office, buf_span(&b), &team, 1, NULL, &l->diag);
     if (!err)
         err = demur_invitation_parse(&invitation, buf_span(&b), &l->diag);
-    snprintf(name, sizeof name, "Member %zu", i);
     if (!err)
-        err = demur_identity_from_invitation(&l->member_id[i], &invitation, name,
-                                             demur_client_now(l->c), &l->diag);
+        err =
+            demur_identity_from_invitation(id, &invitation, name, demur_client_now(l->c), &l->diag);
     if (!err)
-        err = demur_act_join(l->c, &l->member_id[i], &invitation, NULL, &l->diag);
+        err = demur_act_join(l->c, id, &invitation, NULL, &l->diag);
     if (!err) /* once more: the first answer might have been lost */
-        err = demur_act_join(l->c, &l->member_id[i], &invitation, NULL, &l->diag);
+        err = demur_act_join(l->c, id, &invitation, NULL, &l->diag);
+    return err;
+}
+
+static enum demur_err member(struct live *l, size_t i)
+{
+    char name[32];
+    snprintf(name, sizeof name, "Member %zu", i);
+    enum demur_err err = live_join(l, &l->member_id[i], name);
     demur_actor_from_identity(&l->member[i], &l->member_id[i]);
     return err;
 }
@@ -193,4 +201,15 @@ uint64_t live_signatures(struct live *l, const struct live_round *r)
     enum demur_err err = demur_signatures(l->c, NULL, r->id, true, &list, &n, &l->diag);
     free(list);
     return err ? UINT64_MAX : n;
+}
+
+struct demur_client *live_behind(struct live *l, struct between *b)
+{
+    struct demur_client *c = NULL;
+    if (!between_start(b, l->f->port))
+        return NULL;
+    struct demur_client_options o = live_options(l, "meddled");
+    o.url = b->url;
+    CHECK_SAYS(demur_client_open(&c, &o, &l->diag), DEMUR_OK, "");
+    return c;
 }

@@ -48,6 +48,12 @@ bool live_file(struct live *l, size_t i, bool named, struct demur_actor *author)
                         says_got_ ? l->diag.text : "");                                            \
     } while (0)
 
+/* Somebody is invited, and joins with a new identity. */
+enum demur_err live_join(struct live *l, struct demur_identity *id, const char *name);
+/* A client in a home of its own, behind somebody who meddles; NULL after saying why not. */
+struct between;
+struct demur_client *live_behind(struct live *l, struct between *b);
+
 /* A dissent that goes round, and who opened it. */
 struct live_round {
     struct demur_actor author;
