@@ -208,8 +208,8 @@ static bool parse(struct problem *p, struct span body)
 }
 
 /* What only this side can know: how its memory is, which keys it has, what verifies, what
- * it has room for, which text it wants. From a server it is that one cannot answer: it
- * must not pass for what was found out here. */
+ * it has room for, which text it wants. From a server it says no more than the status does:
+ * it must not pass for what was found out here. */
 static bool is_ours_to_say(enum demur_err code)
 {
     return code == DEMUR_ERR_MEMORY || code == DEMUR_ERR_KEY || code == DEMUR_ERR_VERIFY ||
@@ -223,8 +223,9 @@ static enum demur_err code_of(const struct problem *p, long status)
 {
     const char *name = strchr(p->type, '#');
     for (int code = DEMUR_ERR_SYNTAX; name && code <= DEMUR_ERR_IO; code++)
-        if (strcmp(demur_err_name((enum demur_err)code), name + 1) == 0)
-            return is_ours_to_say((enum demur_err)code) ? DEMUR_ERR_IO : (enum demur_err)code;
+        if (!is_ours_to_say((enum demur_err)code) &&
+            strcmp(demur_err_name((enum demur_err)code), name + 1) == 0)
+            return (enum demur_err)code;
     switch (status) {
     case 400:
         return DEMUR_ERR_SYNTAX;

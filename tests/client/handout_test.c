@@ -242,11 +242,13 @@ static void a_server_frames_nobody(struct live *l)
                          "Connection: close\r\n\r\n{\"type\":\"x#key\",\"detail\":\"no\"}";
         sodium_bin2hex(path + 10, sizeof path - 10, info.memo.hash, 32);
         between.meddle = path;
-        CHECK_SAYS(demur_read_memo(c, &reader, r.id, NULL, &memo, &l->diag), DEMUR_ERR_IO, "no");
+        CHECK_SAYS(demur_read_memo(c, &reader, r.id, NULL, &memo, &l->diag), DEMUR_ERR_FORBIDDEN,
+                   "no");
         sodium_bin2hex(path + 10, sizeof path - 10, info.keys.hash, 32);
         demur_actor_wipe(&reader);
         reader = l->member[3];
-        CHECK_SAYS(demur_read_memo(c, &reader, r.id, NULL, &memo, &l->diag), DEMUR_ERR_IO, "no");
+        CHECK_SAYS(demur_read_memo(c, &reader, r.id, NULL, &memo, &l->diag), DEMUR_ERR_FORBIDDEN,
+                   "no");
     }
     demur_actor_wipe(&reader);
     demur_client_close(c);

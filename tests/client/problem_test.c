@@ -57,8 +57,8 @@ TEST(problem_names_of_our_own_are_not_taken)
         struct demur_diag diag = {0};
         snprintf(body, sizeof body, "{\"type\":\"x#%s\",\"detail\":\"y\"}",
                  demur_err_name(ours[i]));
-        CHECK_ERR(problem_read(403, span_str(body), &diag), DEMUR_ERR_IO);
-        CHECK(diag.code == DEMUR_ERR_IO && strcmp(diag.text, "y") == 0);
+        CHECK_ERR(problem_read(403, span_str(body), &diag), DEMUR_ERR_FORBIDDEN);
+        CHECK(diag.code == DEMUR_ERR_FORBIDDEN && strcmp(diag.text, "y") == 0);
     }
 }
 
