@@ -201,7 +201,7 @@ unit: $(if $(filter wasm,$(VARIANT)),build/wasm/unit.wasm,unit-programs) ## run 
 	@VARIANT=$(VARIANT) tools/unit $(if $(T),-t $(T)) -- $(DATA)
 modules: $(addprefix build/wasm/,core.wasm unit.wasm whole.wasm)
 
-valgrind: ## run all of core's unit tests under valgrind; make check runs every third
+valgrind: ## run all of core's unit tests under valgrind; make check runs every fourth
 	@EVERY=1 tests/suites/12-unit-valgrind
 
 abuse: build ## abuse a server over HTTP for five minutes while honest people file
